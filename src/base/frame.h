@@ -1,0 +1,77 @@
+/* Frames: what two processes say to each other over a Unix stream socket. This file is the protocol; ARCHITECTURE.md
+   draws it. Both sides of every channel use this codec, and neither trusts the other: each side has a table of the
+   types it accepts in its phase, and anything else ends the channel.
+
+   A frame is a 12-byte header, little-endian {u32 payload length, u8 type, u8 flags, u16 zero, u32 id}, then the payload.
+   In every type but DATA and WINDOW the payload is {u32 head length, head: JSON in UTF-8, tail: raw bytes}; the head may
+   be empty. An id names an exchange (FETCH) or a call (CALL); whoever begins it chooses the id: the owner of a cell
+   takes even ones, the cell odd ones. */
+#pragma once
+#include "base/buf.h"
+#include <stdbool.h>
+
+#define FRAME_HEADER_BYTES 12
+
+/* Limits of one frame. Code may be 64 MiB and env 1 MiB (dynamic-workers.md 1.4); the rest is names and JSON. */
+#define FRAME_LOAD_BYTES_MAX  ((64u + 4u) << 20)
+#define FRAME_VALUE_BYTES_MAX ((32u + 1u) << 20)
+#define FRAME_DATA_BYTES_MAX  (1u << 20)
+#define FRAME_HEAD_BYTES_MAX  (1u << 20)
+#define FRAME_SMALL_BYTES_MAX 4096u
+
+/* Bytes of one body that may be under way before the receiver says WINDOW. */
+#define FRAME_WINDOW_BYTES (256u * 1024u)
+
+/* "owner" is who loaded the cell: supervisor, C host, or a host worker's cell. */
+enum frame_type {
+    FRAME_READY = 1,    /* cell -> owner: forked, jailed, warm; nothing loaded */
+    FRAME_LOAD = 2,     /* owner -> cell: head {mainModule, modules: [{name, kind, size}], ...}, tail: the modules' bytes */
+    FRAME_STARTED = 3,  /* cell -> owner: head {} or {error: {name, message}} */
+    FRAME_CALL = 4,     /* both: head {entrypoint|binding, method, props?, args} with plain JSON; for hosts in C */
+    FRAME_RETURN = 5,   /* both: head is the JSON value */
+    FRAME_THROW = 6,    /* both: head {name, message} */
+    FRAME_RPC = 7,      /* both: head is one Cap'n Web message, tail the bytes that it refers to */
+    FRAME_FETCH = 8,    /* both: head {target, method, url, headers}, tail: first bytes of the body */
+    FRAME_RESPONSE = 9, /* both: head {status, statusText, headers}, tail: first bytes of the body */
+    FRAME_DATA = 10,    /* both: raw bytes of a body */
+    FRAME_RESET = 11,   /* both: head {name, message}; my side of the exchange failed or was given up */
+    FRAME_STOP = 12,    /* both: I want no more of your body */
+    FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
+    FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
+    FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell */
+    FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
+    FRAME_TOUCH = 17,   /* host cell -> supervisor: the named cell `id` is used */
+    FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
+    FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} */
+    FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
+                           {name, kind} and its bytes as tail, or head {error} */
+    FRAME_TYPES
+};
+
+enum {
+    FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
+    FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
+};
+
+struct frame {
+    uint8_t type, flags;
+    uint32_t id;
+    const uint8_t *payload;
+    uint32_t payload_len;
+};
+
+/* Reads the frame at the front of `in` without consuming it. Returns its whole size in bytes, 0 when more is needed,
+   -EPROTO for an unknown type, a type that `accepted` (bit n = type n) lacks, or a payload over its type's limit.
+   ret->payload points into `in` and lives until `in` changes. */
+long frame_peek(const struct buf *in, uint32_t accepted, struct frame *ret);
+
+/* Splits a payload into head and tail. Returns 0 or -EPROTO. */
+int frame_split(const struct frame *frame, const char **ret_head, uint32_t *ret_head_len, const uint8_t **ret_tail,
+                uint32_t *ret_tail_len);
+
+/* Appends one frame. Returns 0, -ENOMEM, or -EMSGSIZE when the payload is over the type's limit. */
+int frame_put(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
+              const void *tail, size_t tail_len);
+
+/* The name of a type for logs, or "?". */
+const char *frame_name(uint8_t type);

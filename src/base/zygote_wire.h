@@ -1,0 +1,22 @@
+/* What a supervisor and its zygote say to each other: fixed messages over a SOCK_SEQPACKET pair. Neither end is hostile:
+   a zygote runs no worker's code. A FORK message carries one descriptor, the cell's end of its channel. */
+#pragma once
+#include <stdint.h>
+
+enum zygote_op {
+    ZYGOTE_HELLO = 1, /* zygote -> supervisor, once: `confinement`; or text says why it cannot start */
+    ZYGOTE_FORK,      /* supervisor -> zygote: make the cell `cell`; `flags` */
+    ZYGOTE_KILL,      /* supervisor -> zygote: SIGKILL it, if it is still there */
+    ZYGOTE_DIED,      /* zygote -> supervisor: it ended; `status` as of wait(2), and what it used */
+};
+
+enum { ZYGOTE_FORK_HOST = 1 };
+
+struct zygote_msg {
+    uint32_t op, cell, flags;
+    int32_t status;
+    uint32_t confinement; /* enum confinement, confinement.h */
+    uint32_t threads;
+    uint64_t cpu_us;
+    char text[200];
+};
