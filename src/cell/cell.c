@@ -1,0 +1,263 @@
+/* The event loop of a forked cell. Runs in cells only; it reads frames from its owner (and, in a host cell, from the
+   cells it was granted), hands them to the runtime, and writes what the runtime queued. It opens nothing. */
+#include "cell/cell.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Frames of one channel that are handled before the next channel has its turn. */
+#define FRAMES_A_TURN 64
+
+/* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
+#define PUMP_MS 50
+
+struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1};
+
+double cell_monotonic_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static struct channel *channel_at(struct cell *c, int number) {
+    return number >= 0 && number < c->channels_len && c->channels[number].fd >= 0 ? &c->channels[number] : NULL;
+}
+
+/* --- Channels --------------------------------------------------------------------------------------------------- */
+
+static int add_channel(struct cell *c, int fd, uint32_t accepted) {
+    int number = 0;
+    while (number < c->channels_len && c->channels[number].fd >= 0) number++;
+    if (number == c->channels_len) {
+        int len = c->channels_len ? c->channels_len * 2 : 1;
+        struct channel *channels = realloc(c->channels, (size_t)len * sizeof *channels);
+        if (!channels) return -ENOMEM;
+        for (int i = c->channels_len; i < len; i++) channels[i] = (struct channel){.fd = -1};
+        c->channels = channels;
+        c->channels_len = len;
+    }
+    channel_init(&c->channels[number], fd, accepted);
+    return number;
+}
+
+static void watch(struct cell *c, int operation, int number, bool out) {
+    struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0), .data.u32 = (uint32_t)number};
+    CHECK(epoll_ctl(c->epoll_fd, operation, c->channels[number].fd, &event) == 0);
+}
+
+/* The first granted channel makes the cell change from poll to epoll. */
+static int start_epoll(struct cell *c) {
+    c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (c->epoll_fd < 0) return -errno;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = UINT32_MAX};
+    CHECK(epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, engine_pending_fd(c->engine), &event) == 0);
+    watch(c, EPOLL_CTL_ADD, 0, c->channels[0].polls_out);
+    return 0;
+}
+
+int cell_open(struct cell *c, int owner_fd, bool is_host) {
+    c->is_host = is_host;
+    int number = add_channel(c, owner_fd, channel_from_owner | (is_host ? channel_from_supervisor : 0));
+    if (number < 0) return number;
+    CHECK(number == 0);
+    c->channels[0].takes_descriptors = is_host;
+    return 0;
+}
+
+int cell_adopt(struct cell *c, int fd) {
+    if (c->epoll_fd < 0) {
+        int r = start_epoll(c);
+        if (r < 0) return r;
+    }
+    int number = add_channel(c, fd, channel_from_owned);
+    if (number >= 0) watch(c, EPOLL_CTL_ADD, number, false);
+    return number;
+}
+
+static void close_now(struct cell *c, int number) {
+    if (number == 0) _exit(0); /* nobody is left to work for */
+    channel_done(&c->channels[number]);
+}
+
+/* The peer is gone or broke the protocol. */
+static void lose(struct cell *c, int number) {
+    close_now(c, number);
+    engine_call(c->engine, ENGINE_ON_CLOSED, &(struct engine_value){.kind = ENGINE_NUMBER, .number = number}, 1);
+}
+
+static void mark_dirty(struct cell *c, int number) {
+    if (c->channels[number].dirty) return;
+    if (c->dirty_len == c->dirty_capacity) {
+        int capacity = c->dirty_capacity ? c->dirty_capacity * 2 : 8;
+        c->dirty = realloc(c->dirty, (size_t)capacity * sizeof *c->dirty);
+        CHECK(c->dirty);
+        c->dirty_capacity = capacity;
+    }
+    c->channels[number].dirty = true;
+    c->dirty[c->dirty_len++] = number;
+}
+
+long cell_send(struct cell *c, int number, const struct frame *frame, const char *head, size_t head_len) {
+    struct channel *channel = channel_at(c, number);
+    if (!channel || channel->closing) return -EPIPE;
+    int r = frame_put(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload,
+                      frame->payload_len);
+    if (r < 0) return r;
+    mark_dirty(c, number);
+    return (long)buf_len(&channel->out);
+}
+
+void cell_close(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    if (!channel) return;
+    channel->closing = true;
+    mark_dirty(c, number);
+}
+
+static void flush(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    if (!channel) return;
+    channel->dirty = false;
+    if (channel_flush(channel) < 0 || buf_len(&channel->out) > CHANNEL_OUT_BYTES_MAX) {
+        if (channel->closing) close_now(c, number);
+        else lose(c, number);
+        return;
+    }
+    bool waits = buf_len(&channel->out) > 0;
+    if (!waits && channel->closing) {
+        close_now(c, number);
+        return;
+    }
+    if (waits != channel->polls_out) {
+        channel->polls_out = waits;
+        if (c->epoll_fd >= 0) watch(c, EPOLL_CTL_MOD, number, waits);
+    }
+}
+
+static void flush_all(struct cell *c) {
+    /* Losing a channel runs JavaScript, which may queue more: the list can grow while it is walked. */
+    for (int i = 0; i < c->dirty_len; i++) flush(c, c->dirty[i]);
+    c->dirty_len = 0;
+}
+
+/* --- Frames ----------------------------------------------------------------------------------------------------- */
+
+static struct engine_value number_value(double number) {
+    return (struct engine_value){.kind = ENGINE_NUMBER, .number = number};
+}
+
+static int take_grant(struct cell *c, int number) {
+    struct channel *channel = &c->channels[number];
+    if (channel->grants_len == 0) return -EPROTO;
+    int fd = channel->grants[0];
+    channel->grants_len--;
+    memmove(channel->grants, channel->grants + 1, (size_t)channel->grants_len * sizeof(int));
+    return cell_adopt(c, fd);
+}
+
+static int dispatch(struct cell *c, int number, const struct frame *frame) {
+    const char *head;
+    const uint8_t *tail;
+    uint32_t head_len, tail_len;
+    if (frame_split(frame, &head, &head_len, &tail, &tail_len) < 0) return -EPROTO;
+    struct engine_value args[7] = {number_value(number), number_value(frame->type), number_value(frame->flags),
+                                   number_value(frame->id)};
+    if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
+    if (tail_len) args[5] = (struct engine_value){.kind = ENGINE_BYTES, .data = tail, .len = tail_len};
+    if (frame->type == FRAME_GRANT) {
+        int granted = take_grant(c, number);
+        if (granted < 0) return granted;
+        args[6] = number_value(granted);
+    }
+    return engine_call(c->engine, ENGINE_ON_FRAME, args, 7);
+}
+
+/* Handles the frames that are complete. Returns whether some are left for the next turn, or a negative errno. */
+static int take_frames(struct cell *c, int number) {
+    for (int i = 0; i < FRAMES_A_TURN; i++) {
+        struct channel *channel = channel_at(c, number);
+        if (!channel || channel->closing) return 0;
+        /* A handler may make the table of channels move, so the bytes are taken out of it for the time being. */
+        struct buf in = channel->in;
+        struct frame frame;
+        long size = frame_peek(&in, channel->accepted, &frame);
+        if (size <= 0) return (int)size;
+        channel->in = (struct buf){0};
+        int r = dispatch(c, number, &frame);
+        buf_consume(&in, (size_t)size);
+        channel = channel_at(c, number);
+        if (!channel) {
+            buf_done(&in);
+            return 0;
+        }
+        channel->in = in;
+        if (r < 0) return r;
+    }
+    return 1;
+}
+
+static void serve(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    if (!channel) return;
+    int n = channel_read(channel);
+    int left = 0;
+    do {
+        left = take_frames(c, number);
+        flush_all(c);
+    } while (left > 0);
+    if (left < 0 || (n < 0 && channel_at(c, number))) lose(c, number);
+}
+
+/* --- The loop --------------------------------------------------------------------------------------------------- */
+
+static int timeout_ms(const struct cell *c) {
+    if (c->wake_ms < 0) return -1;
+    double left = ceil(c->wake_ms - cell_monotonic_ms());
+    return left <= 0 ? 0 : left > 3600e3 ? 3600000 : (int)left;
+}
+
+static void wait_poll(struct cell *c) {
+    struct channel *owner = &c->channels[0];
+    struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
+                            {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
+    if (poll(fds, 2, timeout_ms(c)) <= 0) return;
+    if (fds[1].revents) engine_pump(c->engine);
+    if (fds[0].revents & POLLOUT) mark_dirty(c, 0);
+    if (fds[0].revents & ~POLLOUT) serve(c, 0);
+}
+
+static void wait_epoll(struct cell *c) {
+    struct epoll_event events[64];
+    int n = epoll_wait(c->epoll_fd, events, COUNT_OF(events), timeout_ms(c));
+    for (int i = 0; i < n; i++) {
+        int number = (int)events[i].data.u32;
+        if (number < 0) {
+            engine_pump(c->engine);
+            continue;
+        }
+        if (events[i].events & EPOLLOUT && channel_at(c, number)) mark_dirty(c, number);
+        if (events[i].events & ~(uint32_t)EPOLLOUT) serve(c, number);
+    }
+}
+
+_Noreturn void cell_run(struct cell *c) {
+    for (;;) {
+        flush_all(c);
+        if (c->epoll_fd >= 0) wait_epoll(c);
+        else wait_poll(c);
+        double now_ms = cell_monotonic_ms();
+        if (now_ms - c->pumped_ms >= PUMP_MS) {
+            c->pumped_ms = now_ms;
+            engine_pump(c->engine);
+        }
+        if (c->wake_ms >= 0 && now_ms >= c->wake_ms) {
+            c->wake_ms = -1;
+            engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/* A cell: one engine, one worker, and the sockets it may use. This is the forked process's event loop. */
+#pragma once
+#include "cell/channel.h"
+#include "cell/engine.h"
+
+struct cell {
+    struct engine *engine;
+    bool is_host;
+    struct channel *channels; /* [0] is the owner's; a dynamic worker's cell has no other */
+    int channels_len;
+    int *dirty; /* numbers of the channels to flush before waiting */
+    int dirty_len, dirty_capacity;
+    int epoll_fd;   /* -1 until a second channel comes, which happens in host cells only */
+    double wake_ms; /* on the monotonic clock; negative for none */
+    double pumped_ms; /* when the engine last did its deferred work */
+};
+
+/* The process's cell; its natives are registered before the engine boots, its channel comes after the fork. */
+extern struct cell the_cell;
+
+void cell_natives_add(struct cell *cell);
+void cell_modules_add(struct cell *cell);
+
+/* In the forked process: takes over the owner's socket. */
+int cell_open(struct cell *cell, int owner_fd, bool is_host);
+
+/* Serves until the owner closes its end; then the process ends. */
+_Noreturn void cell_run(struct cell *cell);
+
+/* Queues a frame; see Native.send in runtime/native.d.ts. Returns the bytes that wait, or a negative errno. */
+long cell_send(struct cell *cell, int channel, const struct frame *frame, const char *head, size_t head_len);
+void cell_close(struct cell *cell, int channel);
+
+/* Adopts a granted descriptor as a channel of its own and returns its number or a negative errno. */
+int cell_adopt(struct cell *cell, int fd);
+
+double cell_monotonic_ms(void);

@@ -1,0 +1,77 @@
+#include "cell/channel.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_BYTES (64 * 1024)
+
+#define BIT(type) (1u << (type))
+#define STREAMS   (BIT(FRAME_FETCH) | BIT(FRAME_RESPONSE) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW))
+#define CALLS     (BIT(FRAME_CALL) | BIT(FRAME_RETURN) | BIT(FRAME_THROW))
+
+const uint32_t channel_from_owner = BIT(FRAME_LOAD) | BIT(FRAME_RPC) | CALLS | STREAMS;
+const uint32_t channel_from_supervisor = BIT(FRAME_GRANT) | BIT(FRAME_EVICT) | BIT(FRAME_DIED) | BIT(FRAME_SOURCE);
+const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | STREAMS;
+
+void channel_init(struct channel *channel, int fd, uint32_t accepted) {
+    *channel = (struct channel){.fd = fd, .accepted = accepted};
+}
+
+void channel_done(struct channel *channel) {
+    if (channel->fd >= 0) close(channel->fd);
+    for (int i = 0; i < channel->grants_len; i++) close(channel->grants[i]);
+    buf_done(&channel->in);
+    buf_done(&channel->out);
+    *channel = (struct channel){.fd = -1};
+}
+
+static void keep_descriptors(struct channel *channel, struct msghdr *msg) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * (int)sizeof fd, sizeof fd);
+            if (channel->grants_len < CHANNEL_GRANTS_MAX) {
+                channel->grants[channel->grants_len++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+int channel_read(struct channel *channel) {
+    uint8_t *room = buf_room(&channel->in, READ_BYTES);
+    if (!room) return -ENOMEM;
+    ssize_t n;
+    if (channel->takes_descriptors) {
+        union {
+            struct cmsghdr header;
+            char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_GRANTS_MAX)];
+        } control;
+        struct iovec part = {room, READ_BYTES};
+        struct msghdr msg = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n > 0) keep_descriptors(channel, &msg);
+    } else {
+        n = recv(channel->fd, room, READ_BYTES, MSG_DONTWAIT);
+    }
+    if (n == 0) return -EPIPE;
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    buf_add(&channel->in, (size_t)n);
+    return (int)n;
+}
+
+int channel_flush(struct channel *channel) {
+    while (buf_len(&channel->out) > 0) {
+        ssize_t n = send(channel->fd, buf_bytes(&channel->out), buf_len(&channel->out), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN ? 0 : -errno;
+        buf_consume(&channel->out, (size_t)n);
+    }
+    return 0;
+}

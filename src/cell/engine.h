@@ -1,0 +1,88 @@
+/* The engine behind a cell: the one boundary to JavaScript. engine_jsc.c implements it on JavaScriptCore's C API, and
+   nothing outside that file names JavaScriptCore.
+
+   One engine a process, used by one thread. Values cross the boundary as struct engine_value; memory that an argument
+   points to is borrowed and lives until the native returns. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine;
+
+enum engine_kind {
+    ENGINE_UNDEFINED,
+    ENGINE_NUMBER,
+    ENGINE_BOOLEAN,
+    ENGINE_TEXT,   /* data, len: UTF-8 */
+    ENGINE_UTF16,  /* data, len: UTF-16 code units in host order, len counts units; to JavaScript only */
+    ENGINE_JSON,   /* data, len: JSON text; to JavaScript only */
+    ENGINE_BYTES,  /* data, len: to JavaScript a copied Uint8Array; from JavaScript an ArrayBuffer or a view of one */
+    ENGINE_OBJECT, /* object: an engine's own reference; from JavaScript, or back into it */
+};
+
+struct engine_value {
+    enum engine_kind kind;
+    double number;
+    const void *data;
+    size_t len;
+    const void *object;
+};
+
+/* What a native throws: a JavaScript error of the named class. line 0 means none. */
+struct engine_error {
+    const char *type; /* "TypeError", "SyntaxError", ... */
+    char message[480];
+    int line, column;
+};
+
+/* A function that the runtime calls. Missing arguments are ENGINE_UNDEFINED. It sets *ret (whose memory must live until
+   the next native call) and returns 0; or fills *error and returns a negative errno, which throws; or sets *ret to an
+   ENGINE_OBJECT and returns a negative errno, which throws that object. */
+typedef int engine_native(void *context, const struct engine_value *args, struct engine_value *ret,
+                          struct engine_error *error);
+
+#define ENGINE_ARGS_MAX 7
+
+/* The entry points that the runtime registers by native.handlers({...}). */
+enum engine_handler {
+    ENGINE_ON_FRAME,
+    ENGINE_ON_CLOSED,
+    ENGINE_ON_TIMER,
+    ENGINE_ON_WARM,
+    ENGINE_HANDLERS
+};
+
+/* Makes the process's engine: the VM and its JIT memory. NULL without memory. */
+struct engine *engine_new(void);
+
+/* Offers a native under a name; `name` and `context` are borrowed for ever. Before engine_boot. */
+int engine_native_add(struct engine *engine, const char *name, engine_native *call, void *context);
+
+/* Evaluates the runtime: the source of a function that takes the natives' object. Returns 0, or -EINVAL with the
+   exception's text in `message`. */
+int engine_boot(struct engine *engine, const char *source, size_t len, char *message, size_t message_len);
+
+/* Makes the process fit to fork: collects garbage and ends the engine's threads. Returns the number of threads that are
+   left (1 when all went well) or a negative errno. */
+int engine_settle(struct engine *engine);
+
+/* In a freshly forked cell: replaces what siblings must not share. */
+void engine_forked(struct engine *engine);
+
+/* Calls a registered handler, then runs microtasks. Returns 0, or -EINVAL when it threw (written to stderr: a bug in
+   the runtime, since it catches what workers throw). */
+int engine_call(struct engine *engine, enum engine_handler handler, const struct engine_value *args, size_t n);
+
+/* Evaluates a script (ENGINE_TEXT) named `url`. Gives its completion value as ENGINE_OBJECT and returns 0, or gives the
+   exception likewise and returns -EINVAL. For use inside a native, which passes both on. */
+int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url, struct engine_value *ret);
+
+/* Runs deferred work (WebAssembly compilation, finalizers). `engine_pending_fd` becomes readable when there is some. */
+void engine_pump(struct engine *engine);
+int engine_pending_fd(struct engine *engine);
+
+void engine_collect(struct engine *engine);
+
+/* Refuses eval and new Function from now on with this message. */
+void engine_forbid_eval(struct engine *engine, const char *message);

@@ -1,0 +1,444 @@
+/* engine.h on JavaScriptCore, through its C API. Runs in the zygote and in cells; the only file that names the engine.
+
+   Four calls are exported by the library but missing in its headers; they are declared below. pas_scavenger_suspend
+   is looked up at run time, since it comes and goes between releases (design.md section 2). */
+#include "cell/engine.h"
+#include "base/buf.h"
+#include "base/macros.h"
+#include <JavaScriptCore/JavaScript.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+void JSSynchronousGarbageCollectForDebugging(JSContextRef context);
+void JSGlobalContextSetEvalEnabled(JSGlobalContextRef context, bool enabled, JSStringRef message);
+void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JSObjectRef function,
+                                                  JSValueRef *exception);
+
+/* How long settle waits for the scavenger to end by itself: it does after some 10.7 s without work. */
+#define SETTLE_WAIT_MS 15000
+
+/* A scratch buffer above this size is not kept between calls. */
+#define SCRATCH_KEEP_BYTES (256 * 1024)
+
+struct native {
+    const char *name;
+    engine_native *call;
+    void *context;
+};
+
+struct engine {
+    JSGlobalContextRef js;
+    GMainContext *loop;
+    int loop_fd;
+    JSClassRef native_class;
+    JSObjectRef natives;
+    JSObjectRef handlers[ENGINE_HANDLERS];
+    struct buf scratch[ENGINE_ARGS_MAX];
+};
+
+static const char *const handler_names[ENGINE_HANDLERS] = {
+    [ENGINE_ON_FRAME] = "frame", [ENGINE_ON_CLOSED] = "closed", [ENGINE_ON_TIMER] = "timer",
+    [ENGINE_ON_WARM] = "warm",
+};
+
+static struct engine the_engine;
+
+/* --- Strings ---------------------------------------------------------------------------------------------------- */
+
+static bool is_ascii(const uint8_t *p, size_t n) {
+    uint8_t any = 0;
+    for (size_t i = 0; i < n; i++) any |= p[i];
+    return any < 0x80;
+}
+
+/* Decodes by the WHATWG rules: every maximal wrong subsequence becomes one U+FFFD. Returns the units written. */
+static size_t utf8_to_utf16(const uint8_t *p, size_t n, JSChar *out) {
+    size_t o = 0;
+    for (size_t i = 0; i < n;) {
+        uint32_t c = p[i++];
+        if (c < 0x80) {
+            out[o++] = (JSChar)c;
+            continue;
+        }
+        uint8_t low = 0x80, high = 0xbf;
+        int more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+        if (c == 0xe0) low = 0xa0;
+        if (c == 0xed) high = 0x9f;
+        if (c == 0xf0) low = 0x90;
+        if (c == 0xf4) high = 0x8f;
+        c &= more == 1 ? 0x1f : more == 2 ? 0x0f : 0x07;
+        int left = more;
+        for (; left > 0 && i < n && p[i] >= low && p[i] <= high; left--, low = 0x80, high = 0xbf) {
+            c = c << 6 | (p[i++] & 0x3f);
+        }
+        if (more == 0 || left > 0) {
+            out[o++] = 0xfffd;
+        } else if (c > 0xffff) {
+            out[o++] = (JSChar)(0xd7c0 + (c >> 10));
+            out[o++] = (JSChar)(0xdc00 | (c & 0x3ff));
+        } else {
+            out[o++] = (JSChar)c;
+        }
+    }
+    return o;
+}
+
+/* Encodes UTF-16; lone surrogates become U+FFFD. `out` has room for 3 bytes a unit. */
+static size_t utf16_to_utf8(const JSChar *p, size_t n, uint8_t *out) {
+    size_t o = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t c = p[i];
+        if (c < 0x80) {
+            out[o++] = (uint8_t)c;
+            continue;
+        }
+        if ((c & 0xfc00) == 0xd800 && i + 1 < n && (p[i + 1] & 0xfc00) == 0xdc00) {
+            c = 0x10000 + ((c & 0x3ff) << 10) + (p[++i] & 0x3ff);
+        } else if ((c & 0xf800) == 0xd800) {
+            c = 0xfffd;
+        }
+        if (c >= 0x10000) {
+            out[o++] = (uint8_t)(0xf0 | c >> 18);
+            out[o++] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+        } else if (c >= 0x800) {
+            out[o++] = (uint8_t)(0xe0 | c >> 12);
+        } else {
+            out[o++] = (uint8_t)(0xc0 | c >> 6);
+            out[o++] = (uint8_t)(0x80 | (c & 0x3f));
+            continue;
+        }
+        if (c >= 0x800) out[o++] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+        out[o++] = (uint8_t)(0x80 | (c & 0x3f));
+    }
+    return o;
+}
+
+/* A string from UTF-8. ASCII, the common case, becomes an 8-bit string, half the size. */
+static JSStringRef string_from_utf8(const uint8_t *p, size_t n) {
+    if (is_ascii(p, n) && !memchr(p, 0, n)) {
+        char *text = malloc(n + 1);
+        CHECK(text);
+        memcpy(text, p, n);
+        text[n] = 0;
+        JSStringRef s = JSStringCreateWithUTF8CString(text);
+        free(text);
+        return s;
+    }
+    JSChar *units = malloc(n * sizeof(JSChar));
+    CHECK(units);
+    JSStringRef s = JSStringCreateWithCharacters(units, utf8_to_utf16(p, n, units));
+    free(units);
+    return s;
+}
+
+static JSStringRef string_from_text(const char *text) {
+    return string_from_utf8((const uint8_t *)text, strlen(text));
+}
+
+/* Puts the string's UTF-8 into `out`. */
+static void string_to_utf8(JSStringRef s, struct buf *out) {
+    size_t n = JSStringGetLength(s);
+    uint8_t *room = buf_room(out, n * 3 + 1);
+    CHECK(room);
+    size_t len = utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
+    room[len] = 0;
+    buf_add(out, len);
+}
+
+/* --- Values to and from JavaScript ------------------------------------------------------------------------------ */
+
+static void free_bytes(void *bytes, void *context) {
+    (void)context;
+    free(bytes);
+}
+
+static JSValueRef value_to_js(JSContextRef js, const struct engine_value *v) {
+    switch (v->kind) {
+    case ENGINE_NUMBER: return JSValueMakeNumber(js, v->number);
+    case ENGINE_BOOLEAN: return JSValueMakeBoolean(js, v->number != 0);
+    case ENGINE_OBJECT: return v->object;
+    case ENGINE_UTF16:
+    case ENGINE_TEXT:
+    case ENGINE_JSON: {
+        JSStringRef s = v->kind == ENGINE_UTF16 ? JSStringCreateWithCharacters(v->data, v->len)
+                                                : string_from_utf8(v->data, v->len);
+        JSValueRef value = v->kind == ENGINE_JSON ? JSValueMakeFromJSONString(js, s) : JSValueMakeString(js, s);
+        JSStringRelease(s);
+        return value ? value : JSValueMakeUndefined(js);
+    }
+    case ENGINE_BYTES: {
+        void *copy = malloc(v->len ? v->len : 1);
+        CHECK(copy);
+        if (v->len) memcpy(copy, v->data, v->len);
+        return JSObjectMakeTypedArrayWithBytesNoCopy(js, kJSTypedArrayTypeUint8Array, copy, v->len, free_bytes, NULL,
+                                                     NULL);
+    }
+    default: return JSValueMakeUndefined(js);
+    }
+}
+
+static void object_from_js(JSContextRef js, JSObjectRef object, struct engine_value *ret) {
+    *ret = (struct engine_value){.kind = ENGINE_OBJECT, .object = object};
+    JSTypedArrayType type = JSValueGetTypedArrayType(js, object, NULL);
+    if (type == kJSTypedArrayTypeNone) return;
+    ret->kind = ENGINE_BYTES;
+    if (type == kJSTypedArrayTypeArrayBuffer) {
+        ret->data = JSObjectGetArrayBufferBytesPtr(js, object, NULL);
+        ret->len = JSObjectGetArrayBufferByteLength(js, object, NULL);
+        return;
+    }
+    /* The pointer is that of the whole buffer, whatever the view's offset. */
+    const uint8_t *bytes = JSObjectGetTypedArrayBytesPtr(js, object, NULL);
+    ret->len = JSObjectGetTypedArrayByteLength(js, object, NULL);
+    ret->data = bytes ? bytes + JSObjectGetTypedArrayByteOffset(js, object, NULL) : NULL;
+    if (!bytes) ret->len = 0;
+}
+
+static void value_from_js(JSContextRef js, JSValueRef value, struct buf *scratch, struct engine_value *ret) {
+    switch (JSValueGetType(js, value)) {
+    case kJSTypeBoolean:
+        *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = JSValueToBoolean(js, value)};
+        break;
+    case kJSTypeNumber:
+        *ret = (struct engine_value){.kind = ENGINE_NUMBER, .number = JSValueToNumber(js, value, NULL)};
+        break;
+    case kJSTypeString: {
+        JSStringRef s = JSValueToStringCopy(js, value, NULL);
+        buf_consume(scratch, buf_len(scratch));
+        if (s) string_to_utf8(s, scratch);
+        if (s) JSStringRelease(s);
+        *ret = (struct engine_value){.kind = ENGINE_TEXT, .data = buf_bytes(scratch), .len = buf_len(scratch)};
+        break;
+    }
+    case kJSTypeObject: object_from_js(js, (JSObjectRef)value, ret); break;
+    default: *ret = (struct engine_value){0};
+    }
+}
+
+/* --- Errors ----------------------------------------------------------------------------------------------------- */
+
+static void set_number(JSContextRef js, JSObjectRef object, const char *name, double number) {
+    JSStringRef s = string_from_text(name);
+    JSObjectSetProperty(js, object, s, JSValueMakeNumber(js, number), kJSPropertyAttributeDontEnum, NULL);
+    JSStringRelease(s);
+}
+
+static JSValueRef make_error(JSContextRef js, const struct engine_error *error) {
+    JSStringRef name = string_from_text(error->type ? error->type : "Error");
+    JSStringRef message = string_from_text(error->message);
+    JSValueRef argument = JSValueMakeString(js, message);
+    JSValueRef class = JSObjectGetProperty(js, JSContextGetGlobalObject(js), name, NULL);
+    JSObjectRef object = NULL;
+    if (class && JSValueIsObject(js, class)) object = JSObjectCallAsConstructor(js, (JSObjectRef)class, 1, &argument, NULL);
+    if (!object) object = JSObjectMakeError(js, 1, &argument, NULL);
+    JSStringRelease(name);
+    JSStringRelease(message);
+    if (error->line > 0) {
+        set_number(js, object, "line", error->line);
+        set_number(js, object, "column", error->column);
+    }
+    return object;
+}
+
+static void describe(JSContextRef js, JSValueRef exception, struct buf *out) {
+    static const char *const names[] = {"message", "stack", "sourceURL", "line"};
+    JSStringRef s = JSValueToStringCopy(js, exception, NULL);
+    if (s) string_to_utf8(s, out);
+    if (s) JSStringRelease(s);
+    if (!JSValueIsObject(js, exception)) return;
+    for (size_t i = 1; i < COUNT_OF(names); i++) {
+        JSStringRef name = string_from_text(names[i]);
+        JSValueRef value = JSObjectGetProperty(js, (JSObjectRef)exception, name, NULL);
+        JSStringRelease(name);
+        if (!value || JSValueIsUndefined(js, value)) continue;
+        s = JSValueToStringCopy(js, value, NULL);
+        if (!s) continue;
+        buf_append_text(out, i == 1 ? "\n" : " ");
+        string_to_utf8(s, out);
+        JSStringRelease(s);
+    }
+}
+
+/* --- Natives ---------------------------------------------------------------------------------------------------- */
+
+static JSValueRef call_native(JSContextRef js, JSObjectRef function, JSObjectRef this, size_t argc,
+                              const JSValueRef argv[], JSValueRef *exception) {
+    (void)this;
+    struct engine *e = &the_engine;
+    struct native *native = JSObjectGetPrivate(function);
+    struct engine_value args[ENGINE_ARGS_MAX] = {0}, ret = {0};
+    struct engine_error error = {0};
+    if (argc > ENGINE_ARGS_MAX) argc = ENGINE_ARGS_MAX;
+    for (size_t i = 0; i < argc; i++) value_from_js(js, argv[i], &e->scratch[i], &args[i]);
+    JSValueRef value = NULL;
+    if (native->call(native->context, args, &ret, &error) < 0) {
+        /* An exception that JavaScript already threw passes through as it is. */
+        *exception = ret.kind == ENGINE_OBJECT ? ret.object : make_error(js, &error);
+    } else {
+        value = value_to_js(js, &ret);
+    }
+    for (size_t i = 0; i < argc; i++) {
+        if (e->scratch[i].capacity > SCRATCH_KEEP_BYTES) buf_done(&e->scratch[i]);
+    }
+    return value ? value : JSValueMakeUndefined(js);
+}
+
+static JSObjectRef property_object(struct engine *e, JSObjectRef object, const char *name) {
+    JSStringRef s = string_from_text(name);
+    JSValueRef value = JSObjectGetProperty(e->js, object, s, NULL);
+    JSStringRelease(s);
+    return value && JSValueIsObject(e->js, value) ? (JSObjectRef)value : NULL;
+}
+
+/* native.handlers({frame, closed, ...}): the runtime registers its entry points. */
+static int register_handlers(void *context, const struct engine_value *args, struct engine_value *ret,
+                             struct engine_error *error) {
+    struct engine *e = context;
+    (void)ret;
+    if (args[0].kind != ENGINE_OBJECT) {
+        snprintf(error->message, sizeof error->message, "handlers: an object is needed");
+        return -EINVAL;
+    }
+    for (int i = 0; i < ENGINE_HANDLERS; i++) {
+        e->handlers[i] = property_object(e, (JSObjectRef)args[0].object, handler_names[i]);
+        if (e->handlers[i]) JSValueProtect(e->js, e->handlers[i]);
+    }
+    JSObjectRef rejection = property_object(e, (JSObjectRef)args[0].object, "rejection");
+    if (rejection) JSGlobalContextSetUnhandledRejectionCallback(e->js, rejection, NULL);
+    return 0;
+}
+
+int engine_native_add(struct engine *e, const char *name, engine_native *call, void *context) {
+    struct native *native = malloc(sizeof *native);
+    if (!native) return -ENOMEM;
+    *native = (struct native){name, call, context};
+    JSStringRef s = string_from_text(name);
+    JSObjectSetProperty(e->js, e->natives, s, JSObjectMake(e->js, e->native_class, native), 0, NULL);
+    JSStringRelease(s);
+    return 0;
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------- */
+
+struct engine *engine_new(void) {
+    struct engine *e = &the_engine;
+    CHECK(!e->js);
+    /* Concurrency would leave threads, and with them locks, behind in the forks. */
+    setenv("JSC_useConcurrentGC", "0", 1);
+    setenv("JSC_useConcurrentJIT", "0", 1);
+    setenv("JSC_numberOfGCMarkers", "1", 1);
+    /* The engine's run loop takes the thread's default context; without one it makes one that nobody could run. */
+    e->loop = g_main_context_new();
+    g_main_context_push_thread_default(e->loop);
+    e->js = JSGlobalContextCreate(NULL);
+    if (!e->js) return NULL;
+    JSClassDefinition definition = kJSClassDefinitionEmpty;
+    definition.className = "Native";
+    definition.callAsFunction = call_native;
+    e->native_class = JSClassCreate(&definition);
+    e->natives = JSObjectMake(e->js, NULL, NULL);
+    JSValueProtect(e->js, e->natives);
+    int priority, timeout;
+    GPollFD fd = {.fd = -1};
+    g_main_context_acquire(e->loop);
+    g_main_context_prepare(e->loop, &priority);
+    g_main_context_query(e->loop, G_MAXINT, &timeout, &fd, 1);
+    e->loop_fd = fd.fd;
+    return engine_native_add(e, "handlers", register_handlers, e) < 0 ? NULL : e;
+}
+
+int engine_boot(struct engine *e, const char *source, size_t len, char *message, size_t message_len) {
+    JSStringRef text = string_from_utf8((const uint8_t *)source, len), url = string_from_text("mayfly:runtime");
+    JSValueRef exception = NULL, argument = e->natives;
+    JSValueRef function = JSEvaluateScript(e->js, text, NULL, url, 1, &exception);
+    if (function && JSValueIsObject(e->js, function)) {
+        JSObjectCallAsFunction(e->js, (JSObjectRef)function, NULL, 1, &argument, &exception);
+    } else if (!exception) {
+        exception = JSValueMakeUndefined(e->js);
+    }
+    JSStringRelease(text);
+    JSStringRelease(url);
+    if (!exception) return 0;
+    struct buf out = {0};
+    describe(e->js, exception, &out);
+    snprintf(message, message_len, "%.*s", (int)buf_len(&out), (const char *)buf_bytes(&out));
+    buf_done(&out);
+    return -EINVAL;
+}
+
+static int count_threads(void) {
+    DIR *dir = opendir("/proc/self/task");
+    if (!dir) return -errno;
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(dir));) n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+int engine_settle(struct engine *e) {
+    JSSynchronousGarbageCollectForDebugging(e->js);
+    void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
+    if (suspend) suspend();
+    /* Right after the call the thread may still be ending. */
+    int threads = count_threads();
+    for (int waited_ms = 0; threads > 1 && waited_ms < SETTLE_WAIT_MS; waited_ms += 5) {
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        threads = count_threads();
+    }
+    return threads;
+}
+
+void engine_forked(struct engine *e) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK(fd >= 0 && dup2(fd, e->loop_fd) >= 0);
+    if (fd != e->loop_fd) close(fd);
+}
+
+int engine_call(struct engine *e, enum engine_handler handler, const struct engine_value *args, size_t n) {
+    CHECK(n <= ENGINE_ARGS_MAX);
+    if (!e->handlers[handler]) return -EINVAL;
+    JSValueRef argv[ENGINE_ARGS_MAX], exception = NULL;
+    for (size_t i = 0; i < n; i++) argv[i] = value_to_js(e->js, &args[i]);
+    JSObjectCallAsFunction(e->js, e->handlers[handler], NULL, n, argv, &exception);
+    if (!exception) return 0;
+    struct buf out = {0};
+    describe(e->js, exception, &out);
+    fprintf(stderr, "mayfly-cell: the runtime's %s handler threw: %.*s\n", handler_names[handler], (int)buf_len(&out),
+            (const char *)buf_bytes(&out));
+    buf_done(&out);
+    return -EINVAL;
+}
+
+int engine_evaluate(struct engine *e, const struct engine_value *source, const char *url, struct engine_value *ret) {
+    JSStringRef text = string_from_utf8(source->data, source->len), name = string_from_text(url);
+    JSValueRef exception = NULL;
+    JSValueRef value = JSEvaluateScript(e->js, text, NULL, name, 1, &exception);
+    JSStringRelease(text);
+    JSStringRelease(name);
+    *ret = (struct engine_value){.kind = ENGINE_OBJECT, .object = exception ? exception : value};
+    return exception ? -EINVAL : 0;
+}
+
+void engine_pump(struct engine *e) {
+    while (g_main_context_iteration(e->loop, FALSE)) {}
+}
+
+int engine_pending_fd(struct engine *e) {
+    return e->loop_fd;
+}
+
+void engine_collect(struct engine *e) {
+    JSSynchronousGarbageCollectForDebugging(e->js);
+}
+
+void engine_forbid_eval(struct engine *e, const char *message) {
+    JSStringRef s = string_from_text(message);
+    JSGlobalContextSetEvalEnabled(e->js, false, s);
+    JSStringRelease(s);
+}

@@ -1,0 +1,209 @@
+/* What the runtime gets from C: bytes and text, clocks, frames. runtime/native.d.ts says what each does, and is the
+   contract. Runs in cells, on values that a worker may have made: every argument is checked. */
+#include "base/macros.h"
+#include "cell/cell.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static int refuse(struct engine_error *error, const char *text) {
+    error->type = "TypeError";
+    snprintf(error->message, sizeof error->message, "%s", text);
+    return -EINVAL;
+}
+
+static struct engine_value number(double n) {
+    return (struct engine_value){.kind = ENGINE_NUMBER, .number = n};
+}
+
+/* --- Text and bytes --------------------------------------------------------------------------------------------- */
+
+/* Text arrives as UTF-8 already, so encoding is handing it back as bytes. */
+static int utf8_encode(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    (void)context;
+    if (args[0].kind != ENGINE_TEXT) return refuse(error, "utf8Encode: a string is needed");
+    *ret = (struct engine_value){.kind = ENGINE_BYTES, .data = args[0].data, .len = args[0].len};
+    return 0;
+}
+
+static int utf8_length(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    (void)context;
+    if (args[0].kind != ENGINE_TEXT) return refuse(error, "utf8Length: a string is needed");
+    *ret = number((double)args[0].len);
+    return 0;
+}
+
+/* True when every byte belongs to a well-formed sequence (RFC 3629). */
+static bool utf8_valid(const uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n;) {
+        uint8_t c = p[i++], low = 0x80, high = 0xbf;
+        int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
+        if (more < 0) return false;
+        if (c == 0xe0) low = 0xa0;
+        if (c == 0xed) high = 0x9f;
+        if (c == 0xf0) low = 0x90;
+        if (c == 0xf4) high = 0x8f;
+        for (; more > 0; more--, low = 0x80, high = 0xbf) {
+            if (i == n || p[i] < low || p[i] > high) return false;
+            i++;
+        }
+    }
+    return true;
+}
+
+static int utf8_decode(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    (void)context;
+    if (args[0].kind != ENGINE_BYTES) return refuse(error, "utf8Decode: bytes are needed");
+    if (args[1].number != 0 && !utf8_valid(args[0].data, args[0].len)) {
+        return refuse(error, "The encoded data was not valid for encoding utf-8");
+    }
+    *ret = (struct engine_value){.kind = ENGINE_TEXT, .data = args[0].data, .len = args[0].len};
+    return 0;
+}
+
+static int fill_random(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    (void)context;
+    (void)ret;
+    if (args[0].kind != ENGINE_BYTES) return refuse(error, "random: a view is needed");
+    uint8_t *p = (uint8_t *)args[0].data;
+    for (size_t done = 0; done < args[0].len;) {
+        ssize_t n = getrandom(p + done, args[0].len - done, 0);
+        CHECK(n > 0 || errno == EINTR);
+        if (n > 0) done += (size_t)n;
+    }
+    return 0;
+}
+
+/* --- Clocks ----------------------------------------------------------------------------------------------------- */
+
+static int wall_time(void *context, const struct engine_value *args, struct engine_value *ret,
+                     struct engine_error *error) {
+    (void)context, (void)args, (void)error;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    *ret = number((double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6);
+    return 0;
+}
+
+static int monotonic_time(void *context, const struct engine_value *args, struct engine_value *ret,
+                          struct engine_error *error) {
+    (void)context, (void)args, (void)error;
+    *ret = number(cell_monotonic_ms());
+    return 0;
+}
+
+static int wake(void *context, const struct engine_value *args, struct engine_value *ret, struct engine_error *error) {
+    struct cell *c = context;
+    (void)ret;
+    if (args[0].kind != ENGINE_NUMBER) return refuse(error, "wake: a number is needed");
+    c->wake_ms = args[0].number;
+    return 0;
+}
+
+/* --- Frames ----------------------------------------------------------------------------------------------------- */
+
+static int send_frame(void *context, const struct engine_value *args, struct engine_value *ret,
+                      struct engine_error *error) {
+    struct cell *c = context;
+    for (int i = 0; i < 4; i++) {
+        if (args[i].kind != ENGINE_NUMBER) return refuse(error, "send: numbers are needed");
+    }
+    int type = (int)args[1].number;
+    if (type <= 0 || type >= FRAME_TYPES) return refuse(error, "send: no such frame type");
+    if (args[5].kind == ENGINE_BYTES && args[5].len > FRAME_LOAD_BYTES_MAX) return refuse(error, "send: frame too large");
+    struct frame frame = {.type = (uint8_t)type,
+                          .flags = (uint8_t)args[2].number,
+                          .id = (uint32_t)args[3].number,
+                          .payload = args[5].kind == ENGINE_BYTES ? args[5].data : NULL,
+                          .payload_len = args[5].kind == ENGINE_BYTES ? (uint32_t)args[5].len : 0};
+    bool has_head = args[4].kind == ENGINE_TEXT;
+    long r = cell_send(c, (int)args[0].number, &frame, has_head ? args[4].data : "", has_head ? args[4].len : 0);
+    if (r == -EMSGSIZE) {
+        error->type = "RangeError";
+        snprintf(error->message, sizeof error->message, "A %s message is too large.", frame_name(frame.type));
+        return -EMSGSIZE;
+    }
+    *ret = number(r < 0 ? -1 : (double)r);
+    return 0;
+}
+
+static int close_channel(void *context, const struct engine_value *args, struct engine_value *ret,
+                         struct engine_error *error) {
+    (void)ret;
+    if (args[0].kind != ENGINE_NUMBER) return refuse(error, "close: a number is needed");
+    cell_close(context, (int)args[0].number);
+    return 0;
+}
+
+/* --- The rest --------------------------------------------------------------------------------------------------- */
+
+static int evaluate(void *context, const struct engine_value *args, struct engine_value *ret,
+                    struct engine_error *error) {
+    struct cell *c = context;
+    if (args[0].kind != ENGINE_TEXT || args[1].kind != ENGINE_TEXT) return refuse(error, "evaluate: strings are needed");
+    return engine_evaluate(c->engine, &args[0], args[1].data, ret);
+}
+
+static int exit_now(void *context, const struct engine_value *args, struct engine_value *ret,
+                    struct engine_error *error) {
+    (void)context, (void)ret, (void)error;
+    _exit((int)args[0].number);
+}
+
+static int collect(void *context, const struct engine_value *args, struct engine_value *ret,
+                   struct engine_error *error) {
+    struct cell *c = context;
+    (void)args, (void)ret, (void)error;
+    engine_collect(c->engine);
+    c->pumped_ms = 0; /* the finalizers of what was collected are due */
+    return 0;
+}
+
+static int forbid_eval(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    struct cell *c = context;
+    (void)ret;
+    if (args[0].kind != ENGINE_TEXT) return refuse(error, "forbidEval: a string is needed");
+    engine_forbid_eval(c->engine, args[0].data);
+    return 0;
+}
+
+static int is_host(void *context, const struct engine_value *args, struct engine_value *ret,
+                   struct engine_error *error) {
+    struct cell *c = context;
+    (void)args, (void)error;
+    *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = c->is_host};
+    return 0;
+}
+
+void cell_natives_add(struct cell *c) {
+    static const struct {
+        const char *name;
+        engine_native *call;
+    } natives[] = {
+        {"utf8Encode", utf8_encode},
+        {"utf8Length", utf8_length},
+        {"utf8Decode", utf8_decode},
+        {"random", fill_random},
+        {"wallTime", wall_time},
+        {"monotonicTime", monotonic_time},
+        {"wake", wake},
+        {"send", send_frame},
+        {"close", close_channel},
+        {"evaluate", evaluate},
+        {"exit", exit_now},
+        {"collect", collect},
+        {"forbidEval", forbid_eval},
+        {"isHost", is_host},
+    };
+    for (size_t i = 0; i < COUNT_OF(natives); i++) {
+        CHECK(engine_native_add(c->engine, natives[i].name, natives[i].call, c) == 0);
+    }
+    cell_modules_add(c);
+}

@@ -1,0 +1,202 @@
+/* The zygote: starts the engine, evaluates the runtime, puts the jail around itself, then forks a cell for each FORK
+   message and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
+   forked child, cell_main takes over and never returns.
+
+   Started by a supervisor as `mayfly-cell NAMESPACES` with the control socket as descriptor 3. */
+#include "base/macros.h"
+#include "base/zygote_wire.h"
+#include "cell/cell.h"
+#include "cell/jail.h"
+#include "cell/runtime_blob.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONTROL_FD     3
+#define ENGINE_FDS_MAX 16
+
+/* Rehearsals before the first fork: after so many the runtime's code has been compiled once for all cells. */
+#define REHEARSALS 3
+
+struct child {
+    pid_t pid;
+    uint32_t cell;
+};
+
+struct zygote {
+    struct engine *engine;
+    int engine_fds[ENGINE_FDS_MAX]; /* what the engine holds open and a cell keeps */
+    int engine_fds_len;
+    int signal_fd;
+    struct child *children;
+    int children_len, children_capacity;
+};
+
+static void send_msg(const struct zygote_msg *msg) {
+    if (send(CONTROL_FD, msg, sizeof *msg, MSG_NOSIGNAL) < 0) _exit(1);
+}
+
+static _Noreturn void refuse(const char *text) {
+    struct zygote_msg msg = {.op = ZYGOTE_HELLO};
+    snprintf(msg.text, sizeof msg.text, "%s", text);
+    send_msg(&msg);
+    _exit(1);
+}
+
+/* --- The forked child ------------------------------------------------------------------------------------------- */
+
+static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
+    jail_cell(owner_fd, z->engine_fds, z->engine_fds_len, is_host);
+    engine_forked(z->engine);
+    CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
+    /* Touches the pages that a first run needs, while nobody waits for this cell yet. */
+    engine_call(z->engine, ENGINE_ON_WARM, NULL, 0);
+    cell_send(&the_cell, 0, &(struct frame){.type = FRAME_READY}, "", 0);
+    cell_run(&the_cell);
+}
+
+/* --- Children --------------------------------------------------------------------------------------------------- */
+
+static void remember(struct zygote *z, pid_t pid, uint32_t cell) {
+    if (z->children_len == z->children_capacity) {
+        z->children_capacity = z->children_capacity ? z->children_capacity * 2 : 64;
+        z->children = realloc(z->children, (size_t)z->children_capacity * sizeof *z->children);
+        CHECK(z->children);
+    }
+    z->children[z->children_len++] = (struct child){pid, cell};
+}
+
+static void report_death(struct zygote *z, pid_t pid, int status, const struct rusage *used) {
+    for (int i = 0; i < z->children_len; i++) {
+        if (z->children[i].pid != pid) continue;
+        struct zygote_msg msg = {.op = ZYGOTE_DIED, .cell = z->children[i].cell, .status = status};
+        msg.cpu_us = (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000u +
+                     (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+        z->children[i] = z->children[--z->children_len];
+        send_msg(&msg);
+        return;
+    }
+}
+
+static void reap(struct zygote *z) {
+    struct signalfd_siginfo info;
+    while (read(z->signal_fd, &info, sizeof info) > 0) {}
+    struct rusage used;
+    int status;
+    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) report_death(z, pid, status, &used);
+}
+
+static void fork_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
+    pid_t pid = fork();
+    if (pid == 0) cell_main(z, fd, msg->flags & ZYGOTE_FORK_HOST);
+    int status = -errno;
+    close(fd);
+    if (pid > 0) {
+        remember(z, pid, msg->cell);
+    } else {
+        send_msg(&(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg->cell, .status = status});
+    }
+}
+
+static void kill_cell(struct zygote *z, uint32_t cell) {
+    for (int i = 0; i < z->children_len; i++) {
+        if (z->children[i].cell == cell) kill(z->children[i].pid, SIGKILL);
+    }
+}
+
+/* --- Control ---------------------------------------------------------------------------------------------------- */
+
+static void take_message(struct zygote *z) {
+    struct zygote_msg msg;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {&msg, sizeof msg};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(CONTROL_FD, &m, MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR) return;
+    if (n != sizeof msg) _exit(0); /* the supervisor is gone, and with the zygote all cells go */
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    int fd = -1;
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    if (msg.op == ZYGOTE_FORK && fd >= 0) fork_cell(z, &msg, fd);
+    if (msg.op == ZYGOTE_KILL) kill_cell(z, msg.cell);
+}
+
+static _Noreturn void serve(struct zygote *z) {
+    for (;;) {
+        struct pollfd fds[2] = {{.fd = CONTROL_FD, .events = POLLIN}, {.fd = z->signal_fd, .events = POLLIN}};
+        if (poll(fds, 2, -1) < 0) continue;
+        if (fds[1].revents) reap(z);
+        if (fds[0].revents) take_message(z);
+    }
+}
+
+/* --- Start ------------------------------------------------------------------------------------------------------ */
+
+/* Everything above the control socket that is open now was opened by the engine. Its view of /proc is of no use to a
+   cell, which would see the zygote's numbers. */
+static void find_engine_fds(struct zygote *z) {
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        int fd = atoi(entry->d_name);
+        char target[64] = "";
+        if (fd <= CONTROL_FD || fd == dirfd(dir) || z->engine_fds_len == ENGINE_FDS_MAX) continue;
+        if (readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0) continue;
+        if (strncmp(target, "/proc/", 6) != 0) z->engine_fds[z->engine_fds_len++] = fd;
+    }
+    closedir(dir);
+}
+
+static void start_engine(struct zygote *z) {
+    char message[180];
+    z->engine = engine_new();
+    if (!z->engine) refuse("the engine did not start: out of memory?");
+    the_cell.engine = z->engine;
+    cell_natives_add(&the_cell);
+    if (engine_boot(z->engine, runtime_source, (size_t)(runtime_source_end - runtime_source), message,
+                    sizeof message) < 0) {
+        refuse(message);
+    }
+    for (int i = 0; i < REHEARSALS; i++) engine_call(z->engine, ENGINE_ON_WARM, NULL, 0);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2 || fcntl(CONTROL_FD, F_GETFD) < 0) {
+        fprintf(stderr, "mayfly-cell is started by mayfly, not by hand\n");
+        return 2;
+    }
+    int namespaces = atoi(argv[1]);
+    close_range(CONTROL_FD + 1, ~0u, 0);
+
+    struct zygote z = {0};
+    clearenv();
+    setenv("TZ", "UTC", 1);
+    start_engine(&z);
+    find_engine_fds(&z);
+    int threads = engine_settle(z.engine);
+    if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
+
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    z.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    CHECK(z.signal_fd >= 0);
+    signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
+    uint32_t layers = jail_zygote(namespaces);
+    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO, .confinement = layers, .threads = (uint32_t)threads});
+    serve(&z);
+}
