@@ -1,0 +1,44 @@
+/* A host worker's cell as the supervisor sees it: loads the worker, hands it requests, carries bodies both ways, and
+   gives it cells for what it loads. Runs in the supervisor; the cell runs the operator's code, so its frames are
+   checked all the same. */
+#pragma once
+#include "host/config.h"
+#include "host/ingress.h"
+#include "host/loader.h"
+
+struct host_cell;
+
+struct host_cell_config {
+    const struct config *worker;
+    struct loader_config loader;
+    bool shows_errors; /* uncaught errors of the fetch handler are shown to clients */
+};
+
+struct host_cell_handler {
+    /* The worker has started; error NULL, or why it has not. */
+    void (*on_started)(void *context, const char *error);
+    /* The cell is gone; all its requests have been failed. To be freed by its owner. */
+    void (*on_closed)(void *context);
+    void (*on_log)(void *context, const char *level, const char *message);
+};
+
+/* Forks the cell and loads the worker's main module. Returns 0 or a negative errno. */
+int host_cell_new(uv_loop_t *loop, struct pool *pool, const struct host_cell_config *config,
+                  const struct host_cell_handler *handler, void *context, struct host_cell **ret);
+void host_cell_free(struct host_cell *cell);
+
+uint32_t host_cell_number(const struct host_cell *cell);
+struct loader *host_cell_loader(const struct host_cell *cell);
+
+/* Why it died, to be said before on_closed comes: requests under way are answered with it. */
+void host_cell_died(struct host_cell *cell, const char *reason);
+
+/* The pool has an idle cell more. */
+void host_cell_pool_grew(struct host_cell *cell);
+
+/* What ingress tells of a request that this cell answers; `req`'s user pointer belongs to the host cell. */
+void host_cell_request(struct host_cell *cell, struct ingress_req *req);
+size_t host_cell_body(struct ingress_req *req, const uint8_t *data, size_t len);
+void host_cell_body_end(struct ingress_req *req);
+void host_cell_writable(struct ingress_req *req);
+void host_cell_request_gone(struct ingress_req *req, bool was_aborted);

@@ -1,0 +1,198 @@
+#include "host/loader.h"
+#include "base/macros.h"
+#include "base/procfs.h"
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Named cells are weighed so often, and so many of them at a time. */
+#define SAMPLE_MS      1000
+#define SAMPLES_A_TURN 200
+
+#define BUCKETS 1024
+
+enum held_state { GRANTED, CLAIMED, EVICTED };
+
+/* One cell. Named ones are in the list by use, oldest first. */
+struct held_cell {
+    struct held_cell *bucket_next;
+    struct held_cell *older, *newer;
+    uint32_t number;
+    int pid;
+    enum held_state state;
+    bool is_named, is_stale; /* is_stale: used since it was last weighed */
+    uint64_t bytes;
+};
+
+struct loader {
+    struct pool *pool;
+    struct host_channel *channel;
+    struct loader_config config;
+    uv_timer_t timer;
+    struct held_cell *buckets[BUCKETS];
+    struct held_cell *oldest, *newest;
+    struct loader_stats stats;
+};
+
+/* --- The table -------------------------------------------------------------------------------------------------- */
+
+static struct held_cell **place_of(struct loader *l, uint32_t number) {
+    struct held_cell **place = &l->buckets[number % BUCKETS];
+    while (*place && (*place)->number != number) place = &(*place)->bucket_next;
+    return place;
+}
+
+static void list_remove(struct loader *l, struct held_cell *cell) {
+    *(cell->older ? &cell->older->newer : &l->oldest) = cell->newer;
+    *(cell->newer ? &cell->newer->older : &l->newest) = cell->older;
+    cell->older = cell->newer = NULL;
+}
+
+static void list_add_newest(struct loader *l, struct held_cell *cell) {
+    cell->older = l->newest;
+    cell->newer = NULL;
+    *(l->newest ? &l->newest->newer : &l->oldest) = cell;
+    l->newest = cell;
+}
+
+/* Takes a named cell out of the list and the sums; the table keeps it until it dies. */
+static void unname(struct loader *l, struct held_cell *cell) {
+    if (!cell->is_named) return;
+    list_remove(l, cell);
+    cell->is_named = false;
+    l->stats.named--;
+    l->stats.named_bytes -= cell->bytes;
+}
+
+/* --- Granting and claiming -------------------------------------------------------------------------------------- */
+
+static int grant_one(struct loader *l) {
+    struct pool_cell taken;
+    int fd = pool_take(l->pool, &taken);
+    if (fd < 0) return fd;
+    struct held_cell *cell = calloc(1, sizeof *cell);
+    if (!cell) {
+        close(fd);
+        return -ENOMEM;
+    }
+    *cell = (struct held_cell){.number = taken.number, .pid = taken.pid, .state = GRANTED};
+    cell->bucket_next = l->buckets[cell->number % BUCKETS];
+    l->buckets[cell->number % BUCKETS] = cell;
+    l->stats.granted++;
+    return host_channel_grant(l->channel, taken.number, fd);
+}
+
+void loader_grant(struct loader *l) {
+    while (l->stats.granted < l->config.grants_target) {
+        if (grant_one(l) < 0) return;
+    }
+}
+
+int loader_claim(struct loader *l, uint32_t number, const char *head, size_t head_len) {
+    struct held_cell *cell = *place_of(l, number);
+    if (!cell) return 0; /* it died while the frame was under way */
+    if (cell->state != GRANTED) return -EPROTO;
+    json_t *claim = json_loadb(head, head_len, 0, NULL);
+    bool is_named = json_is_string(json_object_get(claim, "name"));
+    json_decref(claim);
+    cell->state = CLAIMED;
+    cell->is_named = cell->is_stale = is_named;
+    l->stats.granted--;
+    l->stats.claimed++;
+    l->stats.loads++;
+    if (is_named) {
+        list_add_newest(l, cell);
+        l->stats.named++;
+    }
+    loader_grant(l);
+    return 0;
+}
+
+void loader_touch(struct loader *l, uint32_t number) {
+    struct held_cell *cell = *place_of(l, number);
+    if (!cell || !cell->is_named) return;
+    cell->is_stale = true;
+    if (cell == l->newest) return;
+    list_remove(l, cell);
+    list_add_newest(l, cell);
+}
+
+void loader_cell_died(struct loader *l, const struct zygote_death *death) {
+    struct held_cell **place = place_of(l, death->cell);
+    struct held_cell *cell = *place;
+    if (!cell) return;
+    *place = cell->bucket_next;
+    unname(l, cell);
+    if (cell->state == GRANTED) l->stats.granted--;
+    else l->stats.claimed--;
+    free(cell);
+    char reason[100], text[200];
+    zygote_describe_death(death->status, reason, sizeof reason);
+    int n = snprintf(text, sizeof text, "{\"reason\":\"%s\"}", reason);
+    host_channel_send(l->channel, FRAME_DIED, 0, death->cell, text, (size_t)n, NULL, 0);
+    loader_grant(l);
+}
+
+/* --- The byte budget -------------------------------------------------------------------------------------------- */
+
+static void evict(struct loader *l, struct held_cell *cell) {
+    unname(l, cell);
+    cell->state = EVICTED;
+    l->stats.evictions++;
+    host_channel_send(l->channel, FRAME_EVICT, 0, cell->number, "", 0, NULL, 0);
+}
+
+static void weigh(struct loader *l, struct held_cell *cell) {
+    uint64_t bytes;
+    cell->is_stale = false;
+    if (cell->pid <= 0 || procfs_private_bytes(cell->pid, &bytes) < 0) return;
+    l->stats.named_bytes += bytes - cell->bytes;
+    cell->bytes = bytes;
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct loader *l = timer->data;
+    int samples = 0;
+    for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
+        if (!cell->is_stale) continue;
+        weigh(l, cell);
+        samples++;
+    }
+    while (l->oldest && l->stats.named_bytes > l->config.named_bytes_max) evict(l, l->oldest);
+}
+
+/* --- Life ------------------------------------------------------------------------------------------------------- */
+
+struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channel *channel,
+                          const struct loader_config *config) {
+    struct loader *l = calloc(1, sizeof *l);
+    if (!l) return NULL;
+    l->pool = pool;
+    l->channel = channel;
+    l->config = *config;
+    CHECK(uv_timer_init(loop, &l->timer) == 0);
+    l->timer.data = l;
+    CHECK(uv_timer_start(&l->timer, on_timer, SAMPLE_MS, SAMPLE_MS) == 0);
+    return l;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void loader_free(struct loader *l) {
+    if (!l) return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (l->buckets[i]) {
+            struct held_cell *cell = l->buckets[i];
+            l->buckets[i] = cell->bucket_next;
+            free(cell);
+        }
+    }
+    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+}
+
+void loader_stats(const struct loader *l, struct loader_stats *ret) {
+    *ret = l->stats;
+}

@@ -1,0 +1,36 @@
+/* The cells that a host worker holds: granted ahead of need, claimed by load() or get(), named ones evicted least
+   recently used under a byte budget. Runs in the supervisor. dynamic-workers.md 1.3; design.md section 6. */
+#pragma once
+#include "host/channel.h"
+#include "host/pool.h"
+
+struct loader;
+
+struct loader_config {
+    unsigned grants_target;   /* idle cells that the host worker holds ahead of need */
+    uint64_t named_bytes_max; /* private memory that all named cells may have together */
+};
+
+/* `channel` is the host worker's cell's; it must outlive the loader. NULL without memory. */
+struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channel *channel,
+                          const struct loader_config *config);
+
+/* Forgets all cells; they end by themselves when the host worker's cell is gone. */
+void loader_free(struct loader *loader);
+
+/* Grants what is missing, as far as the pool has idle cells. */
+void loader_grant(struct loader *loader);
+
+/* CLAIM and TOUCH frames. Returns 0 or -EPROTO. */
+int loader_claim(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
+void loader_touch(struct loader *loader, uint32_t cell);
+
+/* A cell ended; tells the host worker why, if it held that cell. */
+void loader_cell_died(struct loader *loader, const struct zygote_death *death);
+
+struct loader_stats {
+    unsigned granted, claimed, named;
+    uint64_t named_bytes; /* as of the last sample */
+    uint64_t loads, evictions;
+};
+void loader_stats(const struct loader *loader, struct loader_stats *ret);

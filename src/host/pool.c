@@ -1,0 +1,190 @@
+#include "host/pool.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Forks that may be under way at once: enough to keep the zygote busy, few enough to leave a core to the workers. */
+#define FORKS_MAX 4
+
+/* A pool whose cells die before they are ready gives up after so many in a row. */
+#define EARLY_DEATHS_MAX 20
+
+/* A cell on its way: forked, not yet READY (idle_next unused), or idle. */
+struct idle_cell {
+    struct pool *pool;
+    struct idle_cell *next;
+    struct host_channel *channel;
+    uint32_t number;
+    bool is_ready;
+};
+
+struct pool {
+    uv_loop_t *loop;
+    struct zygote *zygote;
+    struct pool_config config;
+    const struct pool_handler *handler;
+    void *context;
+    struct idle_cell *cells; /* oldest first, so that a taken cell is the longest warm one */
+    unsigned ready_len, forking_len, early_deaths;
+    uint32_t next_number;
+    bool is_up;
+};
+
+static void refill(struct pool *pool);
+
+static void add_last(struct pool *pool, struct idle_cell *cell) {
+    struct idle_cell **end = &pool->cells;
+    while (*end) end = &(*end)->next;
+    *end = cell;
+}
+
+static void unlink_cell(struct idle_cell *cell) {
+    struct idle_cell **place = &cell->pool->cells;
+    while (*place != cell) place = &(*place)->next;
+    *place = cell->next;
+    if (cell->is_ready) cell->pool->ready_len--;
+    else cell->pool->forking_len--;
+}
+
+static int on_frame(void *context, const struct frame *frame) {
+    struct idle_cell *cell = context;
+    struct pool *pool = cell->pool;
+    if (frame->type != FRAME_READY || cell->is_ready) return -EPROTO;
+    cell->is_ready = true;
+    pool->forking_len--;
+    pool->ready_len++;
+    pool->early_deaths = 0;
+    pool->handler->on_idle(pool->context);
+    refill(pool);
+    return 0;
+}
+
+static void on_closed(void *context, int error) {
+    struct idle_cell *cell = context;
+    struct pool *pool = cell->pool;
+    (void)error;
+    if (!cell->is_ready) pool->early_deaths++;
+    unlink_cell(cell);
+    host_channel_free(cell->channel);
+    free(cell);
+    refill(pool);
+}
+
+static const struct host_channel_handler cell_handler = {.on_frame = on_frame, .on_closed = on_closed};
+
+/* Makes a socket pair and asks the zygote for a cell at its other end. Returns the owner's end. */
+static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) return -errno;
+    uint32_t number = ++pool->next_number;
+    int r = zygote_fork(pool->zygote, number, is_host, sockets[1]);
+    if (r < 0) {
+        close(sockets[0]);
+        return r;
+    }
+    *ret_cell = number;
+    return sockets[0];
+}
+
+static int add_cell(struct pool *pool) {
+    struct idle_cell *cell = calloc(1, sizeof *cell);
+    if (!cell) return -ENOMEM;
+    cell->pool = pool;
+    int fd = fork_cell(pool, false, &cell->number);
+    if (fd >= 0) cell->channel = host_channel_new(pool->loop, fd, host_channel_from_idle, &cell_handler, cell);
+    if (!cell->channel) {
+        free(cell);
+        return fd < 0 ? fd : -ENOMEM;
+    }
+    add_last(pool, cell);
+    pool->forking_len++;
+    return 0;
+}
+
+static void refill(struct pool *pool) {
+    while (pool->is_up && pool->forking_len < FORKS_MAX && pool->early_deaths < EARLY_DEATHS_MAX &&
+           pool->ready_len + pool->forking_len < pool->config.idle_target) {
+        if (add_cell(pool) < 0) return;
+    }
+}
+
+int pool_take(struct pool *pool, struct pool_cell *ret_cell) {
+    struct idle_cell *cell = pool->cells;
+    while (cell && !cell->is_ready) cell = cell->next;
+    if (!cell) {
+        refill(pool);
+        return -EAGAIN;
+    }
+    unlink_cell(cell);
+    *ret_cell = (struct pool_cell){cell->number, host_channel_peer(cell->channel)};
+    int fd = host_channel_release(cell->channel);
+    free(cell);
+    refill(pool);
+    return fd;
+}
+
+int pool_fork_host(struct pool *pool, uint32_t *ret_cell) {
+    return fork_cell(pool, true, ret_cell);
+}
+
+void pool_kill(struct pool *pool, uint32_t cell) {
+    if (pool->zygote) zygote_kill(pool->zygote, cell);
+}
+
+unsigned pool_idle(const struct pool *pool) {
+    return pool->ready_len;
+}
+
+/* --- The zygote ------------------------------------------------------------------------------------------------- */
+
+static void on_zygote_ready(void *context, uint32_t confinement) {
+    struct pool *pool = context;
+    pool->is_up = true;
+    pool->handler->on_ready(pool->context, confinement);
+    refill(pool);
+}
+
+static void on_zygote_death(void *context, const struct zygote_death *death) {
+    struct pool *pool = context;
+    for (struct idle_cell *cell = pool->cells; cell; cell = cell->next) {
+        if (cell->number == death->cell) return; /* its channel tells */
+    }
+    pool->handler->on_death(pool->context, death);
+}
+
+static void on_zygote_lost(void *context, const char *reason) {
+    struct pool *pool = context;
+    pool->is_up = false;
+    pool->handler->on_lost(pool->context, reason);
+}
+
+static const struct zygote_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost};
+
+int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
+             struct pool **ret) {
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (!pool) return -ENOMEM;
+    *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
+    int r = zygote_start(loop, config->cell_path, &zygote_events, pool, &pool->zygote);
+    if (r < 0) {
+        free(pool);
+        return r;
+    }
+    *ret = pool;
+    return 0;
+}
+
+void pool_free(struct pool *pool) {
+    if (!pool) return;
+    pool->is_up = false;
+    zygote_stop(pool->zygote);
+    while (pool->cells) {
+        struct idle_cell *cell = pool->cells;
+        pool->cells = cell->next;
+        host_channel_free(cell->channel);
+        free(cell);
+    }
+    free(pool);
+}

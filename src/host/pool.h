@@ -1,0 +1,49 @@
+/* A pool of idle cells: forked, jailed, warmed, never used. Refilled in the background; a cell that is taken never
+   comes back. Owns the zygote. Used by the supervisor and by libmayfly, on one libuv loop. */
+#pragma once
+#include "host/channel.h"
+#include "host/zygote.h"
+
+struct pool;
+
+struct pool_config {
+    const char *cell_path; /* the cell binary */
+    unsigned idle_target;  /* idle cells to keep */
+};
+
+/* A cell that was taken. */
+struct pool_cell {
+    uint32_t number;
+    int pid; /* as this process sees it; 0 if the kernel did not tell */
+};
+
+struct pool_handler {
+    /* The zygote is up; taking may begin. */
+    void (*on_ready)(void *context, uint32_t confinement);
+    /* A cell became idle: whoever waits may take. */
+    void (*on_idle)(void *context);
+    /* A cell that was taken, or forked for a host worker, has ended. */
+    void (*on_death)(void *context, const struct zygote_death *death);
+    /* The zygote is gone and all cells with it. */
+    void (*on_lost)(void *context, const char *reason);
+};
+
+/* Starts the zygote. Returns 0 or a negative errno. */
+int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
+             struct pool **ret);
+
+/* Ends every cell. */
+void pool_free(struct pool *pool);
+
+/* Takes an idle cell out: its number and the owner's end of its socket, which is the caller's to close. Returns the
+   descriptor, or -EAGAIN when none is idle. Either way the pool refills. */
+int pool_take(struct pool *pool, struct pool_cell *ret_cell);
+
+/* Forks a cell for a host worker, outside the pool. Returns the descriptor; READY comes on it. */
+int pool_fork_host(struct pool *pool, uint32_t *ret_cell);
+
+/* Kills a cell that was taken; on_death follows. */
+void pool_kill(struct pool *pool, uint32_t cell);
+
+/* How many cells are idle now. */
+unsigned pool_idle(const struct pool *pool);

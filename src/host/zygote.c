@@ -1,0 +1,175 @@
+#include "host/zygote.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAMESPACES                                                                                                     \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* The descriptor that the cell binary expects its control socket at. */
+#define CONTROL_FD 3
+
+struct zygote {
+    uv_poll_t poll;
+    int fd;
+    pid_t pid;
+    const struct zygote_handler *handler;
+    void *context;
+    bool lost;
+};
+
+static void write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) _exit(126);
+    close(fd);
+}
+
+/* Our ids become 0 in the new user namespace: with other ones, exec would drop the rights that the jail needs. */
+static void map_ids(const char *uid_map, const char *gid_map) {
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/uid_map", uid_map);
+    write_file("/proc/self/gid_map", gid_map);
+}
+
+/* In the child: only calls that are safe after fork, for the parent may have threads. */
+static _Noreturn void become_zygote(int control, const char *path, char *const argv[]) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0); /* a terminal's interrupt goes to the supervisor alone */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+    }
+    if (control == CONTROL_FD) fcntl(control, F_SETFD, 0);
+    else dup2(control, CONTROL_FD);
+    char *const no_environment[] = {NULL};
+    execve(path, argv, no_environment);
+    _exit(127);
+}
+
+static pid_t spawn(int control, const char *path, int namespaces) {
+    char flags[16], uid_map[32], gid_map[32];
+    snprintf(flags, sizeof flags, "%d", namespaces);
+    snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
+    snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
+    char *const argv[] = {"mayfly-cell", flags, NULL};
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0) {
+        if (namespaces & CLONE_NEWUSER) map_ids(uid_map, gid_map);
+        become_zygote(control, path, argv);
+    }
+    return pid < 0 ? -errno : pid;
+}
+
+static void lose(struct zygote *z, const char *reason) {
+    if (z->lost) return;
+    z->lost = true;
+    uv_poll_stop(&z->poll);
+    z->handler->on_lost(z->context, reason);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    struct zygote *z = poll->data;
+    (void)events;
+    for (int i = 0; i < 64 && !z->lost; i++) {
+        struct zygote_msg msg;
+        ssize_t n = status < 0 ? 0 : recv(z->fd, &msg, sizeof msg, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (n != sizeof msg) {
+            lose(z, "the zygote ended");
+            return;
+        }
+        msg.text[sizeof msg.text - 1] = 0;
+        if (msg.op == ZYGOTE_HELLO && msg.text[0]) {
+            lose(z, msg.text);
+        } else if (msg.op == ZYGOTE_HELLO) {
+            z->handler->on_ready(z->context, msg.confinement);
+        } else if (msg.op == ZYGOTE_DIED) {
+            z->handler->on_death(z->context, &(struct zygote_death){msg.cell, msg.status, msg.cpu_us});
+        }
+    }
+}
+
+int zygote_start(uv_loop_t *loop, const char *path, const struct zygote_handler *handler, void *context,
+                 struct zygote **ret) {
+    if (access(path, X_OK) < 0) return -errno;
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+    struct zygote *z = calloc(1, sizeof *z);
+    pid_t pid = z ? spawn(sockets[1], path, NAMESPACES) : -ENOMEM;
+    if (z && pid < 0) pid = spawn(sockets[1], path, 0);
+    close(sockets[1]);
+    if (pid < 0) {
+        close(sockets[0]);
+        free(z);
+        return pid;
+    }
+    *z = (struct zygote){.fd = sockets[0], .pid = pid, .handler = handler, .context = context};
+    CHECK(uv_poll_init(loop, &z->poll, z->fd) == 0);
+    z->poll.data = z;
+    CHECK(uv_poll_start(&z->poll, UV_READABLE, on_readable) == 0);
+    *ret = z;
+    return 0;
+}
+
+int zygote_fork(struct zygote *z, uint32_t cell, bool is_host, int fd) {
+    struct zygote_msg msg = {.op = ZYGOTE_FORK, .cell = cell, .flags = is_host ? ZYGOTE_FORK_HOST : 0};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {&msg, sizeof msg};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&m);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    ssize_t n = sendmsg(z->fd, &m, MSG_NOSIGNAL);
+    int r = n < 0 ? -errno : 0;
+    close(fd);
+    return r;
+}
+
+void zygote_kill(struct zygote *z, uint32_t cell) {
+    struct zygote_msg msg = {.op = ZYGOTE_KILL, .cell = cell};
+    if (send(z->fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0) return; /* it is gone, and so are its cells */
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void zygote_stop(struct zygote *z) {
+    if (!z) return;
+    z->lost = true;
+    kill(z->pid, SIGKILL);
+    while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {}
+    uv_close((uv_handle_t *)&z->poll, on_poll_closed);
+    close(z->fd);
+}
+
+void zygote_describe_death(int status, char *out, size_t out_len) {
+    if (status < 0) {
+        snprintf(out, out_len, "could not be started: %s", strerror(-status));
+    } else if (WIFEXITED(status)) {
+        snprintf(out, out_len, "exited with status %d", WEXITSTATUS(status));
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        snprintf(out, out_len, "was killed with signal 9 (Killed)");
+    } else if (WIFSIGNALED(status)) {
+        snprintf(out, out_len, "crashed with signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    } else {
+        snprintf(out, out_len, "ended with wait status %#x", (unsigned)status);
+    }
+}

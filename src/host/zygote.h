@@ -1,0 +1,39 @@
+/* The supervisor's side of a zygote: starts one, has it fork cells, learns of their deaths. On one libuv loop. */
+#pragma once
+#include "base/zygote_wire.h"
+#include <stdbool.h>
+#include <uv.h>
+
+struct zygote;
+
+/* How a cell ended. */
+struct zygote_death {
+    uint32_t cell;
+    int status; /* as of wait(2); negative errno if it could not be forked */
+    uint64_t cpu_us;
+};
+
+struct zygote_handler {
+    void (*on_ready)(void *context, uint32_t confinement);
+    void (*on_death)(void *context, const struct zygote_death *death);
+    /* The zygote is gone, or never came up; all its cells are dead or dying. Called at most once. */
+    void (*on_lost)(void *context, const char *reason);
+};
+
+/* Starts the cell binary at `path` as a zygote. Namespaces that the machine refuses are left out, all or none of them;
+   the zygote says on_ready which layers hold. Returns 0 or a negative errno. */
+int zygote_start(uv_loop_t *loop, const char *path, const struct zygote_handler *handler, void *context,
+                 struct zygote **ret);
+
+/* Asks for a fork. `cell` is the caller's number for it, `fd` the cell's end of its channel, which is closed here.
+   Returns 0 or a negative errno. */
+int zygote_fork(struct zygote *zygote, uint32_t cell, bool is_host, int fd);
+
+/* Kills a cell that may have ended already; its death is reported as any other. */
+void zygote_kill(struct zygote *zygote, uint32_t cell);
+
+/* Ends the zygote, and with it every cell, and waits for it. */
+void zygote_stop(struct zygote *zygote);
+
+/* "exited with status 3", "crashed with signal 11 (Segmentation fault)", ... */
+void zygote_describe_death(int status, char *out, size_t out_len);
