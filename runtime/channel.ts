@@ -1,0 +1,156 @@
+// A channel as the runtime sees it: frames in, frames out, the exchanges and the RPC session that live on it.
+// The C side (src/cell/channel.c) has already checked that a frame's type may come from this peer.
+
+import * as F from "./frames";
+import { Exchange, type OutgoingBody } from "./exchange";
+import { RpcSession, type Bootstrap } from "./rpc/session";
+import { native } from "./web/host";
+
+/** What a channel's owner does with the frames that are no exchange's and no RPC message. */
+export interface ChannelHandler {
+    /** The other side asks: a FETCH frame and the exchange to answer it on. */
+    fetch(exchange: Exchange, frame: F.Frame): void;
+    /** Any other frame. */
+    frame(frame: F.Frame, granted: number | undefined): void;
+    /** The other side closed, or broke the protocol. */
+    closed(): void;
+    /** What RPC calls from the other side reach. */
+    bootstrap: Bootstrap;
+}
+
+export class Channel {
+    readonly number: number;
+    readonly #handler: ChannelHandler;
+    readonly #exchanges = new Map<number, Exchange>();
+    #rpc: RpcSession | undefined;
+    #nextId: number;
+    #open = true;
+    /** Called when an exchange or call has ended; the loader counts what is under way by it. */
+    onIdle: (() => void) | undefined;
+
+    /** The owner of a cell takes even ids, the cell odd ones. */
+    constructor(number: number, isOwner: boolean, handler: ChannelHandler) {
+        this.number = number;
+        this.#nextId = isOwner ? 2 : 1;
+        this.#handler = handler;
+    }
+
+    get isOpen(): boolean {
+        return this.#open;
+    }
+
+    /** Exchanges and calls under way that this side began or answers. */
+    get active(): number {
+        return this.#exchanges.size + (this.#rpc?.pending ?? 0);
+    }
+
+    send(type: number, flags: number, id: number, head: string, tail?: Uint8Array): void {
+        if (this.#open) native.send(this.number, type, flags, id, head, tail);
+    }
+
+    nextId(): number {
+        const id = this.#nextId;
+        this.#nextId = (id + 2) >>> 0;
+        return id;
+    }
+
+    get rpc(): RpcSession {
+        return (this.#rpc ??= new RpcSession(this, this.#handler.bootstrap));
+    }
+
+    /** Begins an exchange: sends FETCH, and answers with the exchange, whose `response` settles. */
+    fetch(head: unknown, body: OutgoingBody): Exchange {
+        const exchange = new Exchange(this, this.nextId(), true);
+        this.#exchanges.set(exchange.id, exchange);
+        exchange.send(F.FETCH, head, body);
+        return exchange;
+    }
+
+    forget(exchange: Exchange): void {
+        this.#exchanges.delete(exchange.id);
+        this.onIdle?.();
+    }
+
+    take(frame: F.Frame, granted: number | undefined): void {
+        switch (frame.type) {
+            case F.FETCH: {
+                if (this.#exchanges.has(frame.id)) throw new Error("exchange id in use");
+                const exchange = new Exchange(this, frame.id, false);
+                this.#exchanges.set(frame.id, exchange);
+                this.#handler.fetch(exchange, frame);
+                break;
+            }
+            case F.RESPONSE:
+            case F.DATA:
+            case F.RESET:
+            case F.STOP:
+            case F.WINDOW:
+                // A frame for an exchange that has ended here was under way when it did.
+                this.#exchanges.get(frame.id)?.take(frame);
+                break;
+            case F.RPC:
+                this.rpc.take(frame.head, frame.tail);
+                break;
+            default:
+                this.#handler.frame(frame, granted);
+        }
+    }
+
+    /** Closes this side; what is queued is still sent. */
+    close(): void {
+        if (!this.#open) return;
+        this.#open = false;
+        native.close(this.number);
+    }
+
+    /** The C side says that the channel is gone. */
+    closed(): void {
+        this.#open = false;
+        this.#handler.closed();
+    }
+
+    /** Fails everything that waits for the other side. */
+    lost(error: unknown): void {
+        for (const exchange of [...this.#exchanges.values()]) exchange.lost(error);
+        this.#rpc?.lost(error);
+    }
+}
+
+const channels = new Map<number, Channel>();
+
+export function register(channel: Channel): void {
+    channels.set(channel.number, channel);
+}
+
+export function unregister(channel: Channel): void {
+    channels.delete(channel.number);
+}
+
+/** native.handlers.frame */
+export function onFrame(
+    number: number,
+    type: number,
+    flags: number,
+    id: number,
+    head: unknown,
+    tail: Uint8Array | undefined,
+    granted: number | undefined,
+): void {
+    const channel = channels.get(number);
+    if (channel === undefined) return;
+    try {
+        channel.take({ type, flags, id, head, tail }, granted);
+    } catch {
+        // Whatever the reason, the peer's bytes made no sense: the channel ends, and its owner learns why.
+        channel.close();
+        onClosed(number);
+    }
+}
+
+/** native.handlers.closed */
+export function onClosed(number: number): void {
+    const channel = channels.get(number);
+    if (channel === undefined) return;
+    channels.delete(number);
+    channel.closed();
+}

@@ -1,0 +1,246 @@
+// From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
+// dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
+
+import { encode } from "./rpc/values";
+import { native } from "./web/host";
+
+const CODE_BYTES_MAX = 64 * 1024 * 1024;
+const ENV_BYTES_MAX = 1024 * 1024;
+
+export type ModuleKind = "js" | "cjs" | "text" | "data" | "json" | "wasm" | "ts";
+
+/** What travels in a LOAD frame's head; the modules' bytes are its tail, in this order. */
+export interface LoadHead {
+    mainModule: string;
+    compatibilityDate: string;
+    compatibilityFlags: string[];
+    /** null: no way out. "none": there is a way in principle, and this version cannot take it yet. */
+    outbound: null | "none";
+    /** The encoded env of a dynamic worker, whose bytes end the tail: the last `envBytes` of it. */
+    env?: unknown;
+    envBytes?: number;
+    /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
+    vars?: Record<string, unknown>;
+    bindings?: Record<string, { type: string; [key: string]: unknown }>;
+    modules: { name: string; kind: ModuleKind | "snippet"; size: number }[];
+}
+
+export interface Source {
+    head: LoadHead;
+    tail: Uint8Array;
+}
+
+/** Which flags the calling worker has; `experimental` opens `allowExperimental`. */
+export interface Caller {
+    experimental: boolean;
+}
+
+const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"] as const;
+type Kind = (typeof KINDS)[number];
+
+function isObject(value: unknown): value is Record<string, unknown> {
+    return typeof value === "object" && value !== null;
+}
+
+function requireType(code: Record<string, unknown>, key: string, type: "string" | "object", required: boolean): void {
+    const value = code[key];
+    if (value === undefined && !required) return;
+    if (type === "object" ? !isObject(value) : typeof value !== type) {
+        throw new TypeError(
+            value === undefined
+                ? `Missing required property '${key}' in dynamic Worker code.`
+                : `Incorrect type for the '${key}' field on 'WorkerCode': the provided value is not of type '${type}'.`,
+        );
+    }
+}
+
+interface Module {
+    name: string;
+    kind: ModuleKind;
+    bytes: Uint8Array;
+}
+
+/** Bytes are copied now, so that a buffer which changes or shrinks later changes nothing. */
+function copyBytes(name: string, kind: Kind, value: unknown): Uint8Array {
+    if (value instanceof ArrayBuffer) return new Uint8Array(value.slice(0));
+    if (ArrayBuffer.isView(value)) {
+        return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength).slice();
+    }
+    throw new TypeError(`Module "${name}": the content of '${kind}' must be an ArrayBuffer or a view of one.`);
+}
+
+function textBytes(name: string, kind: Kind, value: unknown): Uint8Array {
+    if (typeof value !== "string") {
+        throw new TypeError(`Module "${name}": the content of '${kind}' must be a string.`);
+    }
+    return native.utf8Encode(value);
+}
+
+/** A string module's kind follows from its name. TypeScript is taken as it is: its types are stripped in the cell. */
+function fromString(name: string, content: string): Module {
+    if (name.endsWith(".js")) return { name, kind: "js", bytes: native.utf8Encode(content) };
+    if (/\.(?:ts|tsx|mts|jsx)$/.test(name)) return { name, kind: "ts", bytes: native.utf8Encode(content) };
+    if (name.endsWith(".py")) throw pythonAbsent(name);
+    throw new TypeError(
+        "Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). " +
+            `Got: ${name}`,
+    );
+}
+
+function pythonAbsent(name: string): Error {
+    return new Error(`Module "${name}" is a Python module, and this version of mayfly does not run Python yet.`);
+}
+
+function fromObject(name: string, content: Record<string, unknown>): Module {
+    const present = KINDS.filter((kind) => content[kind] !== undefined);
+    if (present.length !== 1) {
+        throw new TypeError(
+            "Each module must contain exactly one of 'js', 'cjs', 'text', 'data', 'json', 'py', or 'wasm'. " +
+                `Module '${name}' contained ${present.length} properties.`,
+        );
+    }
+    const kind = present[0]!;
+    const value = content[kind];
+    switch (kind) {
+        case "json": {
+            const text = JSON.stringify(value) as string | undefined;
+            if (text === undefined) throw new TypeError(`Module "${name}": the content of 'json' cannot be serialized.`);
+            return { name, kind, bytes: native.utf8Encode(text) };
+        }
+        case "data":
+            return { name, kind, bytes: copyBytes(name, kind, value) };
+        case "wasm":
+            if (value instanceof WebAssembly.Module) {
+                const bytes = wasmSources.get(value);
+                if (bytes === undefined) {
+                    throw new TypeError(`Module "${name}": only a WebAssembly.Module that was imported can be passed on.`);
+                }
+                return { name, kind, bytes };
+            }
+            return { name, kind, bytes: copyBytes(name, kind, value) };
+        case "py":
+            throw pythonAbsent(name);
+        default:
+            return { name, kind, bytes: textBytes(name, kind, value) };
+    }
+}
+
+/** The bytes behind each WebAssembly.Module that this cell's modules made; a cell's compiled code cannot be shared. */
+export const wasmSources = new WeakMap<WebAssembly.Module, Uint8Array>();
+
+function toModule(name: string, content: unknown): Module {
+    if (typeof content === "string") return fromString(name, content);
+    if (content instanceof WebAssembly.Module) return fromObject(name, { wasm: content });
+    if (!isObject(content)) {
+        throw new TypeError(`Module "${name}" must be a string, a WebAssembly.Module or an object that names its type.`);
+    }
+    return fromObject(name, content);
+}
+
+function checkPython(code: Record<string, unknown>, modules: Record<string, unknown>): void {
+    if (String(code.mainModule).endsWith(".py")) return;
+    for (const [name, content] of Object.entries(modules)) {
+        if (typeof content === "string" ? name.endsWith(".py") : isObject(content) && content.py !== undefined) {
+            throw new TypeError(
+                `Module "${name}" is a Python module, but the main module isn't a Python module.`,
+            );
+        }
+    }
+}
+
+function checkCompatibility(code: Record<string, unknown>): string[] {
+    const date = code.compatibilityDate as string;
+    const errors: string[] = [];
+    if (!/^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/.test(date)) {
+        errors.push(`Invalid compatibility date: ${date}`);
+    }
+    const flags = code.compatibilityFlags ?? [];
+    if (!Array.isArray(flags)) throw new TypeError("compatibilityFlags must be an array of strings.");
+    for (const flag of flags as unknown[]) {
+        if (typeof flag !== "string" || !/^[a-z0-9_]+$/.test(flag)) {
+            errors.push(`No such compatibility flag: ${String(flag)}`);
+        } else if ((flags as unknown[]).filter((f) => f === flag).length > 1) {
+            errors.push(`Compatibility flag specified multiple times: ${flag}`);
+        }
+    }
+    if (errors.length > 0) throw new Error([...new Set(errors)].join("\n"));
+    return flags as string[];
+}
+
+function checkExperimental(code: Record<string, unknown>, caller: Caller): void {
+    if (code.allowExperimental && !caller.experimental) {
+        throw new Error(
+            "'allowExperimental' is only allowed when the calling worker has the 'experimental' compat flag set.",
+        );
+    }
+    if (code.streamingTails !== undefined && !code.allowExperimental) {
+        throw new Error(
+            "Streaming tail workers are experimental. You must pass the option 'allowExperimental: true' to the worker " +
+                "loader to use them",
+        );
+    }
+    for (const key of ["tails", "streamingTails"]) {
+        const list = code[key];
+        if (list !== undefined && !(Array.isArray(list) && list.length === 0)) {
+            throw new Error(`'${key}' is not supported by this version of mayfly.`);
+        }
+    }
+}
+
+function outboundOf(code: Record<string, unknown>): null | "none" {
+    if (code.globalOutbound === null) return null;
+    if (code.globalOutbound === undefined) return "none";
+    throw new Error(
+        "'globalOutbound' can only be null in this version of mayfly: other ways out come with its egress process.",
+    );
+}
+
+/** Checks a code object and makes it ready to send. Throws what Cloudflare's loader throws. */
+export function convert(code: unknown, caller: Caller): Source {
+    if (!isObject(code)) throw new TypeError("The Worker's code must be an object.");
+    requireType(code, "compatibilityDate", "string", true);
+    requireType(code, "mainModule", "string", true);
+    requireType(code, "modules", "object", true);
+    const named = code.modules as Record<string, unknown>;
+    checkExperimental(code, caller);
+    const compatibilityFlags = checkCompatibility(code);
+    if (Object.keys(named).length === 0) {
+        throw new TypeError("Dynamic Worker code must contain at least one module.");
+    }
+    checkPython(code, named);
+    const modules = Object.entries(named).map(([name, content]) => toModule(name, content));
+    const codeBytes = modules.reduce((sum, module) => sum + module.bytes.length, 0);
+    if (codeBytes > CODE_BYTES_MAX) {
+        throw new Error(
+            `Dynamic Worker code size (${codeBytes} bytes) exceeds the maximum allowed size of ${CODE_BYTES_MAX} bytes.`,
+        );
+    }
+    const env = encode(code.env ?? {});
+    const envBytes = env.tail?.length ?? 0;
+    const envSize = native.utf8Length(JSON.stringify(env.head)) + envBytes;
+    if (envSize > ENV_BYTES_MAX) {
+        throw new Error(
+            `Dynamic Worker env size (${envSize} bytes) exceeds the maximum allowed size of ${ENV_BYTES_MAX} bytes.`,
+        );
+    }
+    const head: LoadHead = {
+        mainModule: code.mainModule as string,
+        compatibilityDate: code.compatibilityDate as string,
+        compatibilityFlags,
+        outbound: outboundOf(code),
+        env: env.head,
+        envBytes,
+        modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
+    };
+    return { head, tail: join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]) };
+}
+
+function join(parts: Uint8Array[]): Uint8Array {
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+        all.set(part, offset);
+        offset += part.length;
+    }
+    return all;
+}

@@ -1,0 +1,281 @@
+// One FETCH and its RESPONSE: two bodies that stream in opposite directions, each with a window. Used at both ends.
+//
+// Invariant: each direction ends exactly once, by FIN, RESET (from the sender) or STOP (from the receiver); when both
+// have ended, or the channel is lost, the exchange is gone from its channel's table.
+
+import * as F from "./frames";
+import type { Channel } from "./channel";
+import type { ByteSource } from "./web/body-source";
+
+/** What takeBody gives: nothing, bytes, or a source. */
+export type OutgoingBody = { bytes?: Uint8Array; source?: ByteSource; length?: number } | undefined;
+
+/** The receiving direction: frames push, the consumer reads. */
+export class IncomingBody implements ByteSource {
+    readonly #exchange: Exchange;
+    readonly #chunks: Uint8Array[] = [];
+    #queuedBytes = 0;
+    #consumedBytes = 0;
+    #ended = false;
+    #error: unknown;
+    #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+
+    constructor(exchange: Exchange) {
+        this.#exchange = exchange;
+    }
+
+    push(chunk: Uint8Array): void {
+        if (this.#ended) return;
+        if (this.#waiting) {
+            this.#waiting.resolve(chunk);
+            this.#waiting = undefined;
+            this.#consumed(chunk.length);
+            return;
+        }
+        this.#queuedBytes += chunk.length;
+        if (this.#queuedBytes > F.WINDOW_BYTES + F.CHUNK_BYTES) throw new Error("window exceeded");
+        this.#chunks.push(chunk);
+    }
+
+    end(): void {
+        if (this.#ended) return;
+        this.#ended = true;
+        this.#waiting?.resolve(undefined);
+        this.#waiting = undefined;
+    }
+
+    fail(error: unknown): void {
+        if (this.#ended) return;
+        this.#ended = true;
+        this.#error = error;
+        this.#waiting?.reject(error);
+        this.#waiting = undefined;
+    }
+
+    /** Windows are opened in halves, so that small reads do not each cost a frame. */
+    #consumed(bytes: number): void {
+        this.#consumedBytes += bytes;
+        if (this.#consumedBytes >= F.WINDOW_BYTES / 2 && !this.#ended) {
+            this.#exchange.openWindow(this.#consumedBytes);
+            this.#consumedBytes = 0;
+        }
+    }
+
+    read(): Promise<Uint8Array | undefined> {
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+            this.#queuedBytes -= chunk.length;
+            this.#consumed(chunk.length);
+            return Promise.resolve(chunk);
+        }
+        if (this.#error !== undefined) return Promise.reject(this.#error);
+        if (this.#ended) return Promise.resolve(undefined);
+        this.#waiting = Promise.withResolvers();
+        return this.#waiting.promise;
+    }
+
+    cancel(): void {
+        if (this.#ended) return;
+        this.end();
+        this.#chunks.length = 0;
+        this.#exchange.stopIncoming();
+    }
+}
+
+export class Exchange {
+    readonly #channel: Channel;
+    readonly id: number;
+    readonly incoming = new IncomingBody(this);
+    /** Settles with the RESPONSE frame at the end that asked. */
+    readonly response: PromiseWithResolvers<F.Frame> | undefined;
+    /** Called when the other side gave the exchange up. */
+    onAbort: ((error: unknown) => void) | undefined;
+    #outgoingSource: ByteSource | undefined;
+    #outgoingDone = false;
+    #incomingDone = false;
+    #credit = F.WINDOW_BYTES;
+    #creditWaiting: (() => void) | undefined;
+
+    constructor(channel: Channel, id: number, asks: boolean) {
+        this.#channel = channel;
+        this.id = id;
+        if (asks) this.response = Promise.withResolvers();
+    }
+
+    // --- Sending -----------------------------------------------------------------------------------------------------
+
+    /** Sends FETCH or RESPONSE with the body behind it. Small bodies travel in the same frame. */
+    send(type: number, head: unknown, body: OutgoingBody): void {
+        const text = JSON.stringify(head);
+        if (body === undefined) {
+            this.#channel.send(type, F.FIN | F.NOBODY, this.id, text);
+            this.#endOutgoing();
+        } else if (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES) {
+            this.#channel.send(type, F.FIN, this.id, text, body.bytes);
+            this.#endOutgoing();
+        } else {
+            this.#channel.send(type, 0, this.id, text);
+            this.#outgoingSource = body.source ?? bytesSource(body.bytes!);
+            void this.#pump(this.#outgoingSource);
+        }
+    }
+
+    async #pump(source: ByteSource): Promise<void> {
+        try {
+            for (;;) {
+                const chunk = await source.read();
+                if (this.#outgoingDone) return;
+                if (chunk === undefined) break;
+                for (let from = 0; from < chunk.length; ) {
+                    if (this.#credit <= 0) {
+                        await new Promise<void>((resolve) => (this.#creditWaiting = resolve));
+                    }
+                    if (this.#outgoingDone) return;
+                    const to = Math.min(chunk.length, from + F.CHUNK_BYTES, from + this.#credit);
+                    this.#channel.send(F.DATA, 0, this.id, "", chunk.subarray(from, to));
+                    this.#credit -= to - from;
+                    from = to;
+                }
+            }
+            this.#channel.send(F.DATA, F.FIN, this.id, "");
+            this.#endOutgoing();
+        } catch (error) {
+            this.reset(error);
+        }
+    }
+
+    #endOutgoing(): void {
+        if (this.#outgoingDone) return;
+        this.#outgoingDone = true;
+        this.#outgoingSource = undefined;
+        this.#creditWaiting?.();
+        if (this.#incomingDone) this.#channel.forget(this);
+    }
+
+    #endIncoming(): void {
+        if (this.#incomingDone) return;
+        this.#incomingDone = true;
+        if (this.#outgoingDone) this.#channel.forget(this);
+    }
+
+    /** Gives up: tells the other side why, and ends both directions. */
+    reset(error: unknown): void {
+        if (this.#outgoingDone && this.#incomingDone) return;
+        const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+        this.#channel.send(F.RESET, 0, this.id, JSON.stringify({ name, message }));
+        this.#end(error);
+    }
+
+    openWindow(bytes: number): void {
+        const payload = new Uint8Array(4);
+        new DataView(payload.buffer).setUint32(0, bytes, true);
+        this.#channel.send(F.WINDOW, 0, this.id, "", payload);
+    }
+
+    stopIncoming(): void {
+        this.#channel.send(F.STOP, 0, this.id, "");
+        this.#endIncoming();
+    }
+
+    // --- Receiving ---------------------------------------------------------------------------------------------------
+
+    /** The body that came with FETCH or RESPONSE; undefined for none. */
+    takeIncoming(frame: F.Frame): Uint8Array | ByteSource | undefined {
+        const done = (frame.flags & F.FIN) !== 0;
+        if (done) {
+            this.incoming.end();
+            this.#endIncoming();
+            return frame.flags & F.NOBODY ? undefined : (frame.tail ?? new Uint8Array(0));
+        }
+        if (frame.tail !== undefined) this.incoming.push(frame.tail);
+        return this.incoming;
+    }
+
+    /** Takes a frame that belongs to this exchange; throws if it makes no sense here. */
+    take(frame: F.Frame): void {
+        switch (frame.type) {
+            case F.RESPONSE:
+                if (this.response === undefined) throw new Error("RESPONSE to an exchange that did not ask");
+                this.response.resolve(frame);
+                break;
+            case F.DATA:
+                if (frame.tail !== undefined) this.incoming.push(frame.tail);
+                if (frame.flags & F.FIN) {
+                    this.incoming.end();
+                    this.#endIncoming();
+                }
+                break;
+            case F.WINDOW:
+                this.#addCredit(frame.tail);
+                break;
+            case F.STOP: {
+                const source = this.#outgoingSource;
+                this.#endOutgoing();
+                source?.cancel();
+                break;
+            }
+            case F.RESET:
+                this.#end(errorFromHead(frame.head));
+                break;
+        }
+    }
+
+    #addCredit(payload: Uint8Array | undefined): void {
+        if (payload?.length !== 4) throw new Error("WINDOW needs 4 bytes");
+        this.#credit += new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
+        if (this.#credit > 0x7fffffff) throw new Error("window too large");
+        const resume = this.#creditWaiting;
+        this.#creditWaiting = undefined;
+        resume?.();
+    }
+
+    #end(error: unknown): void {
+        const source = this.#outgoingSource;
+        this.response?.reject(error);
+        this.response?.promise.catch(() => {});
+        this.incoming.fail(error);
+        this.#endOutgoing();
+        this.#endIncoming();
+        source?.cancel(error);
+        this.onAbort?.(error);
+    }
+
+    /** The channel is lost. */
+    lost(error: unknown): void {
+        this.#end(error);
+    }
+}
+
+function bytesSource(bytes: Uint8Array): ByteSource {
+    let rest: Uint8Array | undefined = bytes;
+    return {
+        read() {
+            const chunk = rest;
+            rest = undefined;
+            return Promise.resolve(chunk);
+        },
+        cancel() {
+            rest = undefined;
+        },
+    };
+}
+
+const ERROR_CLASSES: Record<string, new (message: string) => Error> = {
+    RangeError,
+    ReferenceError,
+    SyntaxError,
+    TypeError,
+};
+
+/** The error that a RESET or THROW frame names. */
+export function errorFromHead(head: unknown): Error {
+    const { name, message } = (typeof head === "object" && head !== null ? head : {}) as Record<string, unknown>;
+    const text = typeof message === "string" ? message : "The exchange was given up.";
+    const error = new (typeof name === "string" && Object.hasOwn(ERROR_CLASSES, name) ? ERROR_CLASSES[name]! : Error)(
+        text,
+    );
+    if (typeof name === "string" && error.name !== name) {
+        Object.defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false });
+    }
+    return error;
+}

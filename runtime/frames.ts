@@ -1,0 +1,41 @@
+// The frames of src/base/frame.h, as the runtime names them. tests/test_frame.c proves that both files agree.
+
+export const READY = 1;
+export const LOAD = 2;
+export const STARTED = 3;
+export const CALL = 4;
+export const RETURN = 5;
+export const THROW = 6;
+export const RPC = 7;
+export const FETCH = 8;
+export const RESPONSE = 9;
+export const DATA = 10;
+export const RESET = 11;
+export const STOP = 12;
+export const WINDOW = 13;
+export const LOG = 14;
+export const GRANT = 15;
+export const CLAIM = 16;
+export const TOUCH = 17;
+export const EVICT = 18;
+export const DIED = 19;
+export const SOURCE = 20;
+
+/** FETCH, RESPONSE, DATA: the body ends with this frame. */
+export const FIN = 1;
+/** FETCH, RESPONSE: there is no body at all. */
+export const NOBODY = 2;
+
+/** Bytes of one body that may be under way before the receiver says WINDOW. */
+export const WINDOW_BYTES = 256 * 1024;
+/** The largest piece of a body that goes into one frame. */
+export const CHUNK_BYTES = 64 * 1024;
+
+/** A frame as it arrives: `head` is parsed JSON, `tail` the bytes behind it. */
+export interface Frame {
+    type: number;
+    flags: number;
+    id: number;
+    head: unknown;
+    tail: Uint8Array | undefined;
+}

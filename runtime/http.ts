@@ -1,0 +1,66 @@
+// Requests and responses as they travel in FETCH and RESPONSE frames.
+
+import type { Exchange } from "./exchange";
+import type { Frame } from "./frames";
+import { requestFromWire, type Request } from "./web/request";
+import { responseFromWire, type Response } from "./web/response";
+import { wireHeaders } from "./web/headers";
+import type { AbortSignal } from "./web/abort";
+
+export interface RequestHead {
+    /** The RPC export of the entrypoint that is meant; none for the default one without props. */
+    target?: number;
+    method: string;
+    url: string;
+    headers: [string, string][];
+    redirect?: string;
+}
+
+interface ResponseHead {
+    status: number;
+    statusText: string;
+    headers: [string, string][];
+}
+
+export function requestHead(request: Request): RequestHead {
+    const head: RequestHead = { method: request.method, url: request.url, headers: wireHeaders(request.headers) };
+    if (request.redirect !== "follow") head.redirect = request.redirect;
+    return head;
+}
+
+export function responseHead(response: Response): ResponseHead {
+    return { status: response.status, statusText: response.statusText, headers: wireHeaders(response.headers) };
+}
+
+function isHeaderList(value: unknown): value is [string, string][] {
+    return (
+        Array.isArray(value) &&
+        value.every((h) => Array.isArray(h) && h.length === 2 && typeof h[0] === "string" && typeof h[1] === "string")
+    );
+}
+
+/** The request that a FETCH frame carries; throws if the frame makes no sense. */
+export function requestFrom(exchange: Exchange, frame: Frame, signal: AbortSignal): Request {
+    const head = (frame.head ?? {}) as Partial<RequestHead>;
+    if (typeof head.method !== "string" || typeof head.url !== "string" || !isHeaderList(head.headers)) {
+        throw new Error("FETCH without method, url or headers");
+    }
+    const redirect = typeof head.redirect === "string" ? head.redirect : undefined;
+    return requestFromWire(head.method, head.url, head.headers, exchange.takeIncoming(frame), signal, { redirect });
+}
+
+/** The response to an exchange that was begun here. An abort of `signal` gives the exchange up. */
+export async function responseFrom(exchange: Exchange, signal: AbortSignal | undefined): Promise<Response> {
+    const abort = (): void => exchange.reset(signal!.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    const frame = await exchange.response!.promise;
+    const head = (frame.head ?? {}) as Partial<ResponseHead>;
+    const { status, statusText, headers } = head;
+    if (!Number.isInteger(status) || status! < 100 || status! > 999 || !isHeaderList(headers)) {
+        const error = new Error("The other side's response makes no sense.");
+        exchange.reset(error);
+        throw error;
+    }
+    return responseFromWire(status!, typeof statusText === "string" ? statusText : "", headers, exchange.takeIncoming(frame));
+}

@@ -1,0 +1,36 @@
+// The runtime's bundle begins here. It is evaluated once, in the zygote; everything that belongs to one cell happens
+// later, in the handlers.
+
+import type { Native } from "./native";
+import { onClosed, onFrame, register } from "./channel";
+import { fetch } from "./fetch";
+import { Fetcher } from "./stub";
+import { worker } from "./worker";
+import { rehearse } from "./rehearsal";
+import { reseed } from "./random";
+import { hooks } from "./web/host";
+import { install } from "./web/install";
+import { onTimer } from "./web/timers";
+import { define } from "./web/lazy";
+import { dispatchRejection } from "./web/global";
+
+declare const __native: Native;
+
+install(__native);
+define(globalThis, "fetch", fetch);
+define(globalThis, "Fetcher", Fetcher);
+reseed();
+__native.forbidEval("Code generation from strings disallowed for this context");
+register(worker.channel);
+
+__native.handlers({
+    frame: onFrame,
+    closed: onClosed,
+    timer: onTimer,
+    warm: rehearse,
+    rejection(promise, reason) {
+        if (dispatchRejection("unhandledrejection", promise, reason)) {
+            hooks.report(reason);
+        }
+    },
+});

@@ -1,0 +1,99 @@
+// What the cell's C side (src/cell/natives.c) offers to the runtime. The object is handed to the runtime's bundle
+// once, as its only argument, and is never reachable from a worker.
+
+/** One import request of a scanned module; positions are 1-based, columns in UTF-16 units. */
+export interface ScanRequest {
+    specifier: string;
+    line: number;
+    column: number;
+    type?: string;
+    phase?: "source";
+}
+
+export interface ScanImport {
+    request: number;
+    name: string;
+    local: string;
+    line: number;
+    column: number;
+}
+
+/** A local export has `local`; a re-export has `request` and `name` ("*" for `export * as ns`). */
+export interface ScanExport {
+    exported: string;
+    local?: string;
+    request?: number;
+    name?: string;
+    mutable: boolean;
+}
+
+export interface Scan {
+    /** Names the scanned source in later calls; the C side keeps the rewritten body under it. */
+    handle: number;
+    requests: ScanRequest[];
+    imports: ScanImport[];
+    exports: ScanExport[];
+    stars: number[];
+    topLevelAwait: boolean;
+    importMeta: boolean;
+    dynamicImport: boolean;
+}
+
+/** A frame's payload as JavaScript sees it: `head` is parsed JSON, `tail` the bytes behind it. */
+export type FrameHandler = (
+    channel: number,
+    type: number,
+    flags: number,
+    id: number,
+    head: unknown,
+    tail: Uint8Array | undefined,
+    granted: number | undefined,
+) => void;
+
+export interface Native {
+    /** Scans an ES module; throws SyntaxError with `line` and `column`. */
+    scan(name: string, source: string | Uint8Array): Scan;
+    /** The rewritten body of a scanned module as text. */
+    body(handle: number): string;
+    /** Evaluates prefix + body + suffix as a script named `url` and returns its value; frees the handle. */
+    compile(handle: number, prefix: string, suffix: string, url: string): unknown;
+    /** Evaluates a script named `url`, first line 1, and returns its value. */
+    evaluate(source: string, url: string): unknown;
+
+    utf8Encode(text: string): Uint8Array;
+    /** Decodes UTF-8; invalid sequences become U+FFFD, or with `fatal` throw TypeError. A leading BOM stays. */
+    utf8Decode(bytes: ArrayBuffer | ArrayBufferView, fatal: boolean): string;
+    /** Number of UTF-8 bytes of `text` (lone surrogates count as U+FFFD). */
+    utf8Length(text: string): number;
+    /** Fills the view with bytes from the kernel's generator. */
+    random(view: ArrayBufferView): void;
+
+    /** Milliseconds since the Unix epoch, with fraction. */
+    wallTime(): number;
+    /** Milliseconds of a clock that never goes back, with fraction. */
+    monotonicTime(): number;
+    /** Asks for one `onTimer` call at `at` (monotonicTime scale); replaces what was asked before; -1 for none. */
+    wake(at: number): void;
+
+    /** Queues a frame on a channel; `head` is JSON text ("" for none). Returns bytes queued and unsent, or -1 if closed. */
+    send(channel: number, type: number, flags: number, id: number, head: string, tail?: ArrayBuffer | ArrayBufferView): number;
+    /** Closes a channel; what is queued is sent first. */
+    close(channel: number): void;
+    /** Registers the runtime's entry points; called once, before the zygote forks. */
+    handlers(handlers: {
+        frame: FrameHandler;
+        closed(channel: number): void;
+        timer(): void;
+        /** Once in the zygote, and once in each cell before it is idle. */
+        warm(): void;
+        rejection(promise: Promise<unknown>, reason: unknown): void;
+    }): void;
+    /** Ends the cell at once with this exit status (0 to 255). */
+    exit(status: number): never;
+    /** Asks the engine to collect garbage soon; used where stubs hold processes. */
+    collect(): void;
+    /** Forbids eval and new Function with this message. */
+    forbidEval(message: string): void;
+    /** True in a cell that runs a host worker. */
+    isHost(): boolean;
+}

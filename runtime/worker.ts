@@ -1,0 +1,232 @@
+// The worker of a cell: takes LOAD, links and starts its modules, then answers FETCH, RPC and CALL.
+// A request that comes before the start has ended waits for it; after a failed start each gets the start's error.
+
+import * as F from "./frames";
+import { Channel, type ChannelHandler } from "./channel";
+import type { LoadHead } from "./code";
+import { workersModule } from "./context";
+import { Entrypoints } from "./entrypoint";
+import { errorFromHead, type Exchange } from "./exchange";
+import { setOutbound } from "./fetch";
+import { requestFrom, responseHead } from "./http";
+import { linkWorker } from "./link";
+import { onDied, onEvict, onGrant, startLoader, WorkerLoader } from "./loader";
+import type { Callable } from "./rpc/session";
+import { decode } from "./rpc/values";
+import { makeStub, type Target } from "./stub";
+import { AbortController } from "./web/abort";
+import { takeBody } from "./web/body";
+import { structuredClone } from "./web/clone";
+import { hooks, native } from "./web/host";
+
+interface Failure {
+    name: string;
+    message: string;
+}
+
+function failure(thrown: unknown): Failure {
+    if (thrown instanceof Error) return { name: String(thrown.name), message: String(thrown.message) };
+    return { name: "Error", message: String(thrown) };
+}
+
+/** The worker, and its end of the channel to whoever loads it. */
+export class Worker implements ChannelHandler {
+    readonly channel: Channel;
+    readonly bootstrap = { entrypoint: (name: string | undefined, props: unknown) => this.#entrypoint(name, props) };
+    /** Entrypoints once started; until then the promise of them. */
+    #started: Entrypoints | Promise<Entrypoints> | undefined;
+    /** What the owner was asked and has not answered. */
+    readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
+
+    constructor(channelNumber: number) {
+        this.channel = new Channel(channelNumber, false, this);
+    }
+
+    /** Calls f with the entrypoints, at once where they are there. */
+    async #whenStarted<T>(f: (entrypoints: Entrypoints) => T | Promise<T>): Promise<T> {
+        const started = this.#started;
+        if (started === undefined) throw new Error("No worker has been loaded into this cell.");
+        return f(started instanceof Entrypoints ? started : await started);
+    }
+
+    // --- Start -------------------------------------------------------------------------------------------------------
+
+    #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
+        if (this.#started !== undefined) throw new Error("a cell takes one worker");
+        setOutbound(head.outbound);
+        if (native.isHost()) startLoader(this.channel, head.compatibilityFlags);
+        const env = this.#envOf(head, tail);
+        const builtins = { "cloudflare:workers": workersModule(env) };
+        const starting = linkWorker(head, tail, builtins, (name) => this.#askForModule(name)).then(
+            (exports) => new Entrypoints(exports, env),
+        );
+        this.#started = starting;
+        starting.then(
+            (entrypoints) => {
+                this.#started = entrypoints;
+                this.channel.send(F.STARTED, 0, 0, "{}");
+            },
+            (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: failure(error) })),
+        );
+    }
+
+    /** A dynamic worker's env was encoded by its loader; any other's consists of plain values and bindings. */
+    #envOf(head: LoadHead, tail: Uint8Array): Record<string, unknown> {
+        if (head.env !== undefined) {
+            return decode(head.env, tail.subarray(tail.length - (head.envBytes ?? 0))) as Record<string, unknown>;
+        }
+        const env: Record<string, unknown> = { ...head.vars };
+        for (const [name, binding] of Object.entries(head.bindings ?? {})) env[name] = this.#binding(name, binding);
+        return env;
+    }
+
+    #binding(name: string, binding: { type: string; [key: string]: unknown }): unknown {
+        switch (binding.type) {
+            case "loader":
+                return new WorkerLoader(typeof binding.namespace === "string" ? binding.namespace : `:${name}`);
+            case "self":
+                return makeStub(this.#selfTarget(binding.entrypoint as string | undefined));
+            case "host":
+                return makeStub(this.#hostTarget(name));
+            default:
+                throw new Error(`The binding ${name} has the unknown type ${binding.type}.`);
+        }
+    }
+
+    /** A service binding of the worker to itself. */
+    #selfTarget(name: string | undefined): Target {
+        return {
+            fetch: (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, undefined, request)),
+            call: (path, args) =>
+                this.#whenStarted(async (entrypoints) =>
+                    structuredClone(await entrypoints.call(name, undefined, path, structuredClone(args) as unknown[])),
+                ),
+            dispose() {},
+        };
+    }
+
+    // --- Calls of the owner ------------------------------------------------------------------------------------------
+
+    fetch(exchange: Exchange, frame: F.Frame): void {
+        void this.#answerFetch(exchange, frame);
+    }
+
+    async #answerFetch(exchange: Exchange, frame: F.Frame): Promise<void> {
+        const controller = new AbortController();
+        exchange.onAbort = (error) => controller.abort(error);
+        const { target } = (frame.head ?? {}) as { target?: number };
+        const request = requestFrom(exchange, frame, controller.signal);
+        try {
+            const entrypoint =
+                target === undefined ? this.#entrypoint(undefined, undefined) : this.channel.rpc.exported(target);
+            const response = await entrypoint.fetch(request);
+            exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
+        } catch (thrown) {
+            exchange.reset(thrown);
+        }
+    }
+
+    /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
+    #entrypoint(name: string | undefined, props: unknown): Callable {
+        return {
+            call: (path, args) => this.#whenStarted((entrypoints) => entrypoints.call(name, props, path, args)),
+            fetch: (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, props, request)),
+        };
+    }
+
+    async #answerCall(id: number, head: unknown): Promise<void> {
+        const { entrypoint, props, method, args } = (head ?? {}) as Record<string, unknown>;
+        try {
+            if (typeof method !== "string" || !Array.isArray(args)) {
+                throw new TypeError("CALL needs a method and arguments.");
+            }
+            const name = typeof entrypoint === "string" ? entrypoint : undefined;
+            const result: unknown = await this.#whenStarted((e) => e.callJson(name, props, method, args as unknown[]));
+            this.channel.send(F.RETURN, 0, id, (JSON.stringify(result) as string | undefined) ?? "null");
+        } catch (thrown) {
+            this.channel.send(F.THROW, 0, id, JSON.stringify(failure(thrown)));
+        }
+    }
+
+    // --- Calls to the owner ------------------------------------------------------------------------------------------
+
+    #ask(type: number, head: unknown): Promise<F.Frame> {
+        const id = this.channel.nextId();
+        const answer = Promise.withResolvers<F.Frame>();
+        this.#asked.set(id, answer);
+        this.channel.send(type, 0, id, JSON.stringify(head));
+        return answer.promise;
+    }
+
+    #settle(frame: F.Frame): void {
+        const answer = this.#asked.get(frame.id);
+        if (answer === undefined) return;
+        this.#asked.delete(frame.id);
+        if (frame.type === F.THROW) answer.reject(errorFromHead(frame.head));
+        else answer.resolve(frame);
+    }
+
+    /** A capability that a C program bound: JSON there, JSON back. */
+    #hostTarget(binding: string): Target {
+        return {
+            fetch: () => Promise.reject(new Error(`The binding ${binding} has no fetch().`)),
+            call: async ([method], args) => (await this.#ask(F.CALL, { binding, method, args })).head,
+            dispose() {},
+        };
+    }
+
+    /** A module that LOAD did not bring; only a host worker's owner has more. */
+    async #askForModule(name: string): Promise<{ kind: string; bytes: Uint8Array } | undefined> {
+        if (!native.isHost()) return undefined;
+        const frame = await this.#ask(F.SOURCE, { name });
+        const { kind, error } = (frame.head ?? {}) as { kind?: string; error?: string };
+        if (error !== undefined) throw new Error(error);
+        return kind === undefined ? undefined : { kind, bytes: frame.tail ?? new Uint8Array(0) };
+    }
+
+    // --- The owner's channel -----------------------------------------------------------------------------------------
+
+    frame(frame: F.Frame, granted: number | undefined): void {
+        switch (frame.type) {
+            case F.LOAD:
+                return this.#load(frame.head as LoadHead, frame.tail);
+            case F.CALL:
+                return void this.#answerCall(frame.id, frame.head);
+            case F.RETURN:
+            case F.THROW:
+            case F.SOURCE:
+                return this.#settle(frame);
+            case F.GRANT:
+                return onGrant(frame.id, granted!);
+            case F.DIED:
+                return onDied(frame.id, frame.head);
+            case F.EVICT:
+                return onEvict(frame.id);
+            default:
+                throw new Error("unexpected frame");
+        }
+    }
+
+    closed(): void {
+        native.exit(0);
+    }
+
+    /** Console and uncaught errors go to the owner. */
+    log(level: string, message: string): void {
+        this.channel.send(F.LOG, 0, 0, JSON.stringify({ level, message: message.slice(0, LOG_CHARACTERS_MAX) }));
+    }
+
+    report(error: unknown): void {
+        const { name, message } = failure(error);
+        this.log("error", `Uncaught ${name}: ${message}`);
+    }
+}
+
+/** What of one console message reaches the log. */
+const LOG_CHARACTERS_MAX = 128 * 1024;
+
+/** The worker of this cell. */
+export const worker = new Worker(0);
+
+hooks.log = (level, message) => worker.log(level, message);
+hooks.report = (error) => worker.report(error);
