@@ -13,14 +13,14 @@ VARIANT  ?=
 CC       := gcc
 CSTD     := -std=gnu17 -D_GNU_SOURCE
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-HARDEN   := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE -fvisibility=hidden
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIC -fvisibility=hidden
 CFLAGS   := -O2 -g $(HARDEN)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # The sanitized variant: make VARIANT=asan
 ifeq ($(VARIANT),asan)
   BUILD   := build/asan
-  CFLAGS  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -fPIE
+  CFLAGS  := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -fPIC
   LDFLAGS := -pie -fsanitize=address,undefined
 endif
 
@@ -38,41 +38,84 @@ endif
 
 JSC_CFLAGS = $(shell pkg-config --cflags javascriptcoregtk-4.1 glib-2.0)
 JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
-HOST_LIBS  = $(shell pkg-config --libs libuv jansson) $(INGRESS_LIBS)
+HOST_LIBS  = $(shell pkg-config --libs libuv jansson)
+
+# llhttp: Debian 13 has it as a library; Debian 12 ships the generated C in node-llhttp.
+LLHTTP_DIR := /usr/share/llhttp
+ifeq ($(shell pkg-config --exists libllhttp && echo ok),ok)
+  LLHTTP_CFLAGS := $(shell pkg-config --cflags libllhttp)
+  HOST_LIBS += $(shell pkg-config --libs libllhttp)
+else
+  LLHTTP_CFLAGS := -I/usr/share/include/llhttp
+  LLHTTP_OBJ := $(O)/llhttp/api.o $(O)/llhttp/http.o $(O)/llhttp/llhttp.o
+endif
 
 # --- What is built -----------------------------------------------------------------------------------------------------
 
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
-HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c))
+HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel json_text paths pool zygote) \
+            $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
-all: $(BUILD)/mayfly $(BUILD)/mayfly-cell
+all: $(BUILD)/mayfly $(BUILD)/mayfly-cell $(BUILD)/libmayfly.a $(BUILD)/libmayfly.so $(BUILD)/embed
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+BUNDLE := $(ESBUILD) --bundle --platform=neutral --target=es2023 --main-fields=module,main --minify-syntax \
+          --minify-whitespace --charset=utf8 --log-level=warning
+
 # The runtime is one function of the natives' object; see runtime/main.ts.
 build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build
-	$(ESBUILD) runtime/main.ts --bundle --format=iife --platform=neutral --target=es2023 --main-fields=module,main \
-	  --minify-syntax --minify-whitespace --charset=utf8 --log-level=warning \
-	  '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
+	@echo "  TS   $@"
+	@$(BUNDLE) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
+
+# The worker that reads configuration files; see src/host/config.c.
+build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
+	@mkdir -p build
+	@echo "  TS   $@"
+	@$(BUNDLE) runtime/config/main.ts --format=esm --outfile=$@
 
 $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(WARN) $(CFLAGS) $(EXTRA_CFLAGS) -Isrc -Iinclude -MMD -MP -c $< -o $@
+	@echo "  CC   $<"
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(EXTRA_CFLAGS) -Isrc -Iinclude -MMD -MP -c $< -o $@
+
+$(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c $< -o $@
 
 $(O)/cell/engine_jsc.o: EXTRA_CFLAGS = $(JSC_CFLAGS)
 $(O)/cell/runtime_blob.o: EXTRA_CFLAGS = -DRUNTIME_FILE='"build/runtime.js"'
 $(O)/cell/runtime_blob.o: build/runtime.js
+$(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
+$(O)/host/config_blob.o: build/config.js
+$(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
-	$(CC) $(LDFLAGS) $^ -o $@ $(JSC_LIBS) -lm
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(JSC_LIBS) -lm
 
 $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
-	$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
+
+$(BUILD)/libmayfly.a: $(LIB_OBJ)
+	@echo "  AR   $@"
+	@rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/libmayfly.so: $(LIB_OBJ)
+	@echo "  LINK $@"
+	@$(CC) $(filter -fsanitize%,$(CFLAGS)) -shared -Wl,--as-needed -Wl,-soname,libmayfly.so.0 $^ -o $@ $(HOST_LIBS)
+
+$(BUILD)/embed: examples/embed.c $(BUILD)/libmayfly.a
+	@echo "  LINK $@"
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LDFLAGS) -Iinclude $^ -o $@ $(HOST_LIBS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 

@@ -1,6 +1,7 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
+import { wasmSources } from "./modules/linker";
 import { encode } from "./rpc/values";
 import { native } from "./web/host";
 
@@ -124,9 +125,6 @@ function fromObject(name: string, content: Record<string, unknown>): Module {
             return { name, kind, bytes: textBytes(name, kind, value) };
     }
 }
-
-/** The bytes behind each WebAssembly.Module that this cell's modules made; a cell's compiled code cannot be shared. */
-export const wasmSources = new WeakMap<WebAssembly.Module, Uint8Array>();
 
 function toModule(name: string, content: unknown): Module {
     if (typeof content === "string") return fromString(name, content);

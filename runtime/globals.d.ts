@@ -3,5 +3,10 @@
 declare namespace WebAssembly {
     class Module {
         constructor(bytes: ArrayBuffer | ArrayBufferView);
+        static imports(module: Module): unknown[];
+        static exports(module: Module): unknown[];
+        static customSections(module: Module, name: string): ArrayBuffer[];
     }
+    class CompileError extends Error {}
+    function instantiate(module: Module, imports?: object): Promise<unknown>;
 }

@@ -1,22 +1,60 @@
-// temporary
+// From a LOAD frame to a running worker: its modules become records, and the linker does the rest.
+// Every failure on the way becomes "Failed to start Worker:\n..." with module, line and column.
+
 import type { LoadHead } from "./code";
+import { declareExports, Linker } from "./modules/linker";
+import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { native } from "./web/host";
+
+declare const require: (path: string) => unknown;
+
+/** Modules that the owner has beyond those in the frame; a host worker's project files. */
+export type AskOwner = (name: string) => Promise<{ kind: string; bytes: Uint8Array } | undefined>;
+
+/** JavaScript as the engine takes it: TypeScript and JSX lose their types. */
+function stripped(name: string, bytes: Uint8Array): { bytes: Uint8Array; mapPlace?: ModuleRecord["mapPlace"] } {
+    const { stripTypes } = require("./modules/typescript") as typeof import("./modules/typescript");
+    return stripTypes(name, native.utf8Decode(bytes, false));
+}
+
+function record(name: string, kind: string, bytes: Uint8Array): ModuleRecord {
+    const isTyped = kind === "ts" || (kind === "snippet" && /\.[mc]?tsx?$/.test(name));
+    const source: ReturnType<typeof stripped> = isTyped ? stripped(name, bytes) : { bytes };
+    if (kind === "snippet") {
+        const { snippetModule } = require("./snippet") as typeof import("./snippet");
+        return declareExports(snippetModule(name, source.bytes, source.mapPlace));
+    }
+    const isModule = kind === "js" || kind === "ts";
+    return declareExports(makeRecord(name, isModule ? "esm" : (kind as Kind), source.bytes, source.mapPlace));
+}
+
+/** Links and starts the worker; gives its main module's exports. */
 export async function linkWorker(
     head: LoadHead,
     tail: Uint8Array,
     builtins: Record<string, Record<string, unknown>>,
-    askOwner: (name: string) => Promise<{ kind: string; bytes: Uint8Array } | undefined>,
+    askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
-    void askOwner;
+    const linker = new Linker(async (name) => {
+        const found = await askOwner(name);
+        return found && record(name, found.kind, found.bytes);
+    });
     try {
-        const bytes = tail.subarray(0, head.modules[0]!.size);
-        const scan = native.scan(head.mainModule, bytes);
-        let prefix = '(function($x){"use strict";';
-        for (const i of scan.imports) prefix += `const ${i.local}=$x.b["${scan.requests[i.request]!.specifier}"]["${i.name}"];`;
-        const suffix = "\n;return {" + scan.exports.map((e) => `${e.exported}:${e.local}`).join(",") + "}})";
-        const f = native.compile(scan.handle, prefix, suffix, head.mainModule) as (x: unknown) => Record<string, unknown>;
-        return f({ b: builtins });
-    } catch (e) {
-        throw new Error("Failed to start Worker:\n" + String(e));
+        for (const [name, namespace] of Object.entries(builtins)) {
+            linker.add(declareExports(makeRecord(name, "builtin", namespace)));
+        }
+        let offset = 0;
+        for (const { name, kind, size } of head.modules) {
+            linker.add(record(name, kind, tail.subarray(offset, offset + size)));
+            offset += size;
+        }
+        return await linker.import(head.mainModule);
+    } catch (thrown) {
+        throw startError(thrown, linker.place(thrown));
     }
+}
+
+function startError(thrown: unknown, place: string | undefined): Error {
+    const text = thrown instanceof Error ? String(thrown) : `Uncaught ${String(thrown)}`;
+    return new Error(`Failed to start Worker:\n${text}${place === undefined ? "" : `\n    at ${place}`}`);
 }

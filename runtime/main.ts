@@ -13,6 +13,7 @@ import { install } from "./web/install";
 import { onTimer } from "./web/timers";
 import { define } from "./web/lazy";
 import { dispatchRejection } from "./web/global";
+import { restrictWebAssembly } from "./webassembly";
 
 declare const __native: Native;
 
@@ -20,6 +21,7 @@ install(__native);
 define(globalThis, "fetch", fetch);
 define(globalThis, "Fetcher", Fetcher);
 reseed();
+restrictWebAssembly();
 __native.forbidEval("Code generation from strings disallowed for this context");
 register(worker.channel);
 

@@ -10,17 +10,22 @@ export interface ScanRequest {
     phase?: "source";
 }
 
+/** `import * as local` has `namespace`. */
 export interface ScanImport {
     request: number;
+    namespace?: boolean;
     name: string;
     local: string;
     line: number;
     column: number;
 }
 
-/** A local export has `local`; a re-export has `request` and `name` ("*" for `export * as ns`). */
+/** A local export has `local`; a re-export has `request`, and `name` or `namespace`. */
 export interface ScanExport {
     exported: string;
+    line: number;
+    column: number;
+    namespace?: boolean;
     local?: string;
     request?: number;
     name?: string;
@@ -57,6 +62,8 @@ export interface Native {
     body(handle: number): string;
     /** Evaluates prefix + body + suffix as a script named `url` and returns its value; frees the handle. */
     compile(handle: number, prefix: string, suffix: string, url: string): unknown;
+    /** Frees the handle of a scan that will not be compiled. */
+    discard(handle: number): void;
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
 

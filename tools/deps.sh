@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="gcc make pkg-config libc6-dev libjavascriptcoregtk-4.1-dev libuv1-dev libjansson-dev ca-certificates"
+[ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"
 
 missing=""
 for package in $packages; do

@@ -333,6 +333,13 @@ struct engine *engine_new(void) {
     setenv("JSC_useConcurrentGC", "0", 1);
     setenv("JSC_useConcurrentJIT", "0", 1);
     setenv("JSC_numberOfGCMarkers", "1", 1);
+    /* A cell that lives for a millisecond should not spend it on compiling: a tenth of its time and faults went there.
+       Loops reach these counts at once all the same. */
+    setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
+    setenv("JSC_thresholdForJITSoon", "1000", 1);
+    /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms. */
+    void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
+    if (suspend) suspend();
     /* The engine's run loop takes the thread's default context; without one it makes one that nobody could run. */
     e->loop = g_main_context_new();
     g_main_context_push_thread_default(e->loop);
@@ -383,9 +390,7 @@ static int count_threads(void) {
 
 int engine_settle(struct engine *e) {
     JSSynchronousGarbageCollectForDebugging(e->js);
-    void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
-    if (suspend) suspend();
-    /* Right after the call the thread may still be ending. */
+    /* Without pas_scavenger_suspend, or right after some other thread's end, it takes a while. */
     int threads = count_threads();
     for (int waited_ms = 0; threads > 1 && waited_ms < SETTLE_WAIT_MS; waited_ms += 5) {
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);

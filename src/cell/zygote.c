@@ -33,6 +33,8 @@ struct child {
     uint32_t cell;
 };
 
+/* Invariant: a report that could not be sent waits in `reports`, in order, so that the zygote never blocks on its
+   supervisor, which may be blocked on the zygote. */
 struct zygote {
     struct engine *engine;
     int engine_fds[ENGINE_FDS_MAX]; /* what the engine holds open and a cell keeps */
@@ -40,10 +42,25 @@ struct zygote {
     int signal_fd;
     struct child *children;
     int children_len, children_capacity;
+    struct buf reports;
 };
 
 static void send_msg(const struct zygote_msg *msg) {
     if (send(CONTROL_FD, msg, sizeof *msg, MSG_NOSIGNAL) < 0) _exit(1);
+}
+
+static void send_reports(struct zygote *z) {
+    while (buf_len(&z->reports) > 0) {
+        ssize_t n = send(CONTROL_FD, buf_bytes(&z->reports), sizeof(struct zygote_msg), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (n < 0) _exit(1);
+        buf_consume(&z->reports, sizeof(struct zygote_msg));
+    }
+}
+
+static void report(struct zygote *z, const struct zygote_msg *msg) {
+    CHECK(buf_append(&z->reports, msg, sizeof *msg) == 0);
+    send_reports(z);
 }
 
 static _Noreturn void refuse(const char *text) {
@@ -83,7 +100,7 @@ static void report_death(struct zygote *z, pid_t pid, int status, const struct r
         msg.cpu_us = (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000u +
                      (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
         z->children[i] = z->children[--z->children_len];
-        send_msg(&msg);
+        report(z, &msg);
         return;
     }
 }
@@ -104,7 +121,7 @@ static void fork_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
     if (pid > 0) {
         remember(z, pid, msg->cell);
     } else {
-        send_msg(&(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg->cell, .status = status});
+        report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg->cell, .status = status});
     }
 }
 
@@ -136,10 +153,12 @@ static void take_message(struct zygote *z) {
 
 static _Noreturn void serve(struct zygote *z) {
     for (;;) {
-        struct pollfd fds[2] = {{.fd = CONTROL_FD, .events = POLLIN}, {.fd = z->signal_fd, .events = POLLIN}};
+        short waits = buf_len(&z->reports) ? POLLOUT : 0;
+        struct pollfd fds[2] = {{.fd = CONTROL_FD, .events = POLLIN | waits}, {.fd = z->signal_fd, .events = POLLIN}};
         if (poll(fds, 2, -1) < 0) continue;
         if (fds[1].revents) reap(z);
-        if (fds[0].revents) take_message(z);
+        if (fds[0].revents & POLLOUT) send_reports(z);
+        if (fds[0].revents & ~POLLOUT) take_message(z);
     }
 }
 
