@@ -1,0 +1,230 @@
+// Headers over the plain list in which they travel: [name, value] pairs in wire order and wire spelling. Names are
+// folded to lower case when they are compared or listed, not when they arrive, so that a request which only passes
+// through costs nothing.
+
+import { wrongType } from "./arguments";
+import { brand } from "./brand";
+
+export type HeaderList = [name: string, value: string][];
+export type HeadersInit = Headers | Iterable<Iterable<string>> | Record<string, string>;
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const notValue = /[\0\r\n]|[^\0-\xff]/;
+const edgeSpace = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+
+let listOf: (headers: Headers) => HeaderList;
+let adopt: (headers: Headers, list: HeaderList, immutable: boolean) => void;
+
+function checkName(name: unknown): string {
+    const text = String(name);
+    if (!token.test(text)) {
+        throw new TypeError("Invalid header name.");
+    }
+    return text;
+}
+
+function checkValue(value: unknown): string {
+    const text = String(value);
+    const first = text.charCodeAt(0);
+    const last = text.charCodeAt(text.length - 1);
+    const trimmed = first <= 0x20 || last <= 0x20 ? text.replace(edgeSpace, "") : text;
+    if (notValue.test(trimmed)) {
+        throw new TypeError("Invalid header value.");
+    }
+    return trimmed;
+}
+
+function sameName(name: string, lower: string): boolean {
+    return name === lower || (name.length === lower.length && name.toLowerCase() === lower);
+}
+
+/** Checks names and values that a worker gives; what came from the wire was checked there. */
+export class Headers {
+    #list: HeaderList = [];
+    #immutable = false;
+
+    static {
+        listOf = (headers) => headers.#list;
+        adopt = (headers, list, immutable) => {
+            headers.#list = list;
+            headers.#immutable = immutable;
+        };
+    }
+
+    constructor(init?: HeadersInit) {
+        if (init !== undefined) {
+            this.#fill(init);
+        }
+    }
+
+    #fill(init: HeadersInit): void {
+        if (typeof init !== "object" && typeof init !== "function") {
+            throw new TypeError("Failed to construct 'Headers': The provided value is not of type 'HeadersInit'.");
+        }
+        if (init === null) {
+            throw new TypeError("Failed to construct 'Headers': The provided value is not of type 'HeadersInit'.");
+        }
+        if (#list in init && Headers.prototype[Symbol.iterator] === init[Symbol.iterator]) {
+            this.#list = init.#list.map(([name, value]) => [name, value]);
+        } else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === "function") {
+            this.#fillPairs(init as Iterable<Iterable<string>>);
+        } else {
+            for (const name of Reflect.ownKeys(init)) {
+                if (Object.getOwnPropertyDescriptor(init, name)?.enumerable) {
+                    this.append(name as string, (init as Record<string, string>)[name as string]!);
+                }
+            }
+        }
+    }
+
+    #fillPairs(pairs: Iterable<Iterable<string>>): void {
+        for (const pair of pairs) {
+            const parts = typeof pair === "object" && pair !== null ? [...pair] : [];
+            if (parts.length !== 2) {
+                throw new TypeError("Failed to construct 'Headers': A sequence must only contain pairs of strings.");
+            }
+            this.append(parts[0]!, parts[1]!);
+        }
+    }
+
+    #checkMutable(): void {
+        if (this.#immutable) {
+            throw new TypeError("Can't modify immutable headers.");
+        }
+    }
+
+    append(name: string, value: string): void {
+        const pair: [string, string] = [checkName(name), checkValue(value)];
+        this.#checkMutable();
+        this.#list.push(pair);
+    }
+
+    delete(name: string): void {
+        const lower = checkName(name).toLowerCase();
+        this.#checkMutable();
+        this.#list = this.#list.filter((pair) => !sameName(pair[0], lower));
+    }
+
+    get(name: string): string | null {
+        const lower = checkName(name).toLowerCase();
+        let found: string | null = null;
+        for (const pair of this.#list) {
+            if (sameName(pair[0], lower)) {
+                found = found === null ? pair[1] : `${found}, ${pair[1]}`;
+            }
+        }
+        return found;
+    }
+
+    /** An old Workers method, for the one header whose values cannot be joined. */
+    getAll(name: string): string[] {
+        if (String(name).toLowerCase() !== "set-cookie") {
+            throw new TypeError('getAll() can only be used with the header name "Set-Cookie".');
+        }
+        return this.getSetCookie();
+    }
+
+    getSetCookie(): string[] {
+        return this.#list.filter((pair) => sameName(pair[0], "set-cookie")).map((pair) => pair[1]);
+    }
+
+    has(name: string): boolean {
+        const lower = checkName(name).toLowerCase();
+        return this.#list.some((pair) => sameName(pair[0], lower));
+    }
+
+    set(name: string, value: string): void {
+        const pair: [string, string] = [checkName(name), checkValue(value)];
+        this.#checkMutable();
+        const lower = pair[0].toLowerCase();
+        const index = this.#list.findIndex((other) => sameName(other[0], lower));
+        if (index < 0) {
+            this.#list.push(pair);
+            return;
+        }
+        this.#list = this.#list.filter((other, at) => at <= index || !sameName(other[0], lower));
+        this.#list[index] = pair;
+    }
+
+    forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
+        if (typeof callback !== "function") {
+            throw wrongType("execute 'forEach' on 'Headers'", 1, "Function");
+        }
+        for (const [name, value] of this.entries()) {
+            callback.call(thisArg, value, name, this);
+        }
+    }
+
+    /** Lower-case names in order, values of one name joined; each Set-Cookie stays an entry of its own. */
+    #sorted(): HeaderList {
+        const joined = new Map<string, string>();
+        const cookies: HeaderList = [];
+        for (const [name, value] of this.#list) {
+            const lower = name.toLowerCase();
+            if (lower === "set-cookie") {
+                cookies.push([lower, value]);
+            } else {
+                const before = joined.get(lower);
+                joined.set(lower, before === undefined ? value : `${before}, ${value}`);
+            }
+        }
+        const all = [...joined, ...cookies];
+        return all.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
+    }
+
+    // The list may change under an iterator, which then goes on at its position in the list as it is by then.
+    *entries(): IterableIterator<[string, string]> {
+        let seen = this.#list;
+        let length = seen.length;
+        let sorted = this.#sorted();
+        for (let at = 0; at < sorted.length; at++) {
+            yield [sorted[at]![0], sorted[at]![1]];
+            if (seen !== this.#list || length !== this.#list.length) {
+                seen = this.#list;
+                length = seen.length;
+                sorted = this.#sorted();
+            }
+        }
+    }
+
+    *keys(): IterableIterator<string> {
+        for (const [name] of this.entries()) {
+            yield name;
+        }
+    }
+
+    *values(): IterableIterator<string> {
+        for (const [, value] of this.entries()) {
+            yield value;
+        }
+    }
+
+    declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
+}
+
+Object.defineProperty(Headers.prototype, Symbol.iterator, {
+    value: Headers.prototype.entries,
+    writable: true,
+    configurable: true,
+});
+brand(Headers, "Headers");
+
+/** Headers over a trusted list, which is kept and not copied. */
+export function headersFromWire(list: HeaderList, immutable: boolean): Headers {
+    const headers = new Headers();
+    adopt(headers, list, immutable);
+    return headers;
+}
+
+/** The list as it travels; Set-Cookie headers stay apart. The caller must not change it. */
+export function wireHeaders(headers: Headers): HeaderList {
+    return listOf(headers);
+}
+
+/** Appends a header whose name and value are known to be valid, unless one of that name is there. */
+export function addDefault(headers: Headers, lowerName: string, value: string): void {
+    const list = listOf(headers);
+    if (!list.some((pair) => sameName(pair[0], lowerName))) {
+        list.push([lowerName, value]);
+    }
+}

@@ -1,0 +1,27 @@
+// What the web platform needs from outside: the natives of the cell and two sinks that the runtime sets.
+// Nothing here may be called while the bundle is evaluated: the zygote binds the natives first and forks later.
+
+import type { Native } from "../native";
+
+export type Level = "debug" | "error" | "info" | "log" | "warn";
+
+/** Where the platform's output goes; the runtime sets both. */
+export interface Hooks {
+    /** Receives each formatted console message. */
+    log(level: Level, message: string): void;
+    /** Receives what a callback threw when nobody is left to catch it. */
+    report(error: unknown): void;
+}
+
+/** The natives; undefined until bindNative. */
+export let native: Native;
+
+export const hooks: Hooks = {
+    log() {},
+    report() {},
+};
+
+/** Makes the natives known to every module of the web platform; called once, by install. */
+export function bindNative(given: Native): void {
+    native = given;
+}

@@ -1,0 +1,199 @@
+// Response, as Workers have it: statuses 200 to 599 from a worker, anything from the wire.
+
+import { Body, cloneContent, extractBody, type BodyInit } from "./body";
+import { contentFromWire, type BodyBytes, type Content } from "./body-source";
+import { brand } from "./brand";
+import { addDefault, Headers, headersFromWire, wireHeaders, type HeaderList, type HeadersInit } from "./headers";
+import { lazy } from "./lazy";
+
+declare const require: (path: string) => unknown;
+
+const urls = lazy(() => require("./url") as typeof import("./url"));
+
+export interface ResponseInit {
+    status?: number;
+    statusText?: string;
+    headers?: HeadersInit;
+    cf?: unknown;
+    webSocket?: unknown;
+    encodeBody?: string;
+}
+
+interface Fields {
+    status: number;
+    statusText: string;
+    headers: Headers;
+    type: "default" | "error";
+    url: string;
+    redirected: boolean;
+    cf: unknown;
+    webSocket: unknown;
+}
+
+/** A response whose parts are known to be valid; no worker can get hold of this class. */
+class Parts {
+    constructor(
+        readonly fields: Fields,
+        readonly content: Content | undefined,
+    ) {}
+}
+
+function fieldsOf(status: number, statusText: string, headers: Headers): Fields {
+    return {
+        status,
+        statusText,
+        headers,
+        type: "default",
+        url: "",
+        redirected: false,
+        cf: undefined,
+        webSocket: null,
+    };
+}
+
+const nullBodyStatuses = new Set([101, 204, 205, 304]);
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function statusFrom(init: ResponseInit): number {
+    const status = init.status === undefined ? 200 : Math.trunc(Number(init.status)) & 0xffff;
+    const upgrade = status === 101 && init.webSocket !== undefined && init.webSocket !== null;
+    if (!upgrade && (status < 200 || status > 599)) {
+        throw new RangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
+    }
+    return status;
+}
+
+function fieldsFrom(init: ResponseInit): Fields {
+    if (typeof init !== "object") {
+        throw new TypeError("Failed to construct 'Response': The provided value is not of type 'ResponseInit'.");
+    }
+    const status = statusFrom(init);
+    const statusText = init.statusText === undefined ? "" : String(init.statusText);
+    if (statusText !== "" && !reasonPhrase.test(statusText)) {
+        throw new TypeError("Invalid statusText.");
+    }
+    const fields = fieldsOf(status, statusText, new Headers(init.headers ?? undefined));
+    fields.cf = init.cf;
+    fields.webSocket = init.webSocket ?? null;
+    return fields;
+}
+
+function partsFrom(body: unknown, init: ResponseInit): Parts {
+    const fields = fieldsFrom(init);
+    if (body === null || body === undefined) {
+        return new Parts(fields, undefined);
+    }
+    if (nullBodyStatuses.has(fields.status)) {
+        throw new TypeError("Response with null body status (101, 204, 205, or 304) cannot have a body.");
+    }
+    const { content, type } = extractBody(body);
+    if (type !== undefined) {
+        addDefault(fields.headers, "content-type", type);
+    }
+    return new Parts(fields, content);
+}
+
+/** Throws RangeError for a wrong status and TypeError for anything else that is wrong. */
+export class Response extends Body {
+    readonly #fields: Fields;
+
+    constructor(body?: BodyInit | Parts | null, init?: ResponseInit | null) {
+        const parts = body instanceof Parts ? body : partsFrom(body, init ?? {});
+        super(parts.content);
+        this.#fields = parts.fields;
+    }
+
+    static error(): Response {
+        const fields = fieldsOf(0, "", headersFromWire([], true));
+        fields.type = "error";
+        return new Response(new Parts(fields, undefined));
+    }
+
+    static json(data: unknown, init?: ResponseInit | null): Response {
+        const text = JSON.stringify(data);
+        if (text === undefined) {
+            throw new TypeError("Failed to execute 'json' on 'Response': The data is not JSON serializable.");
+        }
+        const headers = new Headers(init?.headers ?? undefined);
+        addDefault(headers, "content-type", "application/json");
+        return new Response(text, { ...init, headers });
+    }
+
+    static redirect(url: unknown, status: number = 302): Response {
+        const location = urls().parseHref(String(url));
+        if (location === undefined) {
+            throw new TypeError(`Unable to parse URL: ${url}`);
+        }
+        const code = Number(status);
+        if (!redirectStatuses.has(code)) {
+            throw new RangeError(`The redirect status ${status} is not one of 301, 302, 303, 307, or 308.`);
+        }
+        return new Response(new Parts(fieldsOf(code, "", headersFromWire([["location", location]], true)), undefined));
+    }
+
+    get type(): string {
+        return this.#fields.type;
+    }
+    get url(): string {
+        return this.#fields.url;
+    }
+    get redirected(): boolean {
+        return this.#fields.redirected;
+    }
+    get status(): number {
+        return this.#fields.status;
+    }
+    get ok(): boolean {
+        return this.#fields.status >= 200 && this.#fields.status <= 299;
+    }
+    get statusText(): string {
+        return this.#fields.statusText;
+    }
+    get headers(): Headers {
+        return this.#fields.headers;
+    }
+    get cf(): unknown {
+        return this.#fields.cf;
+    }
+    get webSocket(): unknown {
+        return this.#fields.webSocket;
+    }
+
+    clone(): Response {
+        if (this.#fields.webSocket !== null) {
+            throw new TypeError("Cannot clone a response to a WebSocket handshake.");
+        }
+        const list = wireHeaders(this.#fields.headers).map(([name, value]): [string, string] => [name, value]);
+        const fields = { ...this.#fields, headers: headersFromWire(list, false) };
+        return new Response(new Parts(fields, cloneContent(this)));
+    }
+}
+brand(Response, "Response", ["status", "statusText", "headers", "ok", "bodyUsed", "redirected", "type", "url"]);
+
+/** What only a response that was fetched has. */
+export interface ResponseExtra {
+    /** Where it came from at last. */
+    url?: string;
+    redirected?: boolean;
+    cf?: unknown;
+    webSocket?: unknown;
+    /** What the body's length is, where the sender said so. */
+    length?: number;
+}
+
+/** A response from the wire: trusted, not validated, with immutable headers. The list is kept, not copied. */
+export function responseFromWire(
+    status: number,
+    statusText: string,
+    headers: HeaderList,
+    body: BodyBytes | undefined,
+    extra: ResponseExtra = {},
+): Response {
+    const fields = fieldsOf(status, statusText, headersFromWire(headers, true));
+    fields.url = extra.url ?? "";
+    fields.redirected = extra.redirected ?? false;
+    fields.cf = extra.cf;
+    fields.webSocket = extra.webSocket ?? null;
+    return new Response(new Parts(fields, body === undefined ? undefined : contentFromWire(body, extra.length)));
+}
