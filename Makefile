@@ -66,13 +66,18 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 BUNDLE := $(ESBUILD) --bundle --platform=neutral --target=es2023 --main-fields=module,main --minify-syntax \
-          --minify-whitespace --charset=utf8 --log-level=warning
+          --minify-whitespace --log-level=warning
+
+# The full tables of URL hosts and encodings are large, and hardly ever needed: these files load them when they are.
+ALIASES := --alias:tr46=./runtime/web/idna.ts \
+           --alias:@exodus/bytes/whatwg.js=./runtime/web/percent-encode.ts \
+           --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
 
 # The runtime is one function of the natives' object; see runtime/main.ts.
 build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build
 	@echo "  TS   $@"
-	@$(BUNDLE) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
+	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
 build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
@@ -119,7 +124,19 @@ $(BUILD)/embed: examples/embed.c $(BUILD)/libmayfly.a
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
+$(BUILD)/bench-client: bench/client.c
+	@echo "  LINK $@"
+	@$(CC) $(CSTD) $(WARN) -O2 $< -o $@
+
+# --- What is run -------------------------------------------------------------------------------------------------------
+
+demo: all
+	@node tools/demo.mjs
+
+bench: all $(BUILD)/bench-client
+	@node bench/run.mjs $(BENCH_ARGS)
+
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all demo bench clean

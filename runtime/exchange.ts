@@ -88,8 +88,10 @@ export class Exchange {
     readonly incoming = new IncomingBody(this);
     /** Settles with the RESPONSE frame at the end that asked. */
     readonly response: PromiseWithResolvers<F.Frame> | undefined;
-    /** Called when the other side gave the exchange up. */
-    onAbort: ((error: unknown) => void) | undefined;
+    /** Whether the exchange was given up, why, and who wants to know. */
+    aborted = false;
+    reason: unknown;
+    readonly listeners: ((reason: unknown) => void)[] = [];
     #outgoingSource: ByteSource | undefined;
     #outgoingDone = false;
     #incomingDone = false;
@@ -230,6 +232,7 @@ export class Exchange {
     }
 
     #end(error: unknown): void {
+        if (this.aborted) return;
         const source = this.#outgoingSource;
         this.response?.reject(error);
         this.response?.promise.catch(() => {});
@@ -237,7 +240,9 @@ export class Exchange {
         this.#endOutgoing();
         this.#endIncoming();
         source?.cancel(error);
-        this.onAbort?.(error);
+        this.aborted = true;
+        this.reason = error;
+        for (const listener of this.listeners.splice(0)) listener(error);
     }
 
     /** The channel is lost. */

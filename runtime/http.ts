@@ -2,10 +2,9 @@
 
 import type { Exchange } from "./exchange";
 import type { Frame } from "./frames";
-import { requestFromWire, type Request } from "./web/request";
+import { requestFromWire, whenAborted, type Request } from "./web/request";
 import { responseFromWire, type Response } from "./web/response";
 import { wireHeaders } from "./web/headers";
-import type { AbortSignal } from "./web/abort";
 
 export interface RequestHead {
     /** The RPC export of the entrypoint that is meant; none for the default one without props. */
@@ -40,20 +39,18 @@ function isHeaderList(value: unknown): value is [string, string][] {
 }
 
 /** The request that a FETCH frame carries; throws if the frame makes no sense. */
-export function requestFrom(exchange: Exchange, frame: Frame, signal: AbortSignal): Request {
+export function requestFrom(exchange: Exchange, frame: Frame): Request {
     const head = (frame.head ?? {}) as Partial<RequestHead>;
     if (typeof head.method !== "string" || typeof head.url !== "string" || !isHeaderList(head.headers)) {
         throw new Error("FETCH without method, url or headers");
     }
     const redirect = typeof head.redirect === "string" ? head.redirect : undefined;
-    return requestFromWire(head.method, head.url, head.headers, exchange.takeIncoming(frame), signal, { redirect });
+    return requestFromWire(head.method, head.url, head.headers, exchange.takeIncoming(frame), exchange, { redirect });
 }
 
-/** The response to an exchange that was begun here. An abort of `signal` gives the exchange up. */
-export async function responseFrom(exchange: Exchange, signal: AbortSignal | undefined): Promise<Response> {
-    const abort = (): void => exchange.reset(signal!.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort);
+/** The response to an exchange that was begun here for `request`, whose abort gives the exchange up. */
+export async function responseFrom(exchange: Exchange, request: Request): Promise<Response> {
+    whenAborted(request, (reason) => exchange.reset(reason));
     const frame = await exchange.response!.promise;
     const head = (frame.head ?? {}) as Partial<ResponseHead>;
     const { status, statusText, headers } = head;

@@ -18,7 +18,7 @@ import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 import { requestHead, responseFrom } from "./http";
 import { takeBody } from "./web/body";
-import { givenSignal, type Request } from "./web/request";
+import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 
 /** How long a lost channel waits for the supervisor to say why. */
@@ -279,7 +279,7 @@ class RemoteTarget implements Target {
         const channel = found instanceof Promise ? await found : found;
         const head = requestHead(request);
         if (!this.#isPlain()) head.target = this.#exportOn(channel);
-        return responseFrom(channel.fetch(head, takeBody(request)), givenSignal(request));
+        return responseFrom(channel.fetch(head, takeBody(request)), request);
     }
 
     async call(path: string[], args: unknown[]): Promise<unknown> {

@@ -91,8 +91,8 @@ export interface Native {
         frame: FrameHandler;
         closed(channel: number): void;
         timer(): void;
-        /** Once in the zygote, and once in each cell before it is idle. */
-        warm(): void;
+        /** Some times in the zygote, and once in its trainee; see rehearsal.ts. */
+        warm(isZygote: boolean): void;
         rejection(promise: Promise<unknown>, reason: unknown): void;
     }): void;
     /** Ends the cell at once with this exit status (0 to 255). */

@@ -1,11 +1,14 @@
-// A rehearsal of what a cell will do: a worker is loaded, called over both ways and thrown away, on a channel that leads
-// nowhere. Run in the zygote, so that the runtime's code is compiled before all cells share it, and once more in each
-// fresh cell before it is claimed, so that the pages that a first run writes are its own by then.
+// A rehearsal of what a cell will do: a worker is loaded, called and thrown away, on a channel that leads nowhere. Run in
+// the zygote, so that the runtime's code is compiled before all cells share it, and in the zygote's trainee
+// (src/cell/prefault.h), which learns the pages that a fresh cell should have of its own.
 
 import * as F from "./frames";
 import { encode } from "./rpc/values";
 import { Worker } from "./worker";
 import { native } from "./web/host";
+import { warmWeb } from "./web/warm";
+
+declare const require: (path: string) => unknown;
 
 const NOWHERE = -1;
 
@@ -17,19 +20,14 @@ export class Named extends WorkerEntrypoint {
 }
 export default {
     async fetch(request, env) {
-        const { pathname } = new URL(request.url);
-        const text = await request.text();
-        return Response.json({ kind, pathname, text, greeting: env.GREETING, accept: request.headers.get("accept") });
+        return Response.json({ kind, greeting: env.GREETING, accept: request.headers.get("accept") });
     },
 };
 `;
 
-/** Loads and calls a worker; what it answers goes nowhere. */
-export function rehearse(): void {
+/** Loads a worker and fetches from it; what it answers goes nowhere. */
+function rehearseFetch(worker: Worker): void {
     const tail = native.utf8Encode(SOURCE);
-    const worker = new Worker(NOWHERE);
-    const take = (type: number, id: number, flags: number, head: unknown, bytes?: Uint8Array): void =>
-        worker.channel.take({ type, flags, id, head, tail: bytes }, undefined);
     const load = {
         mainModule: "rehearsal.js",
         compatibilityDate: "2026-01-01",
@@ -39,11 +37,38 @@ export function rehearse(): void {
         envBytes: 0,
         modules: [{ name: "rehearsal.js", kind: "js", size: tail.length }],
     };
-    take(F.LOAD, 0, 0, load, tail);
-    const request = { method: "POST", url: "http://rehearsal/path?query", headers: [["accept", "*/*"]] };
-    take(F.FETCH, 2, F.FIN, request, native.utf8Encode("body"));
+    take(worker, F.LOAD, 0, 0, load, tail);
+    const request = { method: "GET", url: "http://rehearsal/path?query", headers: [["accept", "*/*"]] };
+    take(worker, F.FETCH, 2, F.FIN | F.NOBODY, request);
+}
+
+/** Calls a method of a named entrypoint. */
+function rehearseCall(worker: Worker): void {
     const named = encode(["Named", { props: [1, "two"] }]);
-    take(F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], named.head]], named.tail);
-    take(F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2]).head]]);
-    take(F.RPC, 0, 0, ["pull", 2]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], named.head]], named.tail);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2]).head]]);
+    take(worker, F.RPC, 0, 0, ["pull", 2]);
+}
+
+function take(worker: Worker, type: number, id: number, flags: number, head: unknown, tail?: Uint8Array): void {
+    worker.channel.take({ type, flags, id, head, tail }, undefined);
+}
+
+/** TypeScript is stripped once in the zygote, so that no cell has to build the parser. */
+function rehearseTypes(): void {
+    const { stripTypes } = require("./modules/typescript") as typeof import("./modules/typescript");
+    stripTypes("rehearsal.ts", "interface A { n: number }\nexport const f = (a: A): number => a.n as number;\n");
+}
+
+/**
+ * `isZygote`: everything that workers commonly do, to compile its code; otherwise what nearly all do, a load and a fetch,
+ * to learn which pages that touches.
+ */
+export function rehearse(isZygote: boolean): void {
+    const worker = new Worker(NOWHERE);
+    rehearseFetch(worker);
+    if (!isZygote) return;
+    rehearseCall(worker);
+    rehearseTypes();
+    warmWeb();
 }

@@ -8,7 +8,19 @@ import { define } from "./web/lazy";
 
 type Run = (input: unknown, env: unknown, ctx: unknown) => unknown;
 
-/** Statements first, for their completion value; if that is no script (`return`, `await`), a function's body. */
+/** Compiles the text as an expression that may await, or as the body of a function that may return. */
+function compileFunction(record: ModuleRecord, text: string): Run {
+    const parameters = "(async(input,env,ctx)=>";
+    try {
+        return native.evaluate(`${parameters}(${text}\n))`, record.name) as Run;
+    } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
+        record.prefixLength = parameters.length + 1;
+        return compileScript(record, text, () => native.evaluate(`${parameters}{${text}\n})`, record.name)) as Run;
+    }
+}
+
+/** Statements first, for their completion value; if that is no script (`return`, `await`), a function. */
 function runScript(record: ModuleRecord, text: string): Run {
     return (input, env, ctx) => {
         define(globalThis, "input", input);
@@ -18,9 +30,7 @@ function runScript(record: ModuleRecord, text: string): Run {
             value = native.evaluate(text, record.name);
         } catch (thrown) {
             if (!(thrown instanceof SyntaxError)) throw thrown;
-            const prefix = "(async(input,env,ctx)=>{";
-            record.prefixLength = prefix.length;
-            value = compileScript(record, () => native.evaluate(`${prefix}${text}\n})`, record.name));
+            value = compileFunction(record, text);
         }
         return typeof value === "function" ? (value as Run)(input, env, ctx) : value;
     };

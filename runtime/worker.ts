@@ -14,7 +14,6 @@ import { onDied, onEvict, onGrant, startLoader, WorkerLoader } from "./loader";
 import type { Callable } from "./rpc/session";
 import { decode } from "./rpc/values";
 import { makeStub, type Target } from "./stub";
-import { AbortController } from "./web/abort";
 import { takeBody } from "./web/body";
 import { structuredClone } from "./web/clone";
 import { hooks, native } from "./web/host";
@@ -112,10 +111,8 @@ export class Worker implements ChannelHandler {
     }
 
     async #answerFetch(exchange: Exchange, frame: F.Frame): Promise<void> {
-        const controller = new AbortController();
-        exchange.onAbort = (error) => controller.abort(error);
         const { target } = (frame.head ?? {}) as { target?: number };
-        const request = requestFrom(exchange, frame, controller.signal);
+        const request = requestFrom(exchange, frame);
         try {
             const entrypoint =
                 target === undefined ? this.#entrypoint(undefined, undefined) : this.channel.rpc.exported(target);
@@ -144,7 +141,8 @@ export class Worker implements ChannelHandler {
             const result: unknown = await this.#whenStarted((e) => e.callJson(name, props, method, args as unknown[]));
             this.channel.send(F.RETURN, 0, id, (JSON.stringify(result) as string | undefined) ?? "null");
         } catch (thrown) {
-            this.channel.send(F.THROW, 0, id, JSON.stringify(failure(thrown)));
+            const stack = thrown instanceof Error ? String(thrown.stack ?? "") : "";
+            this.channel.send(F.THROW, 0, id, JSON.stringify({ ...failure(thrown), stack }));
         }
     }
 

@@ -14,7 +14,7 @@ export function evaluateCommonJs(
     const source = native.utf8Decode(module.content as Uint8Array, false).replace(/^#!/, "//");
     module.prefixLength = PREFIX.length;
     const text = `${PREFIX}${source}\n})`;
-    const run = compileScript(module, () => native.evaluate(text, module.name)) as (...args: unknown[]) => void;
+    const run = compileScript(module, undefined, () => native.evaluate(text, module.name)) as (...args: unknown[]) => void;
     module.exports = { exports: {} };
     const require = (specifier: unknown): unknown => requireSync(String(specifier), module);
     const directory = module.name.split("/").slice(0, -1).join("/");

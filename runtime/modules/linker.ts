@@ -213,9 +213,9 @@ export class Linker {
             const { rewriteLive } = require("./live") as typeof import("./live");
             const body = rewriteLive(native.body(scan.handle), live);
             native.discard(scan.handle);
-            return compileScript(module, () => native.evaluate(prefix + body + suffix, module.name)) as never;
+            return compileScript(module, undefined, () => native.evaluate(prefix + body + suffix, module.name)) as never;
         }
-        return compileScript(module, () => native.compile(scan.handle, prefix, suffix, module.name)) as never;
+        return compileScript(module, undefined, () => native.compile(scan.handle, prefix, suffix, module.name)) as never;
     }
 
     #frame(module: Import): Frame {

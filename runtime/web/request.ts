@@ -32,6 +32,8 @@ interface Fields {
     headers: Headers;
     redirect: string;
     signal: AbortSignal | undefined;
+    /** Stands for a signal until somebody asks for one. */
+    aborting: Aborting | undefined;
     cf: unknown;
     cache: string | undefined;
     integrity: string;
@@ -79,6 +81,7 @@ function fieldsFromUrl(input: unknown): Fields {
         headers: new Headers(),
         redirect: "follow",
         signal: undefined,
+        aborting: undefined,
         cf: undefined,
         cache: undefined,
         integrity: "",
@@ -175,7 +178,7 @@ export class Request extends Body {
     }
     /** Follows the signal that the request was made with; never aborts if there was none. */
     get signal(): AbortSignal {
-        const given = this.#fields.signal;
+        const given = (this.#fields.signal ??= signalOf(this.#fields.aborting));
         return (this.#signal ??= aborts().dependentSignal(given === undefined ? [] : [given]));
     }
     get cf(): unknown {
@@ -198,6 +201,21 @@ export class Request extends Body {
 }
 brand(Request, "Request", ["method", "url", "headers", "redirect", "cf", "bodyUsed"]);
 
+/** Where a request on the wire learns that it was given up. */
+export interface Aborting {
+    readonly aborted: boolean;
+    readonly reason: unknown;
+    readonly listeners: ((reason: unknown) => void)[];
+}
+
+function signalOf(aborting: Aborting | undefined): AbortSignal | undefined {
+    if (aborting === undefined) return undefined;
+    const controller = new (aborts().AbortController)();
+    if (aborting.aborted) controller.abort(aborting.reason);
+    else aborting.listeners.push((reason) => controller.abort(reason));
+    return controller.signal;
+}
+
 /** What a request from the wire may carry besides its head and body. */
 export interface RequestExtra {
     redirect?: string;
@@ -212,7 +230,7 @@ export function requestFromWire(
     url: string,
     headers: HeaderList,
     body: BodyBytes | undefined,
-    signal?: AbortSignal,
+    aborting?: Aborting,
     extra: RequestExtra = {},
 ): Request {
     const fields: Fields = {
@@ -220,7 +238,8 @@ export function requestFromWire(
         url,
         headers: headersFromWire(headers, true),
         redirect: extra.redirect ?? "follow",
-        signal,
+        signal: undefined,
+        aborting,
         cf: extra.cf,
         cache: undefined,
         integrity: "",
@@ -229,7 +248,15 @@ export function requestFromWire(
     return new Request(new Parts(fields, body === undefined ? undefined : contentFromWire(body, extra.length)));
 }
 
-/** The signal that the request was made with, without building the one that `signal` shows. */
-export function givenSignal(request: Request): AbortSignal | undefined {
-    return fieldsOf(request).signal;
+/** Calls `listener` when the request is given up by whoever made it; costs nothing until then. */
+export function whenAborted(request: Request, listener: (reason: unknown) => void): void {
+    const { signal, aborting } = fieldsOf(request);
+    if (signal === undefined) {
+        if (aborting?.aborted) listener(aborting.reason);
+        else aborting?.listeners.push(listener);
+    } else if (signal.aborted) {
+        listener(signal.reason);
+    } else {
+        signal.addEventListener("abort", () => listener(signal.reason));
+    }
 }

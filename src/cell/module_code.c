@@ -156,14 +156,18 @@ static void take_head_name(struct scanner *s, const struct token *token) {
     s->position = POSITION_OPERATOR;
 }
 
-static void take_await(struct scanner *s) {
+static void take_await(struct scanner *s, const struct token *token) {
+    if (s->functions == 0 && s->lexer.is_script) {
+        take_identifier(s, token); /* a name like any other */
+        return;
+    }
     if (s->functions == 0) s->scan.has_top_level_await = true;
     if (s->position != POSITION_HEAD) s->position = POSITION_OPERAND;
 }
 
 /* `import` and `export` are statements where the module's own statements begin. */
 static bool is_at_module_item(const struct scanner *s) {
-    return s->frames_len == 1 && s->position == POSITION_ITEM;
+    return s->frames_len == 1 && s->position == POSITION_ITEM && !s->lexer.is_script;
 }
 
 static void take_keyword(struct scanner *s, const struct token *token) {
@@ -184,7 +188,7 @@ static void take_keyword(struct scanner *s, const struct token *token) {
     case KEYWORD_VAR: take_declaration(s, DECLARE_VAR); break;
     case KEYWORD_LET: take_declaration(s, DECLARE_LET); break;
     case KEYWORD_CONST: take_declaration(s, DECLARE_CONST); break;
-    case KEYWORD_AWAIT: take_await(s); break;
+    case KEYWORD_AWAIT: take_await(s, token); break;
     case KEYWORD_CATCH:
     case KEYWORD_FOR:
     case KEYWORD_IF:
@@ -197,7 +201,7 @@ static void take_keyword(struct scanner *s, const struct token *token) {
     case KEYWORD_TRY: s->position = POSITION_STATEMENT; break;
     case KEYWORD_RETURN:
     case KEYWORD_YIELD:
-        if (s->functions == 0) scanner_refuse_token(s, token);
+        if (s->functions == 0 && !s->lexer.is_script) scanner_refuse_token(s, token);
         s->position = POSITION_RESTRICTED;
         break;
     case KEYWORD_THROW: s->position = POSITION_RESTRICTED; break;
@@ -363,16 +367,18 @@ static void close_bracket(struct scanner *s, const struct token *token) {
 
 /* --- Punctuators ------------------------------------------------------------------------------------------------ */
 
-static void take_semicolon(struct scanner *s) {
+static void take_semicolon(struct scanner *s, const struct token *token) {
     scanner_pop_unbracketed(s);
     struct frame *top = scanner_top(s);
     if (top->in_statements) {
         scanner_end_statement(s);
-    } else {
+    } else if (top->is_for) {
         top->declares = DECLARE_NOTHING;
         top->is_binding = false;
         top->ternaries = 0;
         s->position = POSITION_OPERAND;
+    } else {
+        scanner_refuse_token(s, token);
     }
 }
 
@@ -440,7 +446,7 @@ void scanner_take(struct scanner *s, const struct token *token) {
     case TOKEN_BRACE_CLOSE:
     case TOKEN_PAREN_CLOSE:
     case TOKEN_BRACKET_CLOSE: close_bracket(s, token); break;
-    case TOKEN_SEMICOLON: take_semicolon(s); break;
+    case TOKEN_SEMICOLON: take_semicolon(s, token); break;
     case TOKEN_COMMA: take_comma(s, token); break;
     case TOKEN_COLON: take_colon(s); break;
     case TOKEN_QUESTION:

@@ -43,14 +43,21 @@ static int skip_block_comment(struct lexer *lexer, bool *newline) {
     return refuse(lexer, start, "Unterminated comment");
 }
 
+/* `<!--` begins a comment in a script, and `-->` does at the beginning of a line. */
+static bool is_html_comment(const struct lexer *lexer, bool begins_line) {
+    const char *at = lexer->source + lexer->at;
+    return lexer->is_script && (strncmp(at, "<!--", 4) == 0 || (begins_line && strncmp(at, "-->", 3) == 0));
+}
+
 /* Skips spaces, line breaks and comments. */
 static int skip_space(struct lexer *lexer, bool *newline) {
+    uint32_t start = lexer->at;
     for (;;) {
         const char *at = lexer->source + lexer->at;
-        if (!IS(*at, CHAR_SPACE | CHAR_BREAK | CHAR_WIDE) && *at != '/') return 0;
+        if (!IS(*at, CHAR_SPACE | CHAR_BREAK | CHAR_WIDE) && *at != '/' && !lexer->is_script) return 0;
         if (IS(*at, CHAR_SPACE)) {
             lexer->at++;
-        } else if (at[0] == '/' && at[1] == '/') {
+        } else if ((at[0] == '/' && at[1] == '/') || is_html_comment(lexer, *newline || start == 0)) {
             skip_line(lexer);
         } else if (at[0] == '/' && at[1] == '*') {
             if (skip_block_comment(lexer, newline) < 0) return -EINVAL;

@@ -86,10 +86,11 @@ struct token {
 
 enum slash { SLASH_DIVIDES, SLASH_OPENS_REGEX, SLASH_OPENS_REGEX_ON_NEW_LINE };
 
-/* source[len] is NUL. `message` and `error_at` are set by a call that fails. */
+/* source[len] is NUL. `message` and `error_at` are set by a call that fails. A script has HTML comments. */
 struct lexer {
     const char *source;
     uint32_t len, at;
+    bool is_script;
     const char *message;
     uint32_t error_at;
 };

@@ -160,7 +160,8 @@ static void scanner_done(struct scanner *s) {
     free(s->candidates.names);
 }
 
-int module_scan(const char *source, size_t len, struct module_scan *ret_scan, struct module_scan_error *ret_error) {
+static int scan(const char *source, size_t len, bool is_script, struct module_scan *ret_scan,
+                struct module_scan_error *ret_error) {
     struct scanner s;
     if (len > MODULE_SOURCE_BYTES_MAX) return -EFBIG;
     if (len >= 3 && memcmp(source, "\xef\xbb\xbf", 3) == 0) {
@@ -168,6 +169,7 @@ int module_scan(const char *source, size_t len, struct module_scan *ret_scan, st
         len -= 3;
     }
     s.status = scanner_init(&s, source, len, ret_error);
+    s.lexer.is_script = is_script;
     if (!s.status) scan_code(&s);
     if (!s.status) scanner_finish(&s);
     scanner_done(&s);
@@ -176,6 +178,15 @@ int module_scan(const char *source, size_t len, struct module_scan *ret_scan, st
     else
         *ret_scan = s.scan;
     return s.status;
+}
+
+int module_scan(const char *source, size_t len, struct module_scan *ret_scan, struct module_scan_error *ret_error) {
+    return scan(source, len, false, ret_scan, ret_error);
+}
+
+int module_scan_script(const char *source, size_t len, struct module_scan *ret_scan,
+                       struct module_scan_error *ret_error) {
+    return scan(source, len, true, ret_scan, ret_error);
 }
 
 void module_scan_done(struct module_scan *scan) {

@@ -108,5 +108,10 @@ struct module_scan_error {
    -EFBIG for more than MODULE_SOURCE_BYTES_MAX, or -ENOMEM. */
 int module_scan(const char *source, size_t len, struct module_scan *ret_scan, struct module_scan_error *ret_error);
 
-/* Frees what a successful module_scan returned. An all-zero scan is fine, too. */
+/* The same for a script, such as a CommonJS module: only `import()` and a `#!` change, requests and exports are none.
+   A script may return, and has HTML comments; what modules alone have is left to the engine to refuse. */
+int module_scan_script(const char *source, size_t len, struct module_scan *ret_scan,
+                       struct module_scan_error *ret_error);
+
+/* Frees what a successful scan returned. An all-zero scan is fine, too. */
 void module_scan_done(struct module_scan *scan);

@@ -236,7 +236,7 @@ void scanner_import_expression(struct scanner *s, const struct token *keyword) {
     if (first.kind == TOKEN_DOT) second = next(s);
     s->lexer = before;
     s->position = POSITION_OPERATOR;
-    bool is_meta = is_word(s, &second, "meta");
+    bool is_meta = is_word(s, &second, "meta") && !s->lexer.is_script;
     bool is_call = first.kind == TOKEN_PAREN_OPEN || is_word(s, &second, "source");
     if (!is_meta && !is_call) return; /* the engine will say what is wrong with it */
     s->scan.has_import_meta |= is_meta;

@@ -6,7 +6,9 @@
 #include "base/macros.h"
 #include "base/zygote_wire.h"
 #include "cell/cell.h"
+#include "cell/hugetext.h"
 #include "cell/jail.h"
+#include "cell/prefault.h"
 #include "cell/runtime_blob.h"
 #include <dirent.h>
 #include <errno.h>
@@ -70,14 +72,17 @@ static _Noreturn void refuse(const char *text) {
     _exit(1);
 }
 
+static void rehearse(struct zygote *z, bool is_zygote) {
+    engine_call(z->engine, ENGINE_ON_WARM, &(struct engine_value){.kind = ENGINE_BOOLEAN, .number = is_zygote}, 1);
+}
+
 /* --- The forked child ------------------------------------------------------------------------------------------- */
 
 static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
     jail_cell(owner_fd, z->engine_fds, z->engine_fds_len, is_host);
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
-    /* Touches the pages that a first run needs, while nobody waits for this cell yet. */
-    engine_call(z->engine, ENGINE_ON_WARM, NULL, 0);
+    prefault_touch(); /* nobody waits for this cell yet */
     cell_send(&the_cell, 0, &(struct frame){.type = FRAME_READY}, "", 0);
     cell_run(&the_cell);
 }
@@ -189,7 +194,11 @@ static void start_engine(struct zygote *z) {
                     sizeof message) < 0) {
         refuse(message);
     }
-    for (int i = 0; i < REHEARSALS; i++) engine_call(z->engine, ENGINE_ON_WARM, NULL, 0);
+    for (int i = 0; i < REHEARSALS; i++) rehearse(z, true);
+}
+
+static void train(void *context) {
+    rehearse(context, false);
 }
 
 int main(int argc, char **argv) {
@@ -203,10 +212,13 @@ int main(int argc, char **argv) {
     struct zygote z = {0};
     clearenv();
     setenv("TZ", "UTC", 1);
+    hugetext_move("libjavascriptcoregtk");
     start_engine(&z);
     find_engine_fds(&z);
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
+
+    if (prefault_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
     sigset_t child;
     sigemptyset(&child);

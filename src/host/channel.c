@@ -237,10 +237,8 @@ static ssize_t receive(struct host_channel *c, void *room) {
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     struct host_channel *c = poll->data;
-    if (status < 0) {
-        end(c, status);
-        return;
-    }
+    /* A cell that died with input unread shows as an error; what it had sent is still to be read, and then its end. */
+    if (status < 0) events = UV_READABLE;
     if (events & UV_WRITABLE) flush(c);
     if (c->freed || c->ended || !(events & UV_READABLE)) return;
     uint8_t *room = buf_room(&c->in, READ_BYTES);
@@ -249,7 +247,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
         return;
     }
     ssize_t n = receive(c, room);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR) && status == 0) return;
     int error = n == 0 ? -EPIPE : n < 0 ? -errno : 0;
     if (n > 0) buf_add(&c->in, (size_t)n);
     int r = take_frames(c);

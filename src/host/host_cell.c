@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* Requests that one host worker may have under way; more are refused with 503. */
 #define EXCHANGES_MAX 16384
@@ -383,6 +384,7 @@ int host_cell_new(uv_loop_t *loop, struct pool *pool, const struct host_cell_con
     if (fd >= 0) c->channel = host_channel_new(loop, fd, host_channel_from_idle, &channel_handler, c);
     if (c->channel) c->loader = loader_new(loop, pool, c->channel, &config->loader);
     if (!c->loader) {
+        if (fd >= 0 && !c->channel) close(fd);
         host_channel_free(c->channel);
         free(c);
         return fd < 0 ? fd : -ENOMEM;

@@ -95,6 +95,7 @@ static int add_cell(struct pool *pool) {
     int fd = fork_cell(pool, false, &cell->number);
     if (fd >= 0) cell->channel = host_channel_new(pool->loop, fd, host_channel_from_idle, &cell_handler, cell);
     if (!cell->channel) {
+        if (fd >= 0) close(fd);
         free(cell);
         return fd < 0 ? fd : -ENOMEM;
     }

@@ -362,6 +362,7 @@ int serve_main(int argc, char **argv) {
         free(s);
         return 1;
     }
+    if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;
     config_done(&s->config);

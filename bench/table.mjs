@@ -1,0 +1,124 @@
+// From the rounds of both servers to the table that `make bench` prints. Pure: it measures nothing and prints nothing.
+
+/** The middle of some numbers, or null when one of them is missing. */
+export function median(numbers) {
+    if (numbers.length === 0 || !numbers.every(Number.isFinite)) return null;
+    const sorted = [...numbers].sort((a, b) => a - b);
+    const middle = Math.floor(sorted.length / 2);
+    return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The turns of one load on one server as one: percentiles over all good requests, NaN when there is none. */
+export function pool(turns) {
+    const sum = (field) => turns.reduce((total, turn) => total + turn[field], 0);
+    const latencies = turns.flatMap((turn) => turn.latencies).sort((a, b) => a - b);
+    const percentile = (percent) => latencies[Math.ceil((latencies.length * percent) / 100) - 1] ?? NaN;
+    const [requests, failures, cpuSeconds] = ["requests", "failures", "cpuSeconds"].map(sum);
+    const perSecond = latencies.length / sum("seconds");
+    const [p50, p95, p99, max] = [50, 95, 99, 100].map(percentile);
+    return { requests, failures, perSecond, p50, p95, p99, max, cpuSeconds };
+}
+
+const load = (key, field) => (round) => round.loads[key][field];
+
+/** MiB for each sandbox: how much the last step of the staircase stands above the first, over the sandboxes between. */
+const growth = (field) => (round) => {
+    const first = round.staircase.at(0);
+    const last = round.staircase.at(-1);
+    return (last[field] - first[field]) / (last.sandboxes - first.sandboxes);
+};
+
+const overCount = (field) => (round) => round.staircase.at(-1)[field] / round.staircase.at(-1).sandboxes;
+
+const freshCpu = ({ loads: { fresh1, fresh16 } }) =>
+    ((fresh1.cpuSeconds + fresh16.cpuSeconds) / (fresh1.requests + fresh16.requests)) * 1000;
+
+/*
+ * The rows. `of` takes a row's number from one round; `mark` is the least ratio that passes. A row with `none: true`
+ * has no ratio: it passes when mayfly's number is zero in every round.
+ */
+const ROWS = [
+    { title: "fresh load, one at a time", unit: "p50 ms", of: load("fresh1", "p50"), mark: 5 },
+    { title: "", unit: "p95 ms", of: load("fresh1", "p95") },
+    { title: "", unit: "p99 ms", of: load("fresh1", "p99") },
+    { title: "fresh load, 16 at a time", unit: "p50 ms", of: load("fresh16", "p50") },
+    { title: "", unit: "p95 ms", of: load("fresh16", "p95") },
+    { title: "", unit: "p99 ms", of: load("fresh16", "p99") },
+    { title: "", unit: "loads/s", of: load("fresh16", "perSecond"), more: true },
+    { title: "CPU for 1,000 fresh loads", unit: "s", of: freshCpu },
+    { title: "warm call by id, 1 in flight", unit: "p50 ms", of: load("warm1", "p50"), mark: 1 },
+    { title: "", unit: "p99 ms", of: load("warm1", "p99") },
+    { title: "warm call by id, 64 in flight", unit: "p50 ms", of: load("warm64", "p50") },
+    { title: "", unit: "p99 ms", of: load("warm64", "p99") },
+    { title: "", unit: "calls/s", of: load("warm64", "perSecond"), more: true, mark: 1 },
+    { title: "hello, no loader, 1 in flight", unit: "p50 ms", of: load("hello1", "p50") },
+    { title: "hello, no loader, 64 in flight", unit: "calls/s", of: load("hello64", "perSecond"), more: true },
+    { title: "server start to first answer", unit: "ms", of: (round) => round.startMs },
+    { title: "memory of a live sandbox", unit: "MiB private", of: growth("privateMiB"), mark: 1 },
+    { title: "", unit: "MiB PSS", of: growth("pssMiB") },
+    { title: "", unit: "MiB RSS", of: growth("rssMiB") },
+    { title: "", unit: "MiB page tables", of: growth("pageTablesMiB") },
+    { title: "all memory over live sandboxes", unit: "MiB private", of: overCount("privateMiB") },
+    { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },
+    { title: "processes left behind", unit: "all rounds", of: (round) => round.leftBehind, none: true },
+];
+
+/** The median of the ratios within each round, where both servers ran next to each other: drift cancels out. */
+function ratioOf(row, { mayfly, workerd }) {
+    if (!mayfly || !workerd || row.none) return null;
+    const theirsOverOurs = mayfly.map((round, i) => row.of(workerd[i]) / row.of(round));
+    return median(theirsOverOurs.map((ratio) => (row.more ? 1 / ratio : ratio)));
+}
+
+function summarizeRow(row, rounds) {
+    const take = (name) => {
+        if (!rounds[name]) return null;
+        const numbers = rounds[name].map(row.of);
+        return row.none ? numbers.reduce((sum, number) => sum + number, 0) : median(numbers);
+    };
+    const mayfly = take("mayfly");
+    const workerd = take("workerd");
+    const ratio = ratioOf(row, rounds);
+    let passed = null;
+    if (rounds.mayfly && row.none) passed = mayfly === 0;
+    if (rounds.mayfly && rounds.workerd && row.mark) passed = ratio !== null && ratio >= row.mark;
+    const mark = row.none ? "none" : (row.mark ?? null);
+    return { title: row.title, unit: row.unit, mayfly, workerd, ratio, mark, passed };
+}
+
+/** One object a row, with medians over the rounds. A ratio above 1 always means that mayfly is the better one. */
+export function summarize(rounds) {
+    let title = "";
+    return ROWS.map((row) => {
+        title = row.title || title;
+        return { ...summarizeRow(row, rounds), title };
+    });
+}
+
+function formatNumber(number) {
+    if (number === null) return "-";
+    if (Number.isInteger(number)) return String(number);
+    return number.toFixed(number >= 1000 ? 0 : number >= 100 ? 1 : number >= 10 ? 2 : 3);
+}
+
+function formatMark({ mark, passed }) {
+    if (mark === null) return "";
+    const text = mark === "none" ? mark : `>= ${mark.toFixed(1)}`;
+    return passed === null ? text : `${text} ${passed ? "pass" : "FAIL"}`;
+}
+
+/** The rows of summarize() as an aligned table. */
+export function formatTable(summary) {
+    const lines = [["", "", "mayfly", "workerd", "ratio", "mark"]];
+    let previous = "";
+    for (const row of summary) {
+        const ratio = row.ratio === null ? "-" : `${row.ratio.toFixed(2)}x`;
+        const title = row.title === previous ? "" : row.title;
+        lines.push([title, row.unit, formatNumber(row.mayfly), formatNumber(row.workerd), ratio, formatMark(row)]);
+        previous = row.title;
+    }
+    const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+    const pad = (text, column) =>
+        column >= 2 && column <= 4 ? text.padStart(widths[column]) : text.padEnd(widths[column]);
+    return lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
+}

@@ -1,0 +1,221 @@
+// What mayfly understands of a wrangler configuration. Every problem is found, not only the first, and each names its
+// place and its key.
+
+import { type Member, type Node, type Place, toValue } from "./tree";
+
+const COMPATIBILITY_DATE_DEFAULT = "2026-01-01";
+const NAME_DEFAULT = "worker";
+
+export interface Config {
+    name: string;
+    main: string;
+    /** Where `main` stands, for what only the file system can tell about it. */
+    mainPlace: Place;
+    compatibilityDate: string;
+    compatibilityFlags: string[];
+    vars: Record<string, unknown>;
+    loaders: { binding: string; id: string | null }[];
+    services: { binding: string; entrypoint: string | null }[];
+}
+
+export interface Problem {
+    place: Place;
+    text: string;
+}
+
+export interface Reading {
+    config: Config;
+    problems: Problem[];
+    unknown: string[];
+}
+
+type Article = `${"a" | "an"} ${Node["kind"]}` | "null";
+
+function described(node: Node): Article {
+    if (node.kind === "null") return "null";
+    return node.kind === "array" || node.kind === "object" ? `an ${node.kind}` : `a ${node.kind}`;
+}
+
+/** One object of the file: its members are taken by name, and what nobody took is unknown. */
+class Section {
+    readonly place: Place;
+    readonly #reader: Reader;
+    readonly #path: string;
+    readonly #members = new Map<string, Member>();
+
+    constructor(reader: Reader, path: string, node: Node) {
+        this.#reader = reader;
+        this.#path = path;
+        this.place = node.place;
+        if (node.kind !== "object") {
+            reader.problem(node.place, path || "the file", `expected an object, not ${described(node)}`);
+            return;
+        }
+        for (const member of node.members) {
+            if (this.#members.has(member.name)) {
+                reader.problem(member.place, this.pathOf(member.name), "this key is there twice");
+            }
+            this.#members.set(member.name, member);
+        }
+    }
+
+    pathOf(name: string): string {
+        return this.#path === "" ? name : `${this.#path}.${name}`;
+    }
+
+    take(name: string): Node | undefined {
+        const member = this.#members.get(name);
+        this.#members.delete(name);
+        return member?.value;
+    }
+
+    /** Where a member's value stands; the section itself if there is none. */
+    placeOf(name: string): Place {
+        return this.#members.get(name)?.value.place ?? this.place;
+    }
+
+    problem(place: Place, name: string, text: string): void {
+        this.#reader.problem(place, this.pathOf(name), text);
+    }
+
+    /** A string that `rule` accepts; undefined without one, or after a problem. */
+    text(name: string, required: boolean, rule?: { pattern: RegExp; expected: string }): string | undefined {
+        const node = this.take(name);
+        if (node === undefined) {
+            if (required) this.problem(this.place, name, "is missing");
+            return undefined;
+        }
+        if (node.kind !== "string") {
+            this.problem(node.place, name, `expected a string, not ${described(node)}`);
+            return undefined;
+        }
+        if (rule !== undefined && !rule.pattern.test(node.value)) {
+            this.problem(node.place, name, `expected ${rule.expected}`);
+            return undefined;
+        }
+        return node.value;
+    }
+
+    /** The elements of an array, with the path of each. */
+    items(name: string): { node: Node; path: string }[] {
+        const node = this.take(name);
+        if (node === undefined) return [];
+        if (node.kind !== "array") {
+            this.problem(node.place, name, `expected an array, not ${described(node)}`);
+            return [];
+        }
+        return node.items.map((item, i) => ({ node: item, path: `${this.pathOf(name)}[${i}]` }));
+    }
+
+    /** Ends the section: the names that nobody asked for. */
+    close(): void {
+        for (const name of this.#members.keys()) this.#reader.unknown.push(this.pathOf(name));
+    }
+}
+
+class Reader {
+    readonly problems: Problem[] = [];
+    readonly unknown: string[] = [];
+    /** Which key gave a name in env its meaning. */
+    readonly #env = new Map<string, string>();
+
+    problem(place: Place, path: string, text: string): void {
+        this.problems.push({ place, text: `${path}: ${text}` });
+    }
+
+    bind(name: string, place: Place, path: string): void {
+        const other = this.#env.get(name);
+        if (other !== undefined) this.problem(place, path, `${JSON.stringify(name)} is the name of ${other} already`);
+        else this.#env.set(name, path);
+    }
+
+    /** The name in env that an element of a list gives itself; "" after a problem. */
+    binding(section: Section, node: Node): string {
+        const place = section.placeOf("binding");
+        const name = section.text("binding", node.kind === "object", NOT_EMPTY);
+        if (name !== undefined) this.bind(name, place, section.pathOf("binding"));
+        return name ?? "";
+    }
+
+    flags(root: Section): string[] {
+        const flags: string[] = [];
+        for (const { node, path } of root.items("compatibility_flags")) {
+            if (node.kind !== "string") this.problem(node.place, path, `expected a string, not ${described(node)}`);
+            else if (!/^[a-z0-9_]+$/.test(node.value)) this.problem(node.place, path, "expected the name of a flag");
+            else if (flags.includes(node.value)) this.problem(node.place, path, `${node.value} is there twice`);
+            else flags.push(node.value);
+        }
+        return flags;
+    }
+
+    vars(root: Section): Record<string, unknown> {
+        const node = root.take("vars");
+        if (node === undefined) return {};
+        if (node.kind !== "object") {
+            root.problem(node.place, "vars", `expected an object, not ${described(node)}`);
+            return {};
+        }
+        const names = new Set<string>();
+        for (const { name, place } of node.members) {
+            if (names.has(name)) this.problem(place, `vars.${name}`, "this key is there twice");
+            else this.bind(name, place, `vars.${name}`);
+            names.add(name);
+        }
+        return toValue(node) as Record<string, unknown>;
+    }
+
+    loaders(root: Section): Config["loaders"] {
+        return root.items("worker_loaders").map(({ node, path }) => {
+            const section = new Section(this, path, node);
+            const binding = this.binding(section, node);
+            const id = section.text("id", false, NOT_EMPTY);
+            section.close();
+            return { binding, id: id ?? null };
+        });
+    }
+
+    services(root: Section, name: string): Config["services"] {
+        return root.items("services").map(({ node, path }) => {
+            const section = new Section(this, path, node);
+            const binding = this.binding(section, node);
+            const place = section.placeOf("service");
+            const service = section.text("service", node.kind === "object");
+            if (service !== undefined && service !== name) {
+                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
+                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be bound`);
+            }
+            const entrypoint = section.text("entrypoint", false, NOT_EMPTY);
+            section.close();
+            return { binding, entrypoint: entrypoint ?? null };
+        });
+    }
+}
+
+const NOT_EMPTY = { pattern: /^[^\0]+$/, expected: "a string that is not empty" };
+const NAME = { pattern: /^[A-Za-z0-9_][A-Za-z0-9_-]*$/, expected: "a name of letters, digits, - and _" };
+const MAIN = {
+    pattern: /^[^\0]+\.(?:js|mjs|jsx|ts|mts|tsx)$/,
+    expected: "the path of a .js, .mjs, .jsx, .ts, .mts or .tsx file",
+};
+const DATE = { pattern: /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/, expected: "a date as 2026-01-31" };
+
+export function readConfig(file: Node): Reading {
+    const reader = new Reader();
+    const root = new Section(reader, "", file);
+    if (file.kind !== "object") return { config: {} as Config, problems: reader.problems, unknown: [] };
+    root.take("$schema");
+    const name = root.text("name", false, NAME) ?? NAME_DEFAULT;
+    const mainPlace = root.placeOf("main");
+    const config: Config = {
+        name,
+        main: root.text("main", true, MAIN) ?? "",
+        mainPlace,
+        compatibilityDate: root.text("compatibility_date", false, DATE) ?? COMPATIBILITY_DATE_DEFAULT,
+        compatibilityFlags: reader.flags(root),
+        vars: reader.vars(root),
+        loaders: reader.loaders(root),
+        services: reader.services(root, name),
+    };
+    root.close();
+    return { config, problems: reader.problems, unknown: reader.unknown };
+}

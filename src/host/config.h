@@ -1,0 +1,43 @@
+/* What `mayfly serve` is to serve: a wrangler.jsonc, wrangler.json or wrangler.toml, or a bare module. The file is
+   parsed by a worker in a cell (runtime/config), never in this process; what that says is checked again here. */
+#pragma once
+#include "base/buf.h"
+
+/* A Worker Loader binding. Loaders of the same id share their named workers; NULL is an id of the binding's own. */
+struct config_loader {
+    char *binding, *id;
+};
+
+/* A binding of the worker to itself; entrypoint NULL is the default export. */
+struct config_service {
+    char *binding, *entrypoint;
+};
+
+/* Invariant of a struct that config_read gave: all but `warning` and the two NULLs above is there, and main_path lies
+   in root_dir. */
+struct config {
+    char *name;
+    char *root_dir;  /* absolute; module names are relative to it */
+    char *main_name; /* the main module's name: its path from root_dir, without "./" */
+    char *main_path; /* absolute */
+    char *compatibility_date;
+    char **compatibility_flags;
+    size_t compatibility_flags_len;
+    char *vars_json; /* an object */
+    struct config_loader *loaders;
+    size_t loaders_len;
+    struct config_service *services;
+    size_t services_len;
+    char *warning; /* one line, or NULL */
+};
+
+/* Reads the file at `path`, or in the directory `path` the first of wrangler.json, .jsonc and .toml. A bare .js, .mjs,
+   .jsx, .ts, .mts or .tsx file is a worker named after it, with one loader, LOADER. Returns 0, or a negative errno with
+   the text for the user, one line for each problem, to be freed. Blocks, and starts a cell of its own for it. */
+int config_read(const char *path, struct config *ret, char **ret_problems);
+
+void config_done(struct config *config);
+
+/* Appends the head of a LOAD frame for the host worker; its tail is the main module alone, of this kind and size.
+   Returns 0 or -ENOMEM. */
+int config_put_load(const struct config *config, const char *main_kind, size_t main_bytes, struct buf *out);

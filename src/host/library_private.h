@@ -1,0 +1,122 @@
+/* What the files of libmayfly share; nobody else includes it. library.c has the loader and its loop, library_worker.c
+   the life of a worker, library_call.c the calls in both directions, library_code.c makes LOAD frames. */
+#pragma once
+#include "host/json_text.h"
+#include "host/pool.h"
+#include <mayfly.h>
+#include <stdint.h>
+
+struct mf_loader {
+    uv_loop_t loop;
+    uv_async_t kick; /* makes the loop's descriptor readable when something was queued outside of a dispatch */
+    uv_poll_t alarm; /* a timerfd that follows the loop's next timer, so that one descriptor tells all */
+    int alarm_fd;
+    struct pool *pool;
+    char *cell_path;
+    unsigned idle_cells, start_timeout_ms;
+    bool is_up, is_lost, is_running; /* running: inside uv_run or a callback */
+    bool is_stirred;                 /* something was queued during the loop's turn */
+    char lost_reason[200];
+    struct mf_worker *workers;
+    struct mf_worker *waiting; /* without a cell yet, in the order of their loads */
+};
+
+/*  WAITING --cell--> STARTING --STARTED--> RUNNING        Each of these goes to ENDED by a limit, a breach of the
+       |                  |                    |           protocol or a lost zygote, and the last two to ENDING
+       v                  v                    v           when the cell's death or its channel's end is noticed,
+     ENDED <---------- ENDING <----------------+           until the other of the two is. FREED comes from all. */
+enum worker_state { WORKER_WAITING, WORKER_STARTING, WORKER_RUNNING, WORKER_ENDING, WORKER_ENDED, WORKER_FREED };
+
+/* A call that waits for the cell's answer. */
+struct pending_call {
+    struct pending_call *next;
+    uint32_t id;
+    uint64_t deadline_ms;
+    struct buf head; /* until it is sent, which waits for a cell */
+    mf_call_done *done;
+    void *ctx;
+};
+
+struct binding {
+    char *name;
+    mf_call_handler *handler;
+    void *ctx;
+};
+
+/* Invariants: channel is NULL in WAITING, ENDED and FREED. Calls stand in the order of their deadlines, for all have
+   the same limit. The struct outlives FREED until the loop has closed the timer. */
+struct mf_worker {
+    struct mf_loader *loader;
+    struct mf_worker *next, **place; /* among the loader's workers */
+    struct mf_worker *waiting_next;
+    enum worker_state state;
+    uint32_t cell; /* 0 without one */
+    struct host_channel *channel;
+    struct buf load_head, load_tail; /* while WAITING */
+    uv_timer_t timer;
+    uint64_t since_ms; /* when the state began */
+    bool has_died;
+    int death_status;
+    char breach[120];
+    unsigned wall_ms;
+    uint32_t next_id;
+    struct pending_call *calls, **calls_end;
+    struct mf_call *incoming; /* capability calls that are not answered yet */
+    unsigned incoming_len;
+    struct binding *bindings;
+    size_t bindings_len;
+    mf_log_handler *on_log;
+    void *log_ctx;
+    mf_load_done *on_load;
+    void *load_ctx;
+    int result; /* once ENDED */
+    struct mf_error *failure;
+};
+
+/* library.c */
+
+/* Fills *error, if there is one, and returns `result`. */
+int library_fail(struct mf_error *error, int result, const char *format, ...) __attribute__((format(printf, 3, 4)));
+uint64_t library_now_ms(struct mf_loader *loader);
+/* Something was queued on the loop: sees to it that it is noticed. */
+void library_stir(struct mf_loader *loader);
+/* Runs the loop until *done. Returns 0, or -EBUSY inside a callback. */
+int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error);
+/* Takes an idle cell that is alive. Returns the descriptor of its channel, or -EAGAIN when there is none. */
+int library_take_cell(struct mf_loader *loader, uint32_t *ret_cell);
+/* Starts the pool again if it was lost. Returns 0 or a negative errno. */
+int library_revive(struct mf_loader *loader, struct mf_error *error);
+
+/* library_code.c */
+
+/* Checks the code and makes a LOAD frame's head and tail of it. Returns 0, -EINVAL or -ENOMEM; frees both else. */
+int code_encode(const struct mf_code *code, struct buf *head, struct buf *tail, struct mf_error *error);
+
+/* library_worker.c */
+
+/* Gives a waiting worker its cell. */
+void worker_assign(struct mf_worker *worker, uint32_t cell, int fd);
+/* A cell's wait status has come. */
+void worker_died(struct mf_worker *worker, int status);
+/* Ends a worker for a reason: its load and its calls fail with it. `death` may be NULL. The worker may be freed by one
+   of the callbacks, but its memory stays until the loop's next turn. */
+void worker_end(struct mf_worker *worker, int result, const char *death, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Sets the timer to what the state and the first call need. */
+void worker_arm(struct mf_worker *worker);
+
+/* library_call.c */
+
+/* Ends a list of calls, which is taken out of its worker already: a callback may free that. */
+void calls_fail(struct pending_call *calls, int result, const struct mf_error *error);
+/* Sends the calls that were made before there was a cell. Returns 0 or a negative errno. */
+int calls_send_early(struct mf_worker *worker);
+/* A new time begins for all calls, which were made before the worker had started. */
+void calls_restart_deadlines(struct mf_worker *worker);
+/* Forgets the worker in the capability calls that are still to be answered. */
+void calls_orphan(struct mf_worker *worker);
+/* The frames of calls. Return 0, or -EPROTO with worker->breach set. */
+int calls_on_answer(struct mf_worker *worker, const struct frame *frame, const char *head, size_t head_len);
+int calls_on_call(struct mf_worker *worker, const struct frame *frame, const char *head, size_t head_len);
+/* Fills an error from {name, message, stack}, which a cell wrote. */
+void error_from_head(const char *head, size_t head_len, struct mf_error *ret);

@@ -1,0 +1,194 @@
+/* `mayfly run`: one snippet in one sandbox, its result on standard output. Built on libmayfly's public header alone. */
+#include "host/run.h"
+#include "host/terminal.h"
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <limits.h>
+#include <mayfly.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SNIPPET_BYTES_MAX (64u << 20)
+
+static const char help[] =
+    "usage: mayfly run FILE|- [options]\n"
+    "\n"
+    "  FILE            a .js or .ts file: a script, whose last value is the result, or an ES module, whose default\n"
+    "                  export is the result, or is called with the input if it is a function\n"
+    "  -               the same from standard input, JavaScript or TypeScript\n"
+    "\n"
+    "  --json INPUT    the input, as JSON (null)\n"
+    "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
+    "\n"
+    "It runs in a sandbox of its own, without network and without files. The result is printed as JSON, console "
+    "output\n"
+    "goes to standard error, and an error there too, with exit status 1.\n";
+
+struct run {
+    const char *file, *input;
+    struct mf_limits limits;
+};
+
+/* Reads a stream to its end. Returns 0, -EFBIG or another negative errno. */
+static int read_all(FILE *from, char **ret, size_t *ret_len) {
+    size_t len = 0, capacity = 64 * 1024;
+    char *data = malloc(capacity);
+    while (data) {
+        size_t n = fread(data + len, 1, capacity - len, from);
+        len += n;
+        if (n == 0 || len > SNIPPET_BYTES_MAX) break;
+        if (len < capacity) continue;
+        char *larger = realloc(data, capacity *= 2);
+        if (!larger) free(data);
+        data = larger;
+    }
+    int r = !data ? -ENOMEM : ferror(from) ? -EIO : len > SNIPPET_BYTES_MAX ? -EFBIG : 0;
+    if (r < 0) {
+        free(data);
+        return r;
+    }
+    *ret = data;
+    *ret_len = len;
+    return 0;
+}
+
+static int read_snippet(const char *path, char **ret, size_t *ret_len) {
+    FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    int r = from ? read_all(from, ret, ret_len) : -errno;
+    if (from && from != stdin) fclose(from);
+    if (r == -EFBIG)
+        fprintf(stderr, "mayfly run: %s: larger than %u MiB\n", path, SNIPPET_BYTES_MAX >> 20);
+    else if (r < 0)
+        fprintf(stderr, "mayfly run: %s: %s\n", path, strerror(-r));
+    return r;
+}
+
+static void on_log(void *ctx, const char *level, const char *message) {
+    (void)ctx;
+    if (strcmp(level, "log") != 0 && strcmp(level, "info") != 0) fprintf(stderr, "%s: ", level);
+    terminal_print(stderr, message);
+    fputc('\n', stderr);
+}
+
+static void print_error(const struct mf_error *error) {
+    fputs("mayfly run: ", stderr);
+    if (error->death[0] == 0) {
+        terminal_print(stderr, error->name);
+        fputs(": ", stderr);
+    }
+    terminal_print(stderr, error->message);
+    fputc('\n', stderr);
+    if (error->stack[0] == 0) return;
+    terminal_print(stderr, error->stack);
+    fputc('\n', stderr);
+}
+
+/* Wraps the input as the only argument. */
+static char *make_args(const char *input) {
+    size_t len = strlen(input);
+    char *args = malloc(len + 3);
+    if (!args) return NULL;
+    args[0] = '[';
+    memcpy(args + 1, input, len);
+    memcpy(args + 1 + len, "]", 2);
+    return args;
+}
+
+static int run(const struct run *options, const char *source, size_t len) {
+    struct mf_config config;
+    struct mf_code code;
+    struct mf_error error = {.message = "out of memory"};
+    struct mf_loader *loader = NULL;
+    struct mf_worker *worker = NULL;
+    const char *slash = strrchr(options->file, '/');
+    const char *name = strcmp(options->file, "-") == 0 ? "stdin.ts" : slash ? slash + 1 : options->file;
+    struct mf_module module = {name, MF_KIND_SNIPPET, source, len};
+    char *args = make_args(options->input), *json = NULL;
+    mf_config_init(&config);
+    mf_code_init(&code);
+    config.idle_cells = 1;
+    code.modules = &module;
+    code.modules_len = 1;
+    code.limits = options->limits;
+    code.on_log = on_log;
+    int r = args ? mf_loader_new(&config, &loader, &error) : -ENOMEM;
+    if (r == 0) r = mf_worker_load(loader, &code, &worker, &error);
+    if (r == 0) r = mf_worker_call(worker, NULL, "", args, &json, &error);
+    if (r == 0)
+        terminal_print_json(stdout, json);
+    else
+        print_error(&error);
+    mf_free(json);
+    mf_worker_free(worker);
+    mf_loader_free(loader);
+    free(args);
+    return r;
+}
+
+/* --- Options ---------------------------------------------------------------------------------------------------- */
+
+static int parse_timeout(const char *text, unsigned *ret_ms) {
+    char *end;
+    unsigned long ms = strtoul(text, &end, 10);
+    if (*end || end == text || text[0] == '-' || ms > INT_MAX) {
+        fprintf(stderr, "mayfly run: --timeout takes milliseconds, a whole number, not '%s'\n", text);
+        return -EINVAL;
+    }
+    *ret_ms = ms == 0 ? MF_NO_LIMIT : (unsigned)ms;
+    return 0;
+}
+
+static int parse_input(const char *text, const char **ret) {
+    json_error_t error;
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    if (!value) {
+        fprintf(stderr, "mayfly run: --json: line %d, column %d: %s\n", error.line, error.column, error.text);
+        return -EINVAL;
+    }
+    json_decref(value);
+    *ret = text;
+    return 0;
+}
+
+/* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
+static int parse_options(struct run *options, int argc, char **argv) {
+    static const struct option known[] = {{"json", required_argument, NULL, 'j'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    int r = 0;
+    for (int option; r == 0 && (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
+        switch (option) {
+        case 'j': r = parse_input(optarg, &options->input); break;
+        case 't': r = parse_timeout(optarg, &options->limits.wall_ms); break;
+        case 'h': fputs(help, stdout); return 1;
+        default: r = -EINVAL;
+        }
+    }
+    if (r == 0 && optind != argc - 1) {
+        fprintf(stderr, "mayfly run: name one file, or - for standard input\n");
+        r = -EINVAL;
+    }
+    if (r < 0)
+        fprintf(stderr, "see mayfly run --help\n");
+    else
+        options->file = argv[optind];
+    return r;
+}
+
+int run_main(int argc, char **argv) {
+    struct run options = {.input = "null"};
+    char *source = NULL;
+    size_t len = 0;
+    int r = parse_options(&options, argc, argv);
+    if (r != 0) return r < 0 ? 2 : 0;
+    if (read_snippet(options.file, &source, &len) < 0) return 1;
+    r = run(&options, source, len);
+    free(source);
+    if (r == 0 && fflush(stdout) != 0) {
+        fprintf(stderr, "mayfly run: standard output: %s\n", strerror(errno));
+        r = -EIO;
+    }
+    return r < 0;
+}

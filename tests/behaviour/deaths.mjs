@@ -1,0 +1,199 @@
+// Processes that die: dynamic cells in the middle of calls, idle ones, the host worker's own, the zygote, the supervisor.
+// Whoever waited is told why, everyone else goes on, and nobody is left behind.
+
+import { ask, sleep, startServer, stillThere, until } from "./server.mjs";
+
+const HEAVY = 96 << 20;
+
+function expect(what, got, expected) {
+    const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+    if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`);
+}
+
+const json = async (server, path) => JSON.parse(await ask(server, path));
+
+async function freshWorkersAnswer(server) {
+    const { ok, message } = await json(server, "/case/fresh workers answer");
+    if (!ok) throw new Error(`fresh workers: ${message}`);
+}
+
+/** Kills the cell that runs these calls, and checks that each is rejected with the reason. */
+async function killDuring(server, calls, signal, reason) {
+    const query = calls.map((name) => `call=${name}`).join("&");
+    const answer = json(server, `/call?bytes=${HEAVY}&${query}`);
+    const pid = await server.cellAbove(HEAVY);
+    await sleep(50); // the weight is there a moment before the calls are
+    const killedAt = Date.now();
+    process.kill(pid, signal);
+    const ends = await answer;
+    for (const [i, { how, name, message, at }] of ends.entries()) {
+        expect(calls[i], [how, name, message], ["rejected", "Error", `The dynamic worker's cell ${reason}.`]);
+        console.log(`# ${calls[i]}: told ${at - killedAt} ms after ${signal}`);
+    }
+    return pid;
+}
+
+const dynamic = {
+    "SIGKILL rejects every call under way with the reason": (server) =>
+        killDuring(server, ["rpc", "fetch", "body", "upload"], "SIGKILL", "was killed with signal 9 (Killed)"),
+    "SIGSEGV rejects every call under way with the reason": (server) =>
+        killDuring(server, ["rpc", "fetch", "body", "upload"], "SIGSEGV", "crashed with signal 11 (Segmentation fault)"),
+    "SIGABRT rejects every call under way with the reason": (server) =>
+        killDuring(server, ["rpc"], "SIGABRT", "crashed with signal 6 (Aborted)"),
+    "a worker that spins can be killed too": (server) =>
+        killDuring(server, ["spin"], "SIGKILL", "was killed with signal 9 (Killed)"),
+    "later calls of the same stub are told the same": async (server) => {
+        await killDuring(server, ["rpc"], "SIGKILL", "was killed with signal 9 (Killed)");
+        const { how, message } = await json(server, "/again");
+        expect("a later call", [how, message], ["rejected", "The dynamic worker's cell was killed with signal 9 (Killed)."]);
+    },
+    "a name whose cell died is asked for again": async (server) => {
+        const before = await json(server, "/count?id=mortal");
+        const answer = json(server, `/call?id=mortal&bytes=${HEAVY}&call=rpc`);
+        process.kill(await server.cellAbove(HEAVY), "SIGKILL");
+        await answer;
+        const after = await json(server, "/count?id=mortal");
+        expect("count and callbacks", [before.count, after.count, after.asked - before.asked], [1, 1, 1]);
+    },
+    "a cell that dies while nobody calls": async (server) => {
+        await json(server, `/call?id=quiet&bytes=${HEAVY}`);
+        const before = await json(server, "/count?id=quiet");
+        const pid = await server.cellAbove(HEAVY);
+        process.kill(pid, "SIGKILL");
+        await until("its end", () => !server.cells().includes(pid));
+        // Its death is known in a moment; a call before that is rejected with it, which is no lie either.
+        const after = await until("a new worker", () => json(server, "/count?id=quiet").catch(() => undefined));
+        expect("count and callbacks", [before.count, after.count, after.asked - before.asked], [1, 1, 1]);
+    },
+    "a worker that grows and grows is killed, and hurts nobody": async (server) => {
+        const answer = json(server, "/call?call=grow");
+        const pid = await server.cellAbove(300 << 20); // where memory ends is the operator's to say; here it ends so
+        await freshWorkersAnswer(server);
+        process.kill(pid, "SIGKILL");
+        const [{ how, message }] = await answer;
+        expect("the call", [how, message], ["rejected", "The dynamic worker's cell was killed with signal 9 (Killed)."]);
+    },
+    "all idle cells at once": async (server) => {
+        await json(server, "/weigh");
+        const host = await server.cellAbove(160 << 20);
+        const idle = server.cells().filter((pid) => pid !== host);
+        for (const pid of idle) process.kill(pid, "SIGKILL");
+        await freshWorkersAnswer(server);
+        await until("a full pool", () => server.cells().length >= idle.length);
+    },
+    "a worker that spins is gone when it is disposed of": async (server) => {
+        const answer = json(server, `/call?bytes=${HEAVY}&call=spin`);
+        const pid = await server.cellAbove(HEAVY);
+        await sleep(50);
+        await json(server, "/dispose");
+        await answer;
+        await until("its end", () => !server.cells().includes(pid));
+    },
+};
+
+/** Kills a process of the server, and waits until it serves again. */
+async function restarts(server, pid, reason) {
+    const waiting = fetch(`${server.url}/hang`).then(async (response) => [response.status, await response.text()]);
+    const broken = fetch(`${server.url}/stream`).then((response) => response.arrayBuffer());
+    broken.catch(() => {});
+    await sleep(50);
+    process.kill(pid, "SIGKILL");
+    const [status, text] = await waiting;
+    expect("the request under way", status, 502);
+    if (!text.includes(reason)) throw new Error(`expected ${reason}, got ${text}`);
+    await broken.then(
+        () => {
+            throw new Error("expected a body that is cut off, got a whole one");
+        },
+        () => {},
+    );
+    await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200);
+    await freshWorkersAnswer(server);
+}
+
+async function hostPid(server) {
+    await json(server, "/weigh");
+    return server.cellAbove(160 << 20);
+}
+
+const own = {
+    "the host worker's cell is killed": async (server) => {
+        await restarts(server, await hostPid(server), "was killed with signal 9 (Killed)");
+    },
+    "the host worker's cell crashes, with workers alive": async (server) => {
+        const before = await json(server, "/count?id=alive");
+        const pid = await hostPid(server);
+        const tree = server.tree();
+        process.kill(pid, "SIGSEGV");
+        await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200);
+        const after = await json(server, "/count?id=alive");
+        expect("counts", [before.count, after.count], [1, 1]);
+        await until("the end of the old cells", () => {
+            const old = stillThere(tree).map((process) => process.pid);
+            return old.length <= 2 + 8 && !old.includes(pid); // supervisor, zygote, and what was idle in the pool
+        });
+    },
+    "the host worker's cell is killed five times": async (server) => {
+        for (let i = 0; i < 5; i++) {
+            process.kill(await hostPid(server), "SIGKILL");
+            await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
+        }
+    },
+    "the zygote is killed": async (server) => {
+        const tree = server.tree();
+        await restarts(server, server.zygote, "");
+        await until("the end of all old cells", () => stillThere(tree).length === 1);
+    },
+    "the zygote crashes": async (server) => {
+        const zygote = server.zygote;
+        process.kill(zygote, "SIGSEGV");
+        await until("another zygote", () => server.zygote !== undefined && server.zygote !== zygote);
+        await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
+        await freshWorkersAnswer(server);
+    },
+};
+
+/** Starts a server, brings it into some state, ends it by a signal, and checks how. */
+function ends(signal, expected, prepare) {
+    return async () => {
+        const server = await startServer("deaths.js");
+        const waiting = (await prepare?.(server)) ?? [];
+        for (const promise of waiting) promise.catch(() => {});
+        const { code, signal: by, left } = await server.stop(signal);
+        await Promise.allSettled(waiting);
+        expect("status and processes left", [code ?? by, left], [expected, 0]);
+    };
+}
+
+const endings = {
+    "SIGTERM": ends("SIGTERM", 0),
+    "SIGINT with live workers": ends("SIGINT", 0, async (server) => {
+        for (let i = 0; i < 10; i++) await json(server, `/count?id=live${i}`);
+        await json(server, `/call?bytes=${HEAVY}`);
+    }),
+    "SIGINT with requests under way": ends("SIGINT", 0, async (server) => {
+        const slept = fetch(`${server.url}/sleep`).then((response) => response.text());
+        await sleep(10);
+        return [slept];
+    }),
+    "SIGKILL": ends("SIGKILL", "SIGKILL", async (server) => {
+        for (let i = 0; i < 3; i++) await json(server, `/count?id=live${i}`);
+    }),
+    "SIGKILL with a worker that spins": ends("SIGKILL", "SIGKILL", async (server) => {
+        const answer = ask(server, `/call?bytes=${HEAVY}&call=spin`);
+        await server.cellAbove(HEAVY);
+        return [answer];
+    }),
+    "SIGINT with a worker that spins": ends("SIGINT", 0, async (server) => {
+        const answer = ask(server, `/call?bytes=${HEAVY}&call=spin`);
+        await server.cellAbove(HEAVY);
+        await json(server, "/dispose");
+        await answer;
+    }),
+};
+
+export const suites = [
+    { name: "deaths", target: "deaths.js", cases: dynamic },
+    { name: "restarts", target: "deaths.js", cases: own },
+    { name: "ends", cases: endings },
+];

@@ -1,0 +1,128 @@
+// The host worker behind leaks.mjs: loads many workers, good ones and garbage, and keeps none of them.
+
+import { cases, equal, ok, worker } from "./check.js";
+
+const GOOD = `export default { fetch() { return new Response("good"); }, run(n) { return n; } };`;
+
+/** Workers that are wrong in one way or another: what is loaded, and what its call must come to. */
+const garbage = [
+    () => worker("export default {;"),
+    () => worker("throw new Error('at the start')"),
+    () => worker("import './nowhere.js'"),
+    () => worker("import { a } from './a.js'", { modules: { "main.js": "import { a } from './a.js'", "a.js": "" } }),
+    () => worker("\0\ufffd\u2028 not a program at all (((("),
+    () => worker("export default { run() { throw new Error('in the call'); } };"),
+    () => worker("export default { run() { return (function f() { return f() + 1; })(); } };"),
+    () => worker("const f = () => f() + 1; f();"),
+    () => worker("export default { run() { return new Array(1e9).fill({}).map((x) => [x]); } };"),
+    () => worker("export default { run() { return 'x'.repeat(2 ** 31 - 2) + 'x'.repeat(2 ** 31 - 2); } };"),
+    () => worker("export default { run() { return () => 1; } };"),
+    () => worker("export default 5;"),
+    () => worker("export const nothing = 1;"),
+    () => worker("export default { run: 5 };"),
+    () => worker("await null; throw undefined;"),
+    () => worker("let a = ".repeat(10000)),
+    () => worker(`export default ${"[".repeat(20000)}${"]".repeat(20000)};`),
+    () => worker(`export default { run() { return JSON.parse("[".repeat(1e6)); } };`),
+    () => worker("export default { run() { return /^(a+)+$/.test('a'.repeat(20) + 'b') || missing; } };"),
+    () => worker("export default new Proxy({}, { get() { throw new Error('trap'); }, has() { throw 1; }, ownKeys() { throw 2; } });"),
+    () => worker("globalThis.Promise = globalThis.Array = undefined; export default { run() { throw 1; } };"),
+    () => worker("import m from './m.wasm'", { modules: { "main.js": "import m from './m.wasm'", "m.wasm": { wasm: new Uint8Array(9) } } }),
+    () => worker("import './c.cjs'", { modules: { "main.js": "import './c.cjs'", "c.cjs": { cjs: "require('./c2.cjs')" } } }),
+];
+
+/** Wrong shapes, which load() refuses itself. */
+const shapes = [
+    () => undefined,
+    () => ({}),
+    () => worker({}),
+    () => worker({ "a.txt": "text" }),
+    () => worker({ "a.js": {} }),
+    () => worker("", { env: { f() {} } }),
+    () => worker("", { compatibilityDate: "never" }),
+];
+
+async function loadGood(env, n) {
+    const stub = env.LOADER.load(worker(`${GOOD}// ${n}`));
+    if (n % 2) equal(await stub.getEntrypoint().run(n), n);
+    else equal(await (await stub.getEntrypoint().fetch("http://w/")).text(), "good");
+}
+
+function query(request) {
+    return Object.fromEntries(new URL(request.url).searchParams);
+}
+
+async function inLanes(count, lanes, body) {
+    let next = 0;
+    const lane = async () => {
+        while (next < count) await body(next++);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return Response.json("done");
+}
+
+async function rejected(promise) {
+    return promise.then(
+        (value) => {
+            throw new Error(`expected a rejection, got ${String(value)}`);
+        },
+        () => {},
+    );
+}
+
+export default cases(
+    {
+        "200 pieces of garbage, each told, none harming the good ones among them": async ({ env }) => {
+            for (let i = 0; i < 200; i++) {
+                const stub = env.LOADER.load(garbage[i % garbage.length]());
+                await rejected(stub.getEntrypoint().run(i));
+                if (i % 5 === 0) {
+                    let thrown;
+                    try {
+                        env.LOADER.load(shapes[(i / 5) % shapes.length]());
+                    } catch (error) {
+                        thrown = error;
+                    }
+                    ok(thrown instanceof Error || thrown instanceof DOMException, "an error for a wrong shape");
+                }
+                if (i % 10 === 0) await loadGood(env, i);
+            }
+        },
+    },
+    {
+        "/loads": (request, env) => {
+            const { count, lanes } = query(request);
+            return inLanes(Number(count), Number(lanes), (n) => loadGood(env, n));
+        },
+        "/uncalled": (request, env) => {
+            for (let i = 0; i < Number(query(request).count); i++) env.LOADER.load(worker(GOOD));
+            return Response.json("done");
+        },
+        "/disposed": (request, env) =>
+            inLanes(Number(query(request).count), 4, async (n) => {
+                const stub = env.LOADER.load(worker(GOOD));
+                equal(await stub.getEntrypoint().run(n), n);
+                stub[Symbol.dispose]();
+            }),
+        "/failed": (request, env) =>
+            inLanes(Number(query(request).count), 4, (n) => rejected(env.LOADER.load(worker(`broken( // ${n}`)).getEntrypoint().run(n))),
+        "/failed-names": (request, env) =>
+            inLanes(Number(query(request).count), 4, async (n) => {
+                await rejected(env.LOADER.get(`name ${n}`, () => worker("broken(")).getEntrypoint().run(n));
+                await rejected(env.LOADER.get(`callback ${n}`, () => Promise.reject(new Error("none"))).getEntrypoint().run(n));
+            }),
+        "/unread": (request, env) =>
+            inLanes(Number(query(request).count), 4, async () => {
+                const source = "export default { fetch() { return new Response(new Uint8Array(1 << 20)); } };";
+                await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/");
+            }),
+        "/hang": async (request, env) => {
+            const source = "export default { fetch: () => new Promise(() => {}) };";
+            return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);
+        },
+        "/calls": (request, env) => {
+            const entrypoint = env.LOADER.get("caller", () => worker(GOOD)).getEntrypoint();
+            return inLanes(Number(query(request).count), 8, async (n) => equal(await entrypoint.run(n), n));
+        },
+    },
+);

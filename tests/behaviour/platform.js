@@ -1,0 +1,222 @@
+// What a dynamic worker may and may not do around its calls: no way out, no code from strings, a world of its own, work
+// after the answer, its console, TypeScript. dynamic-workers.md 1.10, 7; error texts of section 2.
+
+import { cases, equal, ok, rejects, sleep, worker } from "./check.js";
+
+const FORBIDDEN =
+    "This worker is not permitted to access the internet via global functions like fetch(). It must use capabilities " +
+    "(such as bindings in 'env') to talk to the outside world.";
+const NO_EVAL = "Code generation from strings disallowed for this context";
+
+/** A worker whose default export runs these lines; they return what the case looks at. */
+function run(env, lines, more, argument = 0) {
+    const source = `export default { async run(argument, env, ctx) { ${lines} } };`;
+    return env.LOADER.load(worker(source, more)).getEntrypoint().run(argument);
+}
+
+const confinement = {
+    "globalOutbound: null forbids fetch in workerd's words": async ({ env }) => {
+        await rejects(run(env, "await fetch('http://example.com/')", { globalOutbound: null }), {
+            name: "Error",
+            message: FORBIDDEN,
+        });
+    },
+    "no globalOutbound is told to come": async ({ env }) => {
+        await rejects(run(env, "await fetch('http://example.com/')"), { name: "Error", message: /not supported by this version/ });
+    },
+    "fetch rejects, it does not throw": async ({ env }) => {
+        equal(await run(env, "return fetch('http://x/').catch(() => 'rejected')", { globalOutbound: null }), "rejected");
+    },
+    "eval and new Function are refused": async ({ env }) => {
+        for (const lines of [
+            "return eval('1 + 1')",
+            "return (0, eval)('1 + 1')",
+            "return new Function('return 1')()",
+            "return Function('return 1')()",
+            "return (() => {}).constructor('return 1')()",
+            "return (async () => {}).constructor('return 1')()",
+            "return (function* () {}).constructor('return 1')()",
+            "return Reflect.construct(Function, ['return 1'])()",
+        ]) {
+            await rejects(run(env, lines), { name: "EvalError", message: NO_EVAL });
+        }
+    },
+    "eval is refused at the start as well": async ({ env }) => {
+        const stub = env.LOADER.load(worker("export const x = eval('1'); export default {};"));
+        await rejects(stub.getEntrypoint().run(0), { message: /^Failed to start Worker:\n.*Code generation from strings/ });
+    },
+    "setTimeout takes no code": async ({ env }) => {
+        const lines = "try { setTimeout('globalThis.hit = 1', 0); } catch {} await new Promise((r) => setTimeout(r, 20)); return globalThis.hit";
+        equal(await run(env, lines), undefined);
+    },
+    "WebAssembly from bytes is refused at run time": async ({ env }) => {
+        const lines = `const bytes = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+            const results = [];
+            for (const f of [() => new WebAssembly.Module(bytes), () => WebAssembly.compile(bytes), () => WebAssembly.instantiate(bytes)]) {
+                try { await f(); results.push("made"); } catch (error) { results.push(error.name); }
+            }
+            return results;`;
+        const results = await run(env, lines);
+        ok(!results.includes("made"), `refusals, not ${results}`);
+    },
+    "nothing of the inside lies about": async ({ env }) => {
+        const lines = `return ["__native", "native", "process", "require", "module", "exports", "Deno", "Bun", "$vm", "SharedArrayBuffer",
+            "gc", "print", "load", "quit"].filter((name) => name in globalThis)`;
+        equal(await run(env, lines), []);
+    },
+    "a worker has a world of its own": async ({ env }) => {
+        const stub = (lines) => run(env, lines);
+        await stub("globalThis.mark = 1; Array.prototype.odd = 1; Object.prototype.worse = 1; return 0");
+        equal(await stub("return [globalThis.mark, [].odd, {}.worse]"), [undefined, undefined, undefined]);
+        equal([globalThis.mark, [].odd, {}.worse], [undefined, undefined, undefined]);
+    },
+    "broken prototypes are the worker's own trouble": async ({ env }) => {
+        const source = `
+            for (const type of [Object, Array, Map, Promise, String, Function, Uint8Array, Error, RegExp, Proxy.constructor]) {
+                for (const name of Object.getOwnPropertyNames(type.prototype ?? {})) {
+                    try { type.prototype[name] = () => { throw new Error("poisoned " + name); }; } catch {}
+                }
+            }
+            JSON.parse = JSON.stringify = () => { throw new Error("poisoned JSON"); };
+            export default { run() { return 1; }, fetch() { return new Response("text"); } };`;
+        const poisoned = env.LOADER.load(worker(source));
+        const settled = poisoned.getEntrypoint().run(0).then(() => "settled", () => "settled");
+        await Promise.race([settled, sleep(300)]);
+        poisoned[Symbol.dispose]();
+        equal(await run(env, "return 'well'"), "well");
+    },
+    "env is the worker's own copy": async ({ env }) => {
+        const given = { list: [1], map: new Map([["a", new Date(3)]]), bytes: new Uint8Array([1]) };
+        const lines = "env.list.push(2); env.bytes[0] = 9; env.more = 1; return [env.list, env.map, env.bytes, Object.keys(env)]";
+        equal(await run(env, lines, { env: given }), [
+            [1, 2], given.map, new Uint8Array([9]), ["list", "map", "bytes", "more"],
+        ]);
+        equal([given.list, given.bytes[0], given.more], [[1], 1, undefined]);
+    },
+    "env is frozen into the worker at load": async ({ env }) => {
+        const given = { value: "before" };
+        const stub = env.LOADER.load(worker("export default { run(_, env) { return env.value; } };", { env: given }));
+        given.value = "after";
+        equal(await stub.getEntrypoint().run(0), "before");
+    },
+    "env from cloudflare:workers is the same": async ({ env }) => {
+        const source = `import { env as imported } from "cloudflare:workers";
+            const atStart = imported.value;
+            export default { run(_, env) { return [atStart, imported.value, imported === env]; } };`;
+        const stub = env.LOADER.load(worker(source, { env: { value: 5 } }));
+        equal(await stub.getEntrypoint().run(0), [5, 5, true]);
+    },
+    "no env is an empty one": async ({ env }) => equal(await run(env, "return Object.keys(env)"), []),
+    "siblings draw different numbers": async ({ env }) => {
+        const draw = () => run(env, "return [Math.random(), crypto.randomUUID(), crypto.getRandomValues(new Uint32Array(2)).join()]");
+        const [a, b, c] = await Promise.all([draw(), draw(), draw()]);
+        for (let i = 0; i < 3; i++) equal(new Set([a[i], b[i], c[i]]).size, 3);
+    },
+};
+
+const work = {
+    "waitUntil goes on after the answer": async ({ env }) => {
+        const source = `
+            import { waitUntil } from "cloudflare:workers";
+            let done = 0;
+            const later = () => new Promise((resolve) => setTimeout(resolve, 30)).then(() => done++);
+            export default {
+                fetch(request, env, ctx) { ctx.waitUntil(later()); waitUntil(later()); return new Response("answered"); },
+                done(_) { return done; },
+            };`;
+        const entrypoint = env.LOADER.load(worker(source)).getEntrypoint();
+        equal(await (await entrypoint.fetch("http://w/")).text(), "answered");
+        for (let i = 0; i < 200 && (await entrypoint.done(0)) < 2; i++) await sleep(10);
+        equal(await entrypoint.done(0), 2);
+    },
+    "waitUntil takes anything, and its failure harms nobody": async ({ env }) => {
+        const lines = "ctx.waitUntil(5); ctx.waitUntil(Promise.reject(new Error('late'))); ctx.passThroughOnException(); return 1";
+        equal(await run(env, lines), 1);
+    },
+    "console takes everything": async ({ env }) => {
+        const lines = `const cycle = {}; cycle.self = cycle;
+            for (const name of ["log", "info", "warn", "error", "debug", "trace", "table", "dir", "group", "groupEnd"]) {
+                console[name]("text %s", { a: 1 }, cycle, new Map([[1, 2]]), Symbol("s"), () => {}, null);
+            }
+            console.log(); console.log("x".repeat(1 << 20)); console.log(new Proxy({}, { get() { throw 1; }, ownKeys() { throw 1; } }));
+            return "logged"`;
+        equal(await run(env, lines), "logged");
+    },
+    "a flood of console lines harms nobody": async ({ env }) => {
+        equal(await run(env, "for (let i = 0; i < 20000; i++) console.log('line', i); return 'logged'"), "logged");
+    },
+    "an uncaught error in a timer harms nobody": async ({ env }) => {
+        const lines = "setTimeout(() => { throw new Error('in a timer'); }, 0); Promise.reject(new Error('nobody')); await new Promise((r) => setTimeout(r, 20)); return 'alive'";
+        equal(await run(env, lines), "alive");
+    },
+    "timers": async ({ env }) => {
+        const lines = `const order = [];
+            await new Promise((resolve) => {
+                setTimeout(() => { order.push("late"); resolve(); }, 30);
+                const interval = setInterval(() => { order.push("tick"); if (order.length === 4) clearInterval(interval); }, 1);
+                const none = setTimeout(() => order.push("never"), 5); clearTimeout(none);
+                queueMicrotask(() => order.push("micro"));
+                order.push("now");
+            });
+            return order`;
+        equal(await run(env, lines), ["now", "micro", "tick", "tick", "late"]);
+    },
+    "the clock goes on": async ({ env }) => {
+        const lines = "const a = [Date.now(), performance.now()]; await new Promise((r) => setTimeout(r, 20)); return [Date.now() > a[0], performance.now() > a[1]]";
+        equal(await run(env, lines), [true, true]);
+    },
+};
+
+const TYPED = `
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Nothing } from "./nothing-of-this-name";
+import { double, type Pair } from "./lib/math.ts";
+
+interface Env { readonly GREETING: string; list?: number[] }
+type Union<T extends object = {}> = T | "text" | 5;
+declare const neverThere: number;
+enum Colour { Red, Green = 5, Blue }
+abstract class Shape<T> { abstract area(): T; constructor(protected readonly side: number, public name?: string) {} }
+class Square extends Shape<number> { override area(): number { return this.side ** 2; } }
+
+function generic<T,>(value: T): T { return value!; }
+const asserted = (5 as unknown as number) satisfies number;
+let optional: string | undefined;
+function overloaded(a: string): string;
+function overloaded(a: number): number;
+function overloaded(a: any) { return a; }
+
+export class Job extends WorkerEntrypoint<Env> {
+    private count: number = 0;
+    async run(this: Job, pair: Pair, ...rest: readonly number[]): Promise<unknown> {
+        const less = pair.a < pair.b, [x, y]: [number, number] = [1, 2];
+        return [double(pair.a), Colour.Blue, Colour[5], new Square(3).area(), generic<number>(7), asserted, optional?.length ?? "none",
+            overloaded(1), less, x + y, rest.length, this.env.GREETING];
+    }
+}
+export default { fetch: (request: Request, env: Env): Response => new Response(env.GREETING) } as const;
+`;
+const MATH = "export type Pair = { a: number; b: number };\nexport const double = (n: number): number => n * 2;";
+
+const typescript = {
+    "TypeScript is taken as it is": async ({ env }) => {
+        const stub = env.LOADER.load(worker({ "main.ts": TYPED, "lib/math.ts": MATH }, { env: { GREETING: "hello" } }));
+        equal(await stub.getEntrypoint("Job").run({ a: 1, b: 2 }, 1, 2), [
+            2, 6, "Green", 9, 7, 5, "none", 1, true, 3, 2, "hello",
+        ]);
+        equal(await (await stub.getEntrypoint().fetch("http://w/")).text(), "hello");
+    },
+    "JavaScript and TypeScript import each other": async ({ env }) => {
+        const stub = env.LOADER.load(
+            worker({
+                "main.js": "import { double } from './math.ts'; import { three } from './three.mts'; export default { run(n) { return [double(n), three]; } };",
+                "math.ts": `import { one } from "./one.js"; ${MATH} export const check: number = one;`,
+                "one.js": "export const one = 1;",
+                "three.mts": "export const three: number = 3;",
+            }),
+        );
+        equal(await stub.getEntrypoint().run(4), [8, 3]);
+    },
+};
+
+export default cases({ ...confinement, ...work, ...typescript });
