@@ -38,7 +38,8 @@ endif
 
 JSC_CFLAGS = $(shell pkg-config --cflags javascriptcoregtk-4.1 glib-2.0)
 JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
-HOST_LIBS  = $(shell pkg-config --libs libuv jansson)
+UV_LIBS    = $(shell pkg-config --libs libuv)
+HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
 
 # llhttp: Debian 13 has it as a library; Debian 12 ships the generated C in node-llhttp.
 LLHTTP_DIR := /usr/share/llhttp
@@ -110,17 +111,20 @@ $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
 
+# One object inside, so that only what mayfly.h declares is visible outside.
 $(BUILD)/libmayfly.a: $(LIB_OBJ)
 	@echo "  AR   $@"
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && $(LD) -r $^ -o $(O)/libmayfly.o && objcopy --localize-hidden $(O)/libmayfly.o && \
+	  ar rcs $@ $(O)/libmayfly.o
 
 $(BUILD)/libmayfly.so: $(LIB_OBJ)
 	@echo "  LINK $@"
-	@$(CC) $(filter -fsanitize%,$(CFLAGS)) -shared -Wl,--as-needed -Wl,-soname,libmayfly.so.0 $^ -o $@ $(HOST_LIBS)
+	@$(CC) $(filter -fsanitize%,$(CFLAGS)) -shared -Wl,--as-needed -Wl,-soname,libmayfly.so.0 $^ -o $@.0 $(UV_LIBS) && \
+	  ln -sf libmayfly.so.0 $@
 
 $(BUILD)/embed: examples/embed.c $(BUILD)/libmayfly.a
 	@echo "  LINK $@"
-	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LDFLAGS) -Iinclude $^ -o $@ $(HOST_LIBS)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LDFLAGS) -Iinclude $^ -o $@ $(UV_LIBS)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -128,15 +132,67 @@ $(BUILD)/bench-client: bench/client.c
 	@echo "  LINK $@"
 	@$(CC) $(CSTD) $(WARN) -O2 $< -o $@
 
+# --- Tests ------------------------------------------------------------------------------------------------------------
+
+# Each tests/test_NAME.c is a program of its own, linked with what it tests.
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(BUILD)/tests/hostile_cell
+
+TEST_OBJ_test_base            := $(BASE_OBJ)
+TEST_OBJ_test_ingress         := $(filter $(O)/host/ingress%,$(HOST_OBJ)) $(LLHTTP_OBJ) $(BASE_OBJ)
+TEST_OBJ_test_ingress_hostile := $(TEST_OBJ_test_ingress)
+TEST_OBJ_test_module_scan     := $(filter $(O)/cell/module_%,$(CELL_OBJ)) $(BASE_OBJ)
+TEST_OBJ_test_library         := $(LIB_OBJ)
+TEST_OBJ_test_library_hostile := $(LIB_OBJ)
+TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
+TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o
+TEST_OBJ_hostile_cell         := $(BASE_OBJ)
+
+.SECONDEXPANSION:
+$(BUILD)/tests/%: tests/%.c tests/check.h $$(TEST_OBJ_$$*)
+	@mkdir -p $(@D)
+	@echo "  TEST $@"
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LLHTTP_CFLAGS) -I. -Isrc -Iinclude -Itests $(LDFLAGS) $< $(TEST_OBJ_$*) -o $@ \
+	  $(HOST_LIBS) -lpthread
+
+tests: all $(TESTS)
+
+# Fuzzers are built by clang with its own objects, straight from the sources they need.
+FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
+FUZZERS  := $(patsubst fuzz/%.c,build/fuzz/%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_SRC_fuzz_frame       := src/base/frame.c src/base/buf.c
+FUZZ_SRC_fuzz_json_text   := src/host/json_text.c src/base/buf.c
+FUZZ_SRC_fuzz_module_scan := $(wildcard src/cell/module_*.c)
+FUZZ_SRC_fuzz_ingress     := $(wildcard src/host/ingress*.c) src/base/buf.c $(wildcard $(LLHTTP_DIR)/*.c)
+
+build/fuzz/%: fuzz/%.c $$(FUZZ_SRC_$$*)
+	@mkdir -p $(@D)
+	@echo "  FUZZ $@"
+	@$(FUZZ_CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) $< $(FUZZ_SRC_$*) -o $@ $(HOST_LIBS)
+
+fuzzers: $(FUZZERS)
+
+# Each fuzzer for FUZZ_SECONDS, on a corpus that it keeps.
+FUZZ_SECONDS ?= 600
+fuzz: fuzzers
+	@for f in $(FUZZERS); do mkdir -p build/corpus/$$(basename $$f); \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=1 build/corpus/$$(basename $$f) || exit 1; done
+
 # --- What is run -------------------------------------------------------------------------------------------------------
 
 demo: all
 	@node tools/demo.mjs
 
+check: all tests fuzzers
+	@$(MAKE) --no-print-directory VARIANT=asan tests
+	@tools/check.sh
+
 bench: all $(BUILD)/bench-client
 	@node bench/run.mjs $(BENCH_ARGS)
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf build
 
-.PHONY: all demo bench clean
+.PHONY: all tests fuzzers fuzz demo check bench format clean

@@ -18,6 +18,10 @@
 #define RANGES_MAX    8192
 #define PAGES_A_READ  4096
 
+/* Larger mappings are address space that was set aside (the engine's cage, a sanitizer's shadow), with hardly a page in
+   it; the kernel would report it page by page. */
+#define MAPPING_BYTES_MAX (16ull << 30)
+
 /* Bits of an entry of /proc/PID/pagemap; see the kernel's Documentation/admin-guide/mm/pagemap.rst. */
 #define PAGEMAP_PRESENT   (1ull << 63)
 #define PAGEMAP_FILE      (1ull << 61)
@@ -53,15 +57,14 @@ static void note_mapping(struct lesson *lesson, int pagemap, uintptr_t start, ui
         for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *entries; i++) {
             uint64_t entry = entries[i];
             if (!(entry & PAGEMAP_PRESENT)) continue;
-            bool is_file = entry & PAGEMAP_FILE, is_own = entry & PAGEMAP_EXCLUSIVE;
-            if (is_file) note(lesson, at + i * PAGE_BYTES, false);
-            else if (is_own) note(lesson, at + i * PAGE_BYTES, true);
+            if (entry & (PAGEMAP_FILE | PAGEMAP_EXCLUSIVE)) {
+                note(lesson, at + i * PAGE_BYTES, !(entry & PAGEMAP_FILE));
+            }
         }
     }
 }
 
-/* In the trainee: walks its own mappings. Huge reservations without a page in them are passed over quickly, since the
-   kernel reports them page by page. */
+/* In the trainee: walks its own mappings. */
 static void study(struct lesson *lesson) {
     FILE *maps = fopen("/proc/self/maps", "re");
     int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -69,7 +72,7 @@ static void study(struct lesson *lesson) {
     uintptr_t start, end;
     while (maps && pagemap >= 0 && fgets(line, sizeof line, maps)) {
         if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[0] != 'r' || access[3] != 'p') continue;
-        if (strstr(line, "[v") || strstr(line, "[stack]")) continue;
+        if (end - start > MAPPING_BYTES_MAX || strstr(line, "[v") || strstr(line, "[stack]")) continue;
         note_mapping(lesson, pagemap, start, end);
     }
 }
