@@ -29,8 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct module_scan scan;
     struct module_scan_error error;
-    if (module_scan((const char *)data, len, &scan, &error) < 0) return 0;
-    check_scan(&scan, (const char *)data, len);
-    module_scan_done(&scan);
+    if (module_scan((const char *)data, len, &scan, &error) == 0) {
+        check_scan(&scan, (const char *)data, len);
+        module_scan_done(&scan);
+    }
+    if (module_scan_script((const char *)data, len, &scan, &error) == 0) {
+        check_scan(&scan, (const char *)data, len);
+        CHECK(scan.requests_len == 0 && scan.exports_len == 0 && !scan.has_import_meta && !scan.has_top_level_await);
+        module_scan_done(&scan);
+    }
     return 0;
 }

@@ -1,7 +1,7 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
-import { wasmSources } from "./modules/linker";
+import { wasmSources } from "./modules/synthetic";
 import { encode } from "./rpc/values";
 import { native } from "./web/host";
 
@@ -146,10 +146,16 @@ function checkPython(code: Record<string, unknown>, modules: Record<string, unkn
     }
 }
 
+/** A day that the calendar has, as YYYY-MM-DD. */
+function isDate(text: string): boolean {
+    const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
+    return day !== undefined && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
+
 function checkCompatibility(code: Record<string, unknown>): string[] {
     const date = code.compatibilityDate as string;
     const errors: string[] = [];
-    if (!/^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/.test(date)) {
+    if (!isDate(date)) {
         errors.push(`Invalid compatibility date: ${date}`);
     }
     const flags = code.compatibilityFlags ?? [];

@@ -2,8 +2,9 @@
 // Every failure on the way becomes "Failed to start Worker:\n..." with module, line and column.
 
 import type { LoadHead } from "./code";
-import { declareExports, Linker } from "./modules/linker";
+import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
+import { declareExports } from "./modules/synthetic";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -54,7 +55,15 @@ export async function linkWorker(
     }
 }
 
+/** What was thrown, in words; its own may throw again. */
+function describe(thrown: unknown): string {
+    try {
+        return thrown instanceof Error ? String(thrown) : `Uncaught ${String(thrown)}`;
+    } catch {
+        return "Uncaught value that cannot be shown";
+    }
+}
+
 function startError(thrown: unknown, place: string | undefined): Error {
-    const text = thrown instanceof Error ? String(thrown) : `Uncaught ${String(thrown)}`;
-    return new Error(`Failed to start Worker:\n${text}${place === undefined ? "" : `\n    at ${place}`}`);
+    return new Error(`Failed to start Worker:\n${describe(thrown)}${place === undefined ? "" : `\n    at ${place}`}`);
 }

@@ -3,12 +3,14 @@
 //
 // Life of a DynamicWorker:
 //
-//   waiting for code --> waiting for a cell --> loaded --> closed
-//         |                                       |
-//         '---------------- failed <--------------'   (callback threw, code was wrong, start threw, the cell died)
+//   waiting for code --> waiting for a cell --> loaded --> closed (no stub is left)
+//         |                       ^               |
+//         v                       '-- next call --' (the cell was evicted or died)
+//       failed
 //
-// Invariants: a named worker stands in its namespace's table from get() until it fails, dies, is evicted or is disposed,
-// so a failure is never kept. A cell is closed as soon as no stub refers to it and nothing is under way on it.
+// Invariants: a named worker stands in its namespace's table from get() until it fails, dies or is evicted, so a failure
+// is never kept. A cell is closed as soon as no stub refers to it and nothing is under way on it; one without a name
+// then is gone for good, a named one too, unless somebody still holds a stub.
 
 import * as F from "./frames";
 import { Channel, register, type ChannelHandler } from "./channel";
@@ -94,107 +96,126 @@ export function onEvict(cell: number): void {
 class DynamicWorker {
     readonly #namespace: string;
     readonly #name: string | undefined;
+    /** Gives the code; again after the cell is gone and a stub is used once more. */
+    readonly #source: () => Source | Promise<Source>;
     /** Settles when calls can be sent. */
-    #ready: Promise<Channel>;
+    #ready: Promise<Channel> | undefined;
     #grant: Grant | undefined;
-    #failure: unknown;
-    #retired = false;
-    #closed = false;
+    #failure: { error: unknown } | undefined;
+    /** Evicted: the cell goes once nothing is under way on it. */
+    #isRetired = false;
+    #hasStartFailed = false;
     #handles = 0;
-    #startFailed = false;
+    /** Calls that wait for the start. */
+    #calls = 0;
     #deathReason: string | undefined;
     #deathTimer: unknown;
 
-    constructor(namespace: string, name: string | undefined, source: Source | Promise<Source>) {
+    constructor(namespace: string, name: string | undefined, source: () => Source | Promise<Source>) {
         this.#namespace = namespace;
         this.#name = name;
-        this.#ready = this.#start(source);
-        this.#ready.catch((error: unknown) => this.#fail(error));
+        this.#source = source;
+        this.#begin();
     }
 
-    async #start(source: Source | Promise<Source>): Promise<Channel> {
-        const ready = source instanceof Promise ? await source : source;
+    #begin(): Promise<Channel> {
+        this.#enter();
+        const ready = (this.#ready = this.#start());
+        ready.then(
+            () => this.#closeIfUnused(),
+            (error: unknown) => {
+                this.#failure = { error };
+                this.#forget();
+            },
+        );
+        return ready;
+    }
+
+    async #start(): Promise<Channel> {
+        const given = this.#source();
+        const source = given instanceof Promise ? await given : given;
         const grant = idle.shift() ?? (await new Promise<Grant>((resolve) => waiting.push(resolve)));
-        this.#load(grant, ready);
-        return grant.channel;
-    }
-
-    #load(grant: Grant, source: Source): void {
         grant.worker = this;
         this.#grant = grant;
         grant.channel.onIdle = () => this.#closeIfUnused();
         const claim = this.#name === undefined ? {} : { namespace: this.#namespace, name: this.#name };
         supervisor.send(F.CLAIM, 0, grant.cell, JSON.stringify(claim));
         grant.channel.send(F.LOAD, 0, 0, JSON.stringify(source.head), source.tail);
-    }
-
-    /** Whether a later get() of the same id may be answered by this worker. */
-    get isUsable(): boolean {
-        return this.#failure === undefined && !this.#retired && !this.#closed;
+        return grant.channel;
     }
 
     /** The channel at once where it is there, so that a warm call costs no turn of the event loop. */
     channel(): Channel | Promise<Channel> {
-        if (this.#failure !== undefined) return Promise.reject(this.#failure);
-        if (this.#closed) return Promise.reject(new Error("The dynamic worker has been disposed."));
-        if (this.#grant === undefined) return this.#ready;
+        if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+        if (this.#grant === undefined || this.#isRetired) return this.#wait(this.#ready ?? this.#begin());
         if (this.#name !== undefined) supervisor.send(F.TOUCH, 0, this.#grant.cell, "");
         return this.#grant.channel;
     }
 
+    /** A call that waits keeps the worker, even when its stub is collected meanwhile. */
+    async #wait(ready: Promise<Channel>): Promise<Channel> {
+        this.#calls++;
+        try {
+            return await ready;
+        } finally {
+            this.#calls--;
+        }
+    }
+
     take(frame: F.Frame): void {
-        if (frame.type === F.STARTED) {
-            const error = (frame.head as { error?: unknown } | undefined)?.error;
-            if (error !== undefined) {
-                this.#startFailed = true;
-                this.#forget();
-                this.#closeIfUnused();
-            }
+        if (frame.type === F.STARTED && (frame.head as { error?: unknown } | undefined)?.error !== undefined) {
+            this.#hasStartFailed = true;
+            this.#forget();
+            this.#closeIfUnused();
         }
         // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
     }
 
-    // --- Endings -----------------------------------------------------------------------------------------------------
+    // --- The table ---------------------------------------------------------------------------------------------------
+
+    #enter(): void {
+        if (this.#name === undefined) return;
+        let table = namespaces.get(this.#namespace);
+        if (table === undefined) namespaces.set(this.#namespace, (table = new Map<string, DynamicWorker>()));
+        if (!table.has(this.#name)) table.set(this.#name, this);
+    }
 
     #forget(): void {
-        if (this.#name === undefined) return;
-        const table = namespaces.get(this.#namespace);
-        if (table?.get(this.#name) === this) table.delete(this.#name);
+        const table = this.#name === undefined ? undefined : namespaces.get(this.#namespace);
+        if (table?.get(this.#name!) === this) table.delete(this.#name!);
     }
 
-    #fail(error: unknown): void {
-        this.#failure ??= error;
-        this.#forget();
-    }
+    // --- Endings -----------------------------------------------------------------------------------------------------
 
-    /** Evicted: out of the table now, closed when nothing is under way. */
+    /** Evicted: out of the table now; a stub that is used later begins anew. */
     retire(): void {
-        this.#retired = true;
+        this.#isRetired = true;
+        this.#ready = undefined;
         this.#forget();
         this.#closeIfUnused();
     }
 
     #closeIfUnused(): void {
         const grant = this.#grant;
-        if (grant === undefined || this.#closed || grant.channel.active > 0) return;
-        const unreferenced = this.#handles === 0 && this.#name === undefined;
-        if (this.#retired || unreferenced || (this.#startFailed && this.#handles === 0)) this.close();
+        if (grant === undefined || grant.channel.active + this.#calls > 0) return;
+        const isDropped = this.#handles === 0 && (this.#name === undefined || this.#hasStartFailed);
+        if (isDropped || this.#isRetired) {
+            this.#unload(grant);
+            grant.channel.close();
+        }
     }
 
-    /** Gives the cell up: it sees its channel end, and goes. */
-    close(): void {
-        this.#forget();
-        if (this.#closed) return;
-        this.#closed = true;
-        if (this.#grant === undefined) return;
-        byCell.delete(this.#grant.cell);
-        this.#grant.channel.lost(new Error("The dynamic worker has been disposed."));
-        this.#grant.channel.close();
+    #unload(grant: Grant): void {
+        byCell.delete(grant.cell);
+        this.#grant = undefined;
+        this.#ready = undefined;
+        this.#isRetired = false;
+        this.#deathReason = undefined;
     }
 
+    /** The cell's channel ended. Why, the supervisor will say, before or after. */
     channelLost(): void {
         this.#forget();
-        if (this.#closed) return;
         if (this.#deathReason !== undefined) this.#die();
         else this.#deathTimer = setTimeout(() => this.#die(), DEATH_NOTICE_MS);
     }
@@ -207,19 +228,17 @@ class DynamicWorker {
 
     #die(): void {
         clearTimeout(this.#deathTimer as number);
+        const grant = this.#grant;
+        if (grant === undefined) return;
         const error = new Error(`The dynamic worker's cell ${this.#deathReason ?? "closed its channel"}.`);
-        this.#fail(error);
-        this.#closed = true;
-        byCell.delete(this.#grant!.cell);
-        this.#grant!.channel.lost(error);
+        this.#unload(grant);
+        grant.channel.lost(error);
     }
 
     // --- Handles -----------------------------------------------------------------------------------------------------
 
-    /** Counts an object through which the host worker can reach this worker. */
-    hold(handle: object): void {
+    hold(): void {
         this.#handles++;
-        dropped.register(handle, this);
     }
 
     drop(): void {
@@ -228,7 +247,37 @@ class DynamicWorker {
     }
 }
 
-const dropped = new FinalizationRegistry<DynamicWorker>((worker) => worker.drop());
+/** An object through which the host worker reaches a dynamic worker: it counts until it is disposed of or collected. */
+class Handle {
+    readonly worker: DynamicWorker;
+    #isHeld = true;
+
+    constructor(worker: DynamicWorker) {
+        this.worker = worker;
+        worker.hold();
+    }
+
+    watch(object: object): void {
+        collected.register(object, this, this);
+    }
+
+    get isHeld(): boolean {
+        return this.#isHeld;
+    }
+
+    drop(): void {
+        if (!this.#isHeld) return;
+        this.#isHeld = false;
+        collected.unregister(this);
+        this.worker.drop();
+    }
+}
+
+const collected = new FinalizationRegistry<Handle>((handle) => handle.drop());
+
+function disposedError(): Error {
+    return new Error("The dynamic worker's stub has been disposed.");
+}
 
 let loadsSinceCollect = 0;
 let collectTimer: unknown;
@@ -253,20 +302,27 @@ function collectSoon(): void {
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
 class RemoteTarget implements Target {
-    readonly #worker: DynamicWorker;
+    readonly #handle: Handle;
     readonly #name: string | undefined;
     readonly #props: unknown;
-    /** The stub's number in the cell's RPC session, once it was asked for. */
-    #export: number | undefined;
+    /** The stub's number in a cell's RPC session, once it was asked for there. */
+    #exported: { channel: Channel; number: number } | undefined;
 
-    constructor(worker: DynamicWorker, name: string | undefined, props: unknown) {
-        this.#worker = worker;
+    constructor(handle: Handle, name: string | undefined, props: unknown) {
+        this.#handle = handle;
         this.#name = name;
         this.#props = props;
     }
 
-    #exportOn(channel: Channel): number {
-        return (this.#export ??= channel.rpc.entrypoint(this.#name, this.#props));
+    #channel(): Channel | Promise<Channel> {
+        return this.#handle.isHeld ? this.#handle.worker.channel() : Promise.reject(disposedError());
+    }
+
+    #numberOn(channel: Channel): number {
+        if (this.#exported?.channel !== channel) {
+            this.#exported = { channel, number: channel.rpc.entrypoint(this.#name, this.#props) };
+        }
+        return this.#exported.number;
     }
 
     /** The default entrypoint without props needs no number. */
@@ -275,21 +331,21 @@ class RemoteTarget implements Target {
     }
 
     async fetch(request: Request): Promise<Response> {
-        const found = this.#worker.channel();
+        const found = this.#channel();
         const channel = found instanceof Promise ? await found : found;
         const head = requestHead(request);
-        if (!this.#isPlain()) head.target = this.#exportOn(channel);
+        if (!this.#isPlain()) head.target = this.#numberOn(channel);
         return responseFrom(channel.fetch(head, takeBody(request)), request);
     }
 
     async call(path: string[], args: unknown[]): Promise<unknown> {
-        const found = this.#worker.channel();
+        const found = this.#channel();
         const channel = found instanceof Promise ? await found : found;
-        return channel.rpc.call(this.#exportOn(channel), path, args);
+        return channel.rpc.call(this.#numberOn(channel), path, args);
     }
 
     dispose(): void {
-        // The worker goes when its last stub does; one entrypoint's stub says nothing about the others.
+        this.#handle.drop();
     }
 }
 
@@ -300,20 +356,22 @@ interface EntrypointOptions {
 
 /** What load() and get() return. */
 export class WorkerStub {
-    readonly #worker: DynamicWorker;
+    readonly #handle: Handle;
 
     constructor(worker: DynamicWorker) {
         if (!(worker instanceof DynamicWorker)) throw new TypeError("Illegal constructor");
-        this.#worker = worker;
-        worker.hold(this);
+        this.#handle = new Handle(worker);
+        this.#handle.watch(this);
     }
 
     getEntrypoint(name?: string | null, options?: EntrypointOptions): Fetcher {
         if (name !== undefined && name !== null && typeof name !== "string") {
             throw new TypeError("getEntrypoint: the name must be a string.");
         }
-        const stub = makeStub(new RemoteTarget(this.#worker, name ?? undefined, options?.props));
-        this.#worker.hold(stub);
+        if (!this.#handle.isHeld) throw disposedError();
+        const handle = new Handle(this.#handle.worker);
+        const stub = makeStub(new RemoteTarget(handle, name ?? undefined, options?.props));
+        handle.watch(stub);
         return stub;
     }
 
@@ -322,7 +380,7 @@ export class WorkerStub {
     }
 
     [Symbol.dispose](): void {
-        this.#worker.close();
+        this.#handle.drop();
     }
 }
 
@@ -337,24 +395,20 @@ export class WorkerLoader {
 
     load(code: unknown): WorkerStub {
         collectSoon();
-        return new WorkerStub(new DynamicWorker(this.#namespace, undefined, convert(code, caller)));
+        const source = convert(code, caller);
+        return new WorkerStub(new DynamicWorker(this.#namespace, undefined, () => source));
     }
 
     get(name: string | null | undefined, getCode: () => unknown): WorkerStub {
         if (typeof getCode !== "function") throw new TypeError("get: the second parameter must be a function.");
+        const source = (): Promise<Source> => askForCode(getCode);
         if (name === null || name === undefined) {
             collectSoon();
-            return new WorkerStub(new DynamicWorker(this.#namespace, undefined, askForCode(getCode)));
+            return new WorkerStub(new DynamicWorker(this.#namespace, undefined, source));
         }
         const key = String(name);
-        let table = namespaces.get(this.#namespace);
-        if (table === undefined) namespaces.set(this.#namespace, (table = new Map<string, DynamicWorker>()));
-        let worker = table.get(key);
-        if (worker === undefined || !worker.isUsable) {
-            worker = new DynamicWorker(this.#namespace, key, askForCode(getCode));
-            table.set(key, worker);
-        }
-        return new WorkerStub(worker);
+        const known = namespaces.get(this.#namespace)?.get(key);
+        return new WorkerStub(known ?? new DynamicWorker(this.#namespace, key, source));
     }
 }
 
@@ -362,4 +416,3 @@ export class WorkerLoader {
 async function askForCode(getCode: () => unknown): Promise<Source> {
     return convert(await getCode(), caller);
 }
-

@@ -1,6 +1,7 @@
 // The runtime's bundle begins here. It is evaluated once, in the zygote; everything that belongs to one cell happens
 // later, in the handlers.
 
+import "./symbols";
 import type { Native } from "./native";
 import { onClosed, onFrame, register } from "./channel";
 import { fetch } from "./fetch";

@@ -56,8 +56,8 @@ export type FrameHandler = (
 ) => void;
 
 export interface Native {
-    /** Scans an ES module; throws SyntaxError with `line` and `column`. */
-    scan(name: string, source: string | Uint8Array): Scan;
+    /** Scans an ES module, or a script (see module_scan_script); throws SyntaxError with `line` and `column`. */
+    scan(name: string, source: string | Uint8Array, isScript?: boolean): Scan;
     /** The rewritten body of a scanned module as text. */
     body(handle: number): string;
     /** Evaluates prefix + body + suffix as a script named `url` and returns its value; frees the handle. */

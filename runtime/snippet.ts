@@ -16,7 +16,7 @@ function compileFunction(record: ModuleRecord, text: string): Run {
     } catch (thrown) {
         if (!(thrown instanceof SyntaxError)) throw thrown;
         record.prefixLength = parameters.length + 1;
-        return compileScript(record, text, () => native.evaluate(`${parameters}{${text}\n})`, record.name)) as Run;
+        return compileScript(record, () => `${parameters}{${text}\n})`) as Run;
     }
 }
 

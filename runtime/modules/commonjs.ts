@@ -1,22 +1,22 @@
 // CommonJS modules: sloppy functions of (exports, require, module, __filename, __dirname).
 
-import { native } from "../web/host";
-import { compileScript } from "./compile";
+import { compileBody, scanModule } from "./compile";
 import type { ModuleRecord } from "./record";
 
-const PREFIX = "(function(exports,require,module,__filename,__dirname){";
+const PREFIX = "(function(exports,require,module,__filename,__dirname,$mf_im){";
 
-/** Runs the module; `module.exports` stands in its record from the start, so that cycles see what is there so far. */
+/** Runs the module; `module` stands in its record from the start, so that cycles see what is exported so far. */
 export function evaluateCommonJs(
-    module: ModuleRecord,
+    record: ModuleRecord,
     requireSync: (specifier: string, referrer: ModuleRecord) => unknown,
+    dynamicImport: unknown,
 ): void {
-    const source = native.utf8Decode(module.content as Uint8Array, false).replace(/^#!/, "//");
-    module.prefixLength = PREFIX.length;
-    const text = `${PREFIX}${source}\n})`;
-    const run = compileScript(module, undefined, () => native.evaluate(text, module.name)) as (...args: unknown[]) => void;
-    module.exports = { exports: {} };
-    const require = (specifier: unknown): unknown => requireSync(String(specifier), module);
-    const directory = module.name.split("/").slice(0, -1).join("/");
-    run.call(module.exports.exports, module.exports.exports, require, module.exports, module.name, directory);
+    const scan = scanModule(record, true);
+    const run = compileBody(record, scan, true, PREFIX, "\n})") as (...args: unknown[]) => void;
+    const path = `/${record.name}`;
+    const module = { path, exports: {} as unknown };
+    record.commonJs = module;
+    const require = (specifier: unknown): unknown => requireSync(`${specifier as string}`, record);
+    const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+    run.call(module.exports, module.exports, require, module, path, directory, dynamicImport);
 }

@@ -1,7 +1,8 @@
 // What a module's exports stand for: the ResolveExport operation of ECMA-262 16.2.1.6.3, reading a resolved binding,
 // and namespace objects.
 
-import type { Binding, ModuleRecord } from "./record";
+import type { ScanExport } from "../native";
+import { errorAt, type Binding, type EsModule, type ModuleRecord, type Place } from "./record";
 
 /** A name of a module's own, or a whole namespace. */
 export interface Resolution {
@@ -9,6 +10,11 @@ export interface Resolution {
     /** Undefined for the namespace. */
     local: string | undefined;
     mutable: boolean;
+}
+
+function exportOf(module: ModuleRecord, name: string): ScanExport | undefined {
+    module.exported ??= new Map(module.scan!.exports.map((entry) => [entry.exported, entry]));
+    return module.exported.get(name);
 }
 
 /** Finds what `name` of `module` is; undefined if there is none, "ambiguous" if two stars disagree. */
@@ -21,9 +27,8 @@ export function resolveExport(
     const names = seen.get(module) ?? new Set<string>();
     if (names.has(name)) return undefined;
     seen.set(module, names.add(name));
-    const scan = module.scan!;
-    for (const entry of scan.exports) {
-        if (entry.exported !== name) continue;
+    const entry = exportOf(module, name);
+    if (entry) {
         if (entry.local !== undefined) return { module, local: entry.local, mutable: entry.mutable };
         const from = module.requested[entry.request!]!;
         if (entry.namespace) return { module: from, local: undefined, mutable: false };
@@ -31,14 +36,41 @@ export function resolveExport(
     }
     if (name === "default") return undefined;
     let found: Resolution | undefined;
-    for (const request of scan.stars) {
-        const next = resolveExport(module.requested[request]!, name, seen);
+    for (const request of module.scan!.stars) {
+        const from = module.requested[request]!;
+        if (from.kind === "esm" && from.scan!.stars.length === 0 && !exportOf(from, name)) continue;
+        const next = resolveExport(from, name, seen);
         if (next === "ambiguous") return next;
         if (next === undefined) continue;
         if (found && (found.module !== next.module || found.local !== next.local)) return "ambiguous";
         found = next;
     }
     return found;
+}
+
+/** What an import or a re-export of `module` stands for, `name` undefined for a namespace; throws if there is none. */
+export function resolveImport(module: EsModule, request: number, name: string | undefined, place: Place): Resolution {
+    const from = module.requested[request]!;
+    const { specifier, phase } = module.scan.requests[request]!;
+    const fail = (text: string): Error =>
+        errorAt(new SyntaxError(text), module.name, module.mapPlace?.(place) ?? place);
+    if (phase === "source") {
+        // A WebAssembly module's source is its default export as well.
+        if (from.kind === "wasm") return { module: from, local: "default", mutable: false };
+        throw fail(`Source phase import not available for module: ${from.name}.\n  imported from "${module.name}"`);
+    }
+    if (name === undefined) return { module: from, local: undefined, mutable: false };
+    const resolution = resolveExport(from, name);
+    if (resolution === "ambiguous") {
+        throw fail(`The requested module '${specifier}' contains conflicting star exports for name '${name}'`);
+    }
+    if (resolution) return resolution;
+    throw fail(`The requested module '${specifier}' does not provide an export named '${name}'`);
+}
+
+/** Whether `module` can take the value when it starts: what it depends on has run by then, but for its own cycle. */
+export function isFinalFor(module: ModuleRecord, resolution: Resolution): boolean {
+    return !module.component!.isCycle && !resolution.mutable;
 }
 
 /** Every name that a module exports, stars included. */
@@ -56,8 +88,8 @@ function exportedNames(module: ModuleRecord, seen: Set<ModuleRecord>): Set<strin
     return names;
 }
 
-function read(binding: Binding | undefined): unknown {
-    return binding?.get ? binding.get() : binding?.value;
+function read(binding: Binding): unknown {
+    return binding.get ? binding.get() : binding.value;
 }
 
 /** The current value; throws as the engine does if its declaration has not been reached. */
@@ -66,11 +98,6 @@ export function readResolution({ module, local }: Resolution): unknown {
     const binding = module.bindings.get(local);
     if (binding === undefined) throw new ReferenceError(`Cannot access '${local}' before initialization.`);
     return read(binding);
-}
-
-/** Whether the value can be taken now, once and for all. */
-export function isFinal({ module, local, mutable }: Resolution): boolean {
-    return local === undefined || (!mutable && module.state === "evaluated");
 }
 
 /** The namespace object: names sorted, no prototype, nothing can be added or changed from outside. */
@@ -83,7 +110,8 @@ export function namespaceOf(module: ModuleRecord): object {
         const resolution = resolveExport(module, name);
         if (resolution === undefined || resolution === "ambiguous") continue;
         const shape = { enumerable: true, configurable: false };
-        if (isFinal(resolution)) {
+        const isFinal = resolution.local === undefined || (!resolution.mutable && resolution.module.state === "evaluated");
+        if (isFinal) {
             Object.defineProperty(namespace, name, { value: readResolution(resolution), writable: false, ...shape });
         } else {
             Object.defineProperty(namespace, name, { get: () => readResolution(resolution), ...shape });

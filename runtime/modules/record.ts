@@ -3,7 +3,8 @@
 //   added --> loaded (scanned, requests resolved) --> evaluating --> evaluated
 //                                                         '-------> failed, for ever with the same error
 
-import type { Scan } from "../native";
+import type { Scan, ScanExport } from "../native";
+import type { Shifts } from "./shifts";
 
 export type Kind = "esm" | "cjs" | "text" | "data" | "json" | "wasm" | "builtin";
 
@@ -14,6 +15,9 @@ export interface Binding {
     get?: () => unknown;
 }
 
+/** What the wrapped body of an ES module is: called once, with what it finds under `$mf` and `$mf_im`. */
+export type Body = (frame: object, dynamicImport: unknown) => unknown;
+
 export interface ModuleRecord {
     readonly name: string;
     readonly kind: Kind;
@@ -23,24 +27,35 @@ export interface ModuleRecord {
     readonly mapPlace?: (place: Place) => Place;
     state: "added" | "loaded" | "evaluating" | "evaluated" | "failed";
     error?: unknown;
+    /** While what it requests has to be asked for. */
+    loading?: Promise<unknown>;
     /** While its evaluation waits for something. */
     promise?: Promise<void>;
     scan?: Scan;
+    /** The scan's exports by name, once somebody asked. */
+    exported?: Map<string, ScanExport>;
     /** What each of scan.requests stands for. */
     requested: ModuleRecord[];
-    /** Strongly connected modules; more than one, or one that imports itself, is a cycle. */
-    component: Component;
+    /** Strongly connected modules; undefined until they are found. */
+    component?: Component;
     /** Exported local bindings by their local name; for synthetic modules by exported name. */
     readonly bindings: Map<string, Binding>;
+    body?: Body;
     /** Characters that the wrapper put before column 1 of line 1. */
     prefixLength: number;
+    /** What live imports moved. */
+    shifts?: Shifts;
     namespace?: object;
     /** Runs a cyclic module: up to its hoisted functions first, then the rest. */
     run?: Generator | AsyncGenerator;
-    /** module.exports of a CommonJS module, from the start of its evaluation. */
-    exports?: { exports: unknown };
+    /** `module` of a CommonJS module, from the start of its evaluation. */
+    commonJs?: { exports: unknown };
 }
 
+/** An ES module whose requests are resolved. */
+export type EsModule = ModuleRecord & { scan: Scan };
+
+/** A cycle has several members, or one that imports itself. */
 export interface Component {
     members: ModuleRecord[];
     isCycle: boolean;
@@ -59,19 +74,7 @@ export function makeRecord(
     content: ModuleRecord["content"],
     mapPlace?: ModuleRecord["mapPlace"],
 ): ModuleRecord {
-    const record: ModuleRecord = {
-        name,
-        kind,
-        content,
-        mapPlace,
-        state: "added",
-        requested: [],
-        component: { members: [], isCycle: false, isHoisted: false },
-        bindings: new Map(),
-        prefixLength: 0,
-    };
-    record.component.members.push(record);
-    return record;
+    return { name, kind, content, mapPlace, state: "added", requested: [], bindings: new Map(), prefixLength: 0 };
 }
 
 /** Places that are known exactly, whatever the engine set on the error. */

@@ -1,15 +1,35 @@
 // Which module a specifier means: module names act as paths.
 
-/** Resolves ./ and ../ against the referrer's name; any other specifier is a name itself. */
-export function resolveSpecifier(specifier: string, referrer: string): string {
-    if (!specifier.startsWith("./") && !specifier.startsWith("../") && !specifier.startsWith("/")) return specifier;
-    const segments = specifier.startsWith("/") ? [] : referrer.split("/").slice(0, -1);
-    for (const segment of specifier.split("/")) {
+/** Specifiers that are names whoever says them. */
+const SCHEME = /^(?:cloudflare|node|workerd):/;
+
+/** The path without empty, `.` and `..` segments; undefined if it leads above the root. */
+function normalPath(path: string): string | undefined {
+    const segments: string[] = [];
+    for (const segment of path.split("/")) {
         if (segment === "" || segment === ".") continue;
-        if (segment === "..") segments.pop();
-        else segments.push(segment);
+        if (segment !== "..") segments.push(segment);
+        else if (segments.pop() === undefined) return undefined;
     }
-    return segments.join("/");
+    return segments.join("/") || ".";
+}
+
+/** A module's name in the form that specifiers are resolved to. */
+export function normalName(name: string): string {
+    return SCHEME.test(name) ? name : (normalPath(name) ?? name);
+}
+
+/**
+ * The names that a specifier may mean, in the order in which they count: what it is as a path from its referrer and,
+ * unless it begins with a dot or a slash, the name that it is. Empty if it leads above the root.
+ */
+export function candidates(specifier: string, referrer: string): string[] {
+    if (SCHEME.test(specifier)) return [specifier];
+    const isPath = /^(?:\/|\.\.?\/|\.\.?$)/.test(specifier);
+    const directory = specifier.startsWith("/") ? "" : referrer.slice(0, referrer.lastIndexOf("/") + 1);
+    const path = normalPath(directory + specifier);
+    const names = path === undefined ? [] : [path];
+    return isPath ? names : [...new Set([...names, specifier])];
 }
 
 /** The file: URL that import.meta.url shows; a worker's modules lie in /bundle, as in workerd. */

@@ -7,7 +7,7 @@ import * as F from "../frames";
 import type { Channel } from "../channel";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
-import { decode, encode, encodeThrown, ProtocolError } from "./values";
+import { checkSize, decode, encode, encodeThrown, ProtocolError } from "./values";
 
 /** Path segments and calls that may be outstanding; a peer that goes beyond loses its channel. */
 const PATH_MAX = 64;
@@ -50,7 +50,9 @@ export class RpcSession {
     }
 
     #send(message: unknown, tail?: Uint8Array): void {
-        this.#channel.send(F.RPC, 0, 0, JSON.stringify(message), tail);
+        const text = JSON.stringify(message);
+        checkSize(text, tail);
+        this.#channel.send(F.RPC, 0, 0, text, tail);
     }
 
     // --- The calling side ----------------------------------------------------------------------------------------

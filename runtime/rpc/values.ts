@@ -9,6 +9,7 @@
 // The decoder reads what a hostile cell wrote: it checks every shape, never calls into the value, and bounds its depth.
 
 import { DOMException } from "../web/domexception";
+import { native } from "../web/host";
 
 /** Nesting that either side accepts. */
 const DEPTH_MAX = 256;
@@ -130,7 +131,7 @@ class Encoder {
         }
         if (value instanceof Set) return ["set", this.#list([...value])];
         if (value instanceof Error || value instanceof DOMException) return this.#error(value);
-        if (value instanceof Boolean || value instanceof Number || value instanceof String) {
+        if (value instanceof Boolean || value instanceof Number || value instanceof String || value instanceof BigInt) {
             return ["boxed", this.encode(value.valueOf())];
         }
         throw cannot(`Could not serialize object of type "${typeName(value)}". This type does not support serialization.`);
@@ -308,6 +309,20 @@ class Decoder {
     }
 }
 
+/** Cloudflare's limit for one message, and its words for going beyond. */
+const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Throws if the value is too large to be sent; `text` is its JSON. */
+export function checkSize(text: string, tail: Uint8Array | undefined): void {
+    // Only a long text can be too long in UTF-8, so that short ones are not measured.
+    const bytes = (text.length * 3 > MESSAGE_BYTES_MAX ? native.utf8Length(text) : text.length) + (tail?.length ?? 0);
+    if (bytes <= MESSAGE_BYTES_MAX) return;
+    throw new Error(
+        "Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: " +
+            `${bytes} bytes.`,
+    );
+}
+
 /** Encodes a value; throws a DataCloneError that names what cannot be cloned. */
 export function encode(value: unknown): Encoded {
     const encoder = new Encoder();
@@ -323,7 +338,7 @@ export function decode(head: unknown, tail: Uint8Array | undefined): unknown {
 /** The error as it travels: anything that was thrown becomes one with a name and a message. */
 export function encodeThrown(thrown: unknown): Encoded {
     try {
-        return encode(thrown instanceof Error || thrown instanceof DOMException ? thrown : (thrown ?? ["undefined"]));
+        return encode(thrown);
     } catch {
         return encode(new Error(String(thrown)));
     }

@@ -75,15 +75,6 @@ function forbidWaiting(): void {
     });
 }
 
-/** The symbols of explicit resource management, which this engine does not have yet. */
-function installSymbols(): void {
-    for (const name of ["dispose", "asyncDispose"]) {
-        if (!(name in Symbol)) {
-            Object.defineProperty(Symbol, name, { value: Symbol(`Symbol.${name}`) });
-        }
-    }
-}
-
 /** The value under its public name: a bundler may have renamed a function, while classes have named themselves. */
 function named(name: string, value: unknown): unknown {
     if (typeof value === "function" && value.name !== name) {
@@ -95,7 +86,6 @@ function named(name: string, value: unknown): unknown {
 /** Installs everything on the global object and binds the natives that it stands on. Call once. */
 export function install(native: Native): void {
     bindNative(native);
-    installSymbols();
     forbidWaiting();
     for (const name of absent) {
         delete (globalThis as Record<string, unknown>)[name];

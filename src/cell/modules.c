@@ -108,7 +108,8 @@ static int scan(void *context, const struct engine_value *args, struct engine_va
     struct module_scan *result = is_source ? calloc(1, sizeof *result) : NULL;
     if (!result) return throw_out_of_memory(error);
     struct module_scan_error wrong = {0};
-    int r = module_scan(args[1].data, args[1].len, result, &wrong);
+    bool is_script = args[2].kind == ENGINE_BOOLEAN && args[2].number != 0;
+    int r = (is_script ? module_scan_script : module_scan)(args[1].data, args[1].len, result, &wrong);
     long handle = r < 0 ? r : keep(m, result);
     if (handle < 0) {
         if (r == 0) module_scan_done(result);

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleepFor } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 
 export const BINARY = process.env.MAYFLY ?? fileURLToPath(new URL("../../build/mayfly", import.meta.url));
