@@ -4,7 +4,7 @@
 import * as F from "./frames";
 import { Exchange, type OutgoingBody } from "./exchange";
 import { RpcSession, type Bootstrap } from "./rpc/session";
-import { native } from "./web/host";
+import { hooks, native } from "./web/host";
 
 /** What a channel's owner does with the frames that are no exchange's and no RPC message. */
 export interface ChannelHandler {
@@ -140,8 +140,9 @@ export function onFrame(
     if (channel === undefined) return;
     try {
         channel.take({ type, flags, id, head, tail }, granted);
-    } catch {
-        // Whatever the reason, the peer's bytes made no sense: the channel ends, and its owner learns why.
+    } catch (error) {
+        // Whatever the reason, the peer's bytes made no sense: the channel ends.
+        hooks.log("error", `A channel ends: frame ${type} of exchange ${id}: ${String(error)}`);
         channel.close();
         onClosed(number);
     }

@@ -326,6 +326,19 @@ int engine_native_add(struct engine *e, const char *name, engine_native *call, v
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
+/* Past some heap size the collector asks WTF's memory pressure handler, which takes the main run loop for granted. The C
+   API makes none (the engine then crashes on a null pointer); these are WTF's own ways to, newest first. */
+static void initialize_main_thread(void) {
+    static const char *const names[] = {"_ZN3WTF20initializeMainThreadEv", "_ZN3WTF7RunLoop14initializeMainEv"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        void (*initialize)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, names[i]);
+        if (!initialize) continue;
+        initialize();
+        return;
+    }
+    fprintf(stderr, "mayfly-cell: this engine has no way to make a main run loop; large heaps may crash it\n");
+}
+
 struct engine *engine_new(void) {
     struct engine *e = &the_engine;
     CHECK(!e->js);
@@ -343,6 +356,7 @@ struct engine *engine_new(void) {
     /* The engine's run loop takes the thread's default context; without one it makes one that nobody could run. */
     e->loop = g_main_context_new();
     g_main_context_push_thread_default(e->loop);
+    initialize_main_thread();
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
     JSClassDefinition definition = kJSClassDefinitionEmpty;
