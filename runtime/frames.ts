@@ -20,6 +20,7 @@ export const TOUCH = 17;
 export const EVICT = 18;
 export const DIED = 19;
 export const SOURCE = 20;
+export const RELEASE = 21;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;

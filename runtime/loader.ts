@@ -4,9 +4,9 @@
 // Life of a DynamicWorker:
 //
 //   waiting for code --> waiting for a cell --> loaded --> closed (no stub is left)
-//         |                       ^               |
-//         v                       '-- next call --' (the cell was evicted or died)
-//       failed
+//         |                       ^              |  |
+//         v                       '-- next call -'--'      (the cell was evicted or died)
+//       failed                                             (the callback threw, or gave what is no code)
 //
 // Invariants: a named worker stands in its namespace's table from get() until it fails, dies or is evicted, so a failure
 // is never kept. A cell is closed as soon as no stub refers to it and nothing is under way on it; one without a name
@@ -68,6 +68,19 @@ export function onGrant(cell: number, number: number): void {
     grant.channel = new Channel(number, true, handler);
     register(grant.channel);
     byCell.set(cell, grant);
+    offer(grant);
+}
+
+/** An idle cell that is still alive; of one that died the notice may be under way. */
+function takeIdle(): Grant | undefined {
+    for (let grant = idle.shift(); grant; grant = idle.shift()) {
+        if (native.isAlive(grant.channel.number)) return grant;
+    }
+    return undefined;
+}
+
+/** A cell for the first that waits, or for whoever comes next. */
+function offer(grant: Grant): void {
     const next = waiting.shift();
     if (next) next(grant);
     else idle.push(grant);
@@ -134,7 +147,11 @@ class DynamicWorker {
     async #start(): Promise<Channel> {
         const given = this.#source();
         const source = given instanceof Promise ? await given : given;
-        const grant = idle.shift() ?? (await new Promise<Grant>((resolve) => waiting.push(resolve)));
+        const grant = takeIdle() ?? (await new Promise<Grant>((resolve) => waiting.push(resolve)));
+        if (this.#failure !== undefined) {
+            offer(grant);
+            throw this.#failure.error;
+        }
         grant.worker = this;
         this.#grant = grant;
         grant.channel.onIdle = () => this.#closeIfUnused();
@@ -199,10 +216,24 @@ class DynamicWorker {
         const grant = this.#grant;
         if (grant === undefined || grant.channel.active + this.#calls > 0) return;
         const isDropped = this.#handles === 0 && (this.#name === undefined || this.#hasStartFailed);
-        if (isDropped || this.#isRetired) {
-            this.#unload(grant);
-            grant.channel.close();
-        }
+        if (isDropped || this.#isRetired) this.#close(grant);
+    }
+
+    #close(grant: Grant): void {
+        this.#unload(grant);
+        grant.channel.close();
+        supervisor.send(F.RELEASE, 0, grant.cell, "");
+    }
+
+    /** Its owner wants it no more: a worker without a name ends now, whatever is under way; a named one has others. */
+    dispose(): void {
+        if (this.#name !== undefined) return;
+        const error = disposedError();
+        this.#failure ??= { error };
+        const grant = this.#grant;
+        if (grant === undefined) return;
+        this.#close(grant);
+        grant.channel.lost(error);
     }
 
     #unload(grant: Grant): void {
@@ -380,7 +411,9 @@ export class WorkerStub {
     }
 
     [Symbol.dispose](): void {
+        if (!this.#handle.isHeld) return;
         this.#handle.drop();
+        this.#handle.worker.dispose();
     }
 }
 

@@ -95,6 +95,8 @@ export interface Native {
         warm(isZygote: boolean): void;
         rejection(promise: Promise<unknown>, reason: unknown): void;
     }): void;
+    /** False if the other end of a channel is gone, even if that has not been read yet. */
+    isAlive(channel: number): boolean;
     /** Ends the cell at once with this exit status (0 to 255). */
     exit(status: number): never;
     /** Asks the engine to collect garbage soon; used where stubs hold processes. */

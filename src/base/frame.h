@@ -45,6 +45,7 @@ enum frame_type {
     FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} */
     FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
                            {name, kind} and its bytes as tail, or head {error} */
+    FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
     FRAME_TYPES
 };
 

@@ -119,6 +119,11 @@ void cell_close(struct cell *c, int number) {
     mark_dirty(c, number);
 }
 
+bool cell_is_alive(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    return channel && !channel->closing && channel_is_alive(channel);
+}
+
 static void flush(struct cell *c, int number) {
     struct channel *channel = channel_at(c, number);
     if (!channel) return;

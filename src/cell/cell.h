@@ -30,6 +30,7 @@ _Noreturn void cell_run(struct cell *cell);
 /* Queues a frame; see Native.send in runtime/native.d.ts. Returns the bytes that wait, or a negative errno. */
 long cell_send(struct cell *cell, int channel, const struct frame *frame, const char *head, size_t head_len);
 void cell_close(struct cell *cell, int channel);
+bool cell_is_alive(struct cell *cell, int channel);
 
 /* Adopts a granted descriptor as a channel of its own and returns its number or a negative errno. */
 int cell_adopt(struct cell *cell, int fd);

@@ -66,6 +66,12 @@ int channel_read(struct channel *channel) {
     return (int)n;
 }
 
+bool channel_is_alive(const struct channel *channel) {
+    char byte;
+    ssize_t n = recv(channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
 int channel_flush(struct channel *channel) {
     while (buf_len(&channel->out) > 0) {
         ssize_t n = send(channel->fd, buf_bytes(&channel->out), buf_len(&channel->out), MSG_DONTWAIT | MSG_NOSIGNAL);

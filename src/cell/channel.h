@@ -29,5 +29,8 @@ void channel_done(struct channel *channel);
 /* Reads what is there. Returns the bytes read, 0 when nothing is there now, -EPIPE at the end, or a negative errno. */
 int channel_read(struct channel *channel);
 
+/* Whether the peer still holds its end, as far as the kernel knows. */
+bool channel_is_alive(const struct channel *channel);
+
 /* Writes what can be written now. Returns 0, or a negative errno when the peer is gone. */
 int channel_flush(struct channel *channel);

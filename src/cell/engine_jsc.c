@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <glib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -339,6 +340,28 @@ static void initialize_main_thread(void) {
     fprintf(stderr, "mayfly-cell: this engine has no way to make a main run loop; large heaps may crash it\n");
 }
 
+static const int fault_signals[] = {SIGSEGV, SIGBUS};
+static struct sigaction engine_on_fault[COUNT_OF(fault_signals)];
+
+/* The engine turns faults of WebAssembly's memory into traps. A signal that was sent is no fault: by the engine's handler
+   the cell would survive it. */
+static void on_fault(int number, siginfo_t *info, void *context) {
+    const struct sigaction *engine = &engine_on_fault[number == SIGBUS];
+    if (info->si_code > 0 && engine->sa_flags & SA_SIGINFO && engine->sa_sigaction) {
+        engine->sa_sigaction(number, info, context);
+        return;
+    }
+    signal(number, SIG_DFL);
+    raise(number); /* delivered when this handler returns */
+}
+
+static void watch_faults(void) {
+    for (size_t i = 0; i < COUNT_OF(fault_signals); i++) {
+        struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+        CHECK(sigaction(fault_signals[i], &action, &engine_on_fault[i]) == 0);
+    }
+}
+
 struct engine *engine_new(void) {
     struct engine *e = &the_engine;
     CHECK(!e->js);
@@ -359,6 +382,7 @@ struct engine *engine_new(void) {
     initialize_main_thread();
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
+    watch_faults();
     JSClassDefinition definition = kJSClassDefinitionEmpty;
     definition.className = "Native";
     definition.callAsFunction = call_native;

@@ -141,6 +141,13 @@ static int close_channel(void *context, const struct engine_value *args, struct 
     return 0;
 }
 
+static int is_alive(void *context, const struct engine_value *args, struct engine_value *ret,
+                    struct engine_error *error) {
+    if (args[0].kind != ENGINE_NUMBER) return refuse(error, "isAlive: a number is needed");
+    *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = cell_is_alive(context, (int)args[0].number)};
+    return 0;
+}
+
 /* --- The rest --------------------------------------------------------------------------------------------------- */
 
 static int evaluate(void *context, const struct engine_value *args, struct engine_value *ret,
@@ -197,6 +204,7 @@ void cell_natives_add(struct cell *c) {
         {"send", send_frame},
         {"close", close_channel},
         {"evaluate", evaluate},
+        {"isAlive", is_alive},
         {"exit", exit_now},
         {"collect", collect},
         {"forbidEval", forbid_eval},

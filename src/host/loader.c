@@ -12,7 +12,7 @@
 
 #define BUCKETS 1024
 
-enum held_state { GRANTED, CLAIMED, EVICTED };
+enum held_state { GRANTED, CLAIMED, EVICTED, RELEASED, OVERDUE };
 
 /* One cell. Named ones are in the list by use, oldest first. */
 struct held_cell {
@@ -32,6 +32,7 @@ struct loader {
     uv_timer_t timer;
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
+    unsigned released_len;
     struct loader_stats stats;
 };
 
@@ -118,12 +119,21 @@ void loader_touch(struct loader *l, uint32_t number) {
     list_add_newest(l, cell);
 }
 
+void loader_release(struct loader *l, uint32_t number) {
+    struct held_cell *cell = *place_of(l, number);
+    if (!cell || cell->state == GRANTED || cell->state >= RELEASED) return;
+    unname(l, cell);
+    cell->state = RELEASED;
+    l->released_len++;
+}
+
 void loader_cell_died(struct loader *l, const struct zygote_death *death) {
     struct held_cell **place = place_of(l, death->cell);
     struct held_cell *cell = *place;
     if (!cell) return;
     *place = cell->bucket_next;
     unname(l, cell);
+    if (cell->state >= RELEASED) l->released_len--;
     if (cell->state == GRANTED) l->stats.granted--;
     else l->stats.claimed--;
     free(cell);
@@ -151,8 +161,19 @@ static void weigh(struct loader *l, struct held_cell *cell) {
     cell->bytes = bytes;
 }
 
+/* A released cell has one full turn of the timer to go. */
+static void kill_overdue(struct loader *l) {
+    for (size_t i = 0; i < BUCKETS && l->released_len > 0; i++) {
+        for (struct held_cell *cell = l->buckets[i]; cell; cell = cell->bucket_next) {
+            if (cell->state == OVERDUE) pool_kill(l->pool, cell->number);
+            else if (cell->state == RELEASED) cell->state = OVERDUE;
+        }
+    }
+}
+
 static void on_timer(uv_timer_t *timer) {
     struct loader *l = timer->data;
+    kill_overdue(l);
     int samples = 0;
     for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
         if (!cell->is_stale) continue;

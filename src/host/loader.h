@@ -25,6 +25,9 @@ void loader_grant(struct loader *loader);
 int loader_claim(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 void loader_touch(struct loader *loader, uint32_t cell);
 
+/* RELEASE: the host worker gave the cell up. One that spins does not see that, and is killed within two seconds. */
+void loader_release(struct loader *loader, uint32_t cell);
+
 /* A cell ended; tells the host worker why, if it held that cell. */
 void loader_cell_died(struct loader *loader, const struct zygote_death *death);
 
