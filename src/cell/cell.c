@@ -250,19 +250,21 @@ static void wait_epoll(struct cell *c) {
     }
 }
 
-_Noreturn void cell_run(struct cell *c) {
-    for (;;) {
-        flush_all(c);
-        if (c->epoll_fd >= 0) wait_epoll(c);
-        else wait_poll(c);
-        double now_ms = cell_monotonic_ms();
-        if (now_ms - c->pumped_ms >= PUMP_MS) {
-            c->pumped_ms = now_ms;
-            engine_pump(c->engine);
-        }
-        if (c->wake_ms >= 0 && now_ms >= c->wake_ms) {
-            c->wake_ms = -1;
-            engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
-        }
+void cell_turn(struct cell *c) {
+    flush_all(c);
+    if (c->epoll_fd >= 0) wait_epoll(c);
+    else wait_poll(c);
+    double now_ms = cell_monotonic_ms();
+    if (now_ms - c->pumped_ms >= PUMP_MS) {
+        c->pumped_ms = now_ms;
+        engine_pump(c->engine);
     }
+    if (c->wake_ms >= 0 && now_ms >= c->wake_ms) {
+        c->wake_ms = -1;
+        engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
+    }
+}
+
+_Noreturn void cell_run(struct cell *c) {
+    for (;;) cell_turn(c);
 }

@@ -24,6 +24,9 @@ void cell_modules_add(struct cell *cell);
 /* In the forked process: takes over the owner's socket. */
 int cell_open(struct cell *cell, int owner_fd, bool is_host);
 
+/* One turn of the event loop: writes what is queued, waits, handles what came. */
+void cell_turn(struct cell *cell);
+
 /* Serves until the owner closes its end; then the process ends. */
 _Noreturn void cell_run(struct cell *cell);
 

@@ -64,8 +64,7 @@ int engine_native_add(struct engine *engine, const char *name, engine_native *ca
 int engine_boot(struct engine *engine, const char *source, size_t len, char *message, size_t message_len);
 
 /* Makes the process fit to fork: waits for the engine's threads to end. Returns the number of threads that are left (1
-   when all went well) or a negative errno. Garbage is not collected: that would empty inline caches and structure
-   tables, which each cell would have to fill again (110 page faults more, of 600). */
+   when all went well) or a negative errno. */
 int engine_settle(struct engine *engine);
 
 /* In a freshly forked cell: replaces what siblings must not share. */
