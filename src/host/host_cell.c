@@ -17,6 +17,9 @@
 
 #define RESPONSE_HEADERS_MAX 256
 
+/* How long a closed channel waits for the zygote to say how the cell ended. */
+#define DEATH_NOTICE_MS 40
+
 /* A request under way. Its id names the slot and, so that late frames miss, its use of it. */
 struct exchange {
     struct host_cell *cell;
@@ -38,7 +41,8 @@ struct host_cell {
     void *context;
     uint32_t number;
     char death[120];
-    bool has_loaded;
+    uv_timer_t notice; /* runs from the channel's end until the zygote tells why, or too long */
+    bool has_loaded, is_closed;
     struct exchange *exchanges[EXCHANGES_MAX];
     uint32_t uses[EXCHANGES_MAX];
     uint32_t free_slots[EXCHANGES_MAX];
@@ -124,6 +128,10 @@ static int put_request(const struct ingress_req *req, struct buf *out) {
 }
 
 void host_cell_request(struct host_cell *c, struct ingress_req *req) {
+    if (c->is_closed) {
+        ingress_fail(req, 503, "the host worker is being restarted");
+        return;
+    }
     struct exchange *e = exchange_new(c, req);
     if (!e) {
         ingress_fail(req, 503, "too many requests are under way");
@@ -358,16 +366,31 @@ static int on_frame(void *context, const struct frame *frame) {
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-static void on_closed(void *context, int error) {
-    struct host_cell *c = context;
+static void fail_all(struct host_cell *c) {
     char message[200];
-    snprintf(message, sizeof message, "the host worker's cell %s",
-             c->death[0] ? c->death : error == -EPROTO ? "broke the protocol" : "closed its channel");
+    snprintf(message, sizeof message, "the host worker's cell %s", c->death[0] ? c->death : "closed its channel");
     for (uint32_t i = 0; i < EXCHANGES_MAX; i++) {
         if (c->exchanges[i]) exchange_fail(c->exchanges[i], 502, message);
     }
     c->handler->on_log(c->context, "error", message);
+}
+
+static void give_up(struct host_cell *c) {
+    uv_timer_stop(&c->notice);
+    fail_all(c);
     c->handler->on_closed(c->context);
+}
+
+static void on_notice_late(uv_timer_t *timer) {
+    give_up(timer->data);
+}
+
+static void on_closed(void *context, int error) {
+    struct host_cell *c = context;
+    c->is_closed = true;
+    if (error == -EPROTO && !c->death[0]) host_cell_died(c, "broke the protocol");
+    if (c->death[0]) give_up(c);
+    else uv_timer_start(&c->notice, on_notice_late, DEATH_NOTICE_MS, 0);
 }
 
 static const struct host_channel_handler channel_handler = {.on_frame = on_frame, .on_closed = on_closed};
@@ -390,12 +413,19 @@ int host_cell_new(uv_loop_t *loop, struct pool *pool, const struct host_cell_con
         free(c);
         return fd < 0 ? fd : -ENOMEM;
     }
+    CHECK(uv_timer_init(loop, &c->notice) == 0);
+    c->notice.data = c;
     *ret = c;
     return 0;
 }
 
+static void on_notice_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
 void host_cell_free(struct host_cell *c) {
     if (!c) return;
+    if (c->free_len < EXCHANGES_MAX) fail_all(c);
     for (uint32_t i = 0; i < EXCHANGES_MAX; i++) {
         struct exchange *e = c->exchanges[i];
         if (!e) continue;
@@ -404,7 +434,7 @@ void host_cell_free(struct host_cell *c) {
     }
     loader_free(c->loader);
     host_channel_free(c->channel);
-    free(c);
+    uv_close((uv_handle_t *)&c->notice, on_notice_closed);
 }
 
 uint32_t host_cell_number(const struct host_cell *c) {
@@ -416,7 +446,9 @@ struct loader *host_cell_loader(const struct host_cell *c) {
 }
 
 void host_cell_died(struct host_cell *c, const char *reason) {
+    if (c->death[0]) return;
     snprintf(c->death, sizeof c->death, "%s", reason);
+    if (uv_is_active((uv_handle_t *)&c->notice)) give_up(c);
 }
 
 void host_cell_pool_grew(struct host_cell *c) {
