@@ -22,6 +22,7 @@ export class Channel {
     readonly number: number;
     readonly #handler: ChannelHandler;
     readonly #exchanges = new Map<number, Exchange>();
+    #awaited = 0;
     #rpc: RpcSession | undefined;
     #nextId: number;
     #open = true;
@@ -39,9 +40,9 @@ export class Channel {
         return this.#open;
     }
 
-    /** Exchanges and calls under way that this side began or answers. */
+    /** Exchanges and calls under way that somebody waits for: the rest of a request that was answered is not among them. */
     get active(): number {
-        return this.#exchanges.size + (this.#rpc?.pending ?? 0);
+        return this.#awaited + (this.#rpc?.pending ?? 0);
     }
 
     send(type: number, flags: number, id: number, head: string, tail?: Uint8Array): void {
@@ -60,24 +61,34 @@ export class Channel {
 
     /** Begins an exchange: sends FETCH, and answers with the exchange, whose `response` settles. */
     fetch(head: unknown, body: OutgoingBody): Exchange {
-        const exchange = new Exchange(this, this.nextId(), true);
-        this.#exchanges.set(exchange.id, exchange);
+        const exchange = this.#begin(this.nextId(), true);
         exchange.send(F.FETCH, head, body);
         return exchange;
     }
 
+    #begin(id: number, asks: boolean): Exchange {
+        const exchange = new Exchange(this, id, asks);
+        this.#exchanges.set(id, exchange);
+        this.#awaited++;
+        return exchange;
+    }
+
+    /** An exchange has its answer: nobody waits for it any more. Each exchange tells once. */
+    answered(): void {
+        this.#awaited--;
+        this.onIdle?.();
+    }
+
+    /** An exchange has ended in both directions. */
     forget(exchange: Exchange): void {
         this.#exchanges.delete(exchange.id);
-        this.onIdle?.();
     }
 
     take(frame: F.Frame, granted: number | undefined): void {
         switch (frame.type) {
             case F.FETCH: {
                 if (this.#exchanges.has(frame.id)) throw new Error("exchange id in use");
-                const exchange = new Exchange(this, frame.id, false);
-                this.#exchanges.set(frame.id, exchange);
-                this.#handler.fetch(exchange, frame);
+                this.#handler.fetch(this.#begin(frame.id, false), frame);
                 break;
             }
             case F.RESPONSE:

@@ -34,18 +34,22 @@ export class WorkerEntrypoint {
 
 export class RpcTarget {}
 
-const background = new Set<Promise<unknown>>();
+/** Promises handed to waitUntil that are not settled. */
+let background = 0;
+let watch: (isBusy: boolean) => void = () => {};
 
 function waitUntil(promise: unknown): void {
-    const done = Promise.resolve(promise)
+    if (++background === 1) watch(true);
+    void Promise.resolve(promise)
         .catch((error: unknown) => hooks.report(error))
-        .finally(() => background.delete(done));
-    background.add(done);
+        .finally(() => {
+            if (--background === 0) watch(false);
+        });
 }
 
-/** Whether work handed to waitUntil is still going on. */
-export function hasBackgroundWork(): boolean {
-    return background.size > 0;
+/** Has `watcher` called when background work begins and when the last of it has ended. */
+export function watchBackground(watcher: (isBusy: boolean) => void): void {
+    watch = watcher;
 }
 
 /** The namespace of `cloudflare:workers`; `env` is that of the worker in this cell. */

@@ -5,10 +5,14 @@
 
 import * as F from "./frames";
 import type { Channel } from "./channel";
+import { describeThrown } from "./thrown";
 import type { ByteSource } from "./web/body-source";
 
 /** What takeBody gives: nothing, bytes, or a source. */
 export type OutgoingBody = { bytes?: Uint8Array; source?: ByteSource; length?: number } | undefined;
+
+/** What reading a request's body throws once it was answered without that; Cloudflare's words. */
+const ANSWERED = "Can't read from request stream after response has been sent.";
 
 /** The receiving direction: frames push, the consumer reads. */
 export class IncomingBody implements ByteSource {
@@ -19,6 +23,8 @@ export class IncomingBody implements ByteSource {
     #ended = false;
     #error: unknown;
     #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+    /** Whether somebody began to read. */
+    isTouched = false;
 
     constructor(exchange: Exchange) {
         this.#exchange = exchange;
@@ -62,6 +68,7 @@ export class IncomingBody implements ByteSource {
     }
 
     read(): Promise<Uint8Array | undefined> {
+        this.isTouched = true;
         const chunk = this.#chunks.shift();
         if (chunk !== undefined) {
             this.#queuedBytes -= chunk.length;
@@ -80,7 +87,35 @@ export class IncomingBody implements ByteSource {
         this.#chunks.length = 0;
         this.#exchange.stopIncoming();
     }
+
+    /** Nobody began to read, and it is too late now. */
+    refuse(error: unknown): void {
+        if (this.#ended) return;
+        this.fail(error);
+        this.#chunks.length = 0;
+        this.#exchange.stopIncoming();
+    }
 }
+
+/** What a message holds of an incoming body: when the message is collected unread, the sender is told to stop. */
+class BodyHandle implements ByteSource {
+    readonly #body: IncomingBody;
+
+    constructor(body: IncomingBody) {
+        this.#body = body;
+        unread.register(this, body);
+    }
+
+    read(): Promise<Uint8Array | undefined> {
+        return this.#body.read();
+    }
+
+    cancel(): void {
+        this.#body.cancel();
+    }
+}
+
+const unread = new FinalizationRegistry<IncomingBody>((body) => body.cancel());
 
 export class Exchange {
     readonly #channel: Channel;
@@ -151,20 +186,26 @@ export class Exchange {
         this.#outgoingDone = true;
         this.#outgoingSource = undefined;
         this.#creditWaiting?.();
-        if (this.#incomingDone) this.#channel.forget(this);
+        if (this.response === undefined && !this.incoming.isTouched) this.incoming.refuse(new TypeError(ANSWERED));
+        this.#settle(this.response === undefined);
     }
 
     #endIncoming(): void {
         if (this.#incomingDone) return;
         this.#incomingDone = true;
-        if (this.#outgoingDone) this.#channel.forget(this);
+        this.#settle(this.response !== undefined);
+    }
+
+    /** One direction has ended; the answer if `isAnswer`. */
+    #settle(isAnswer: boolean): void {
+        if (this.#outgoingDone && this.#incomingDone) this.#channel.forget(this);
+        if (isAnswer) this.#channel.answered();
     }
 
     /** Gives up: tells the other side why, and ends both directions. */
     reset(error: unknown): void {
         if (this.#outgoingDone && this.#incomingDone) return;
-        const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-        this.#channel.send(F.RESET, 0, this.id, JSON.stringify({ name, message }));
+        this.#channel.send(F.RESET, 0, this.id, JSON.stringify(describeThrown(error)));
         this.#end(error);
     }
 
@@ -190,7 +231,7 @@ export class Exchange {
             return frame.flags & F.NOBODY ? undefined : (frame.tail ?? new Uint8Array(0));
         }
         if (frame.tail !== undefined) this.incoming.push(frame.tail);
-        return this.incoming;
+        return new BodyHandle(this.incoming);
     }
 
     /** Takes a frame that belongs to this exchange; throws if it makes no sense here. */

@@ -21,6 +21,7 @@ export const EVICT = 18;
 export const DIED = 19;
 export const SOURCE = 20;
 export const RELEASE = 21;
+export const BUSY = 22;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;

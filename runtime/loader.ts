@@ -6,15 +6,17 @@
 //   waiting for code --> waiting for a cell --> loaded --> closed (no stub is left)
 //         |                       ^              |  |
 //         v                       '-- next call -'--'      (the cell was evicted or died)
-//       failed                                             (the callback threw, or gave what is no code)
+//       failed                                             (the callback threw, the code was wrong, the start threw)
 //
 // Invariants: a named worker stands in its namespace's table from get() until it fails, dies or is evicted, so a failure
 // is never kept. A cell is closed as soon as no stub refers to it and nothing is under way on it; one without a name
 // then is gone for good, a named one too, unless somebody still holds a stub.
 
 import * as F from "./frames";
-import { Channel, register, type ChannelHandler } from "./channel";
+import { offerCell, startCells, takeCell, type Cell, type CellOwner } from "./cells";
+import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
+import { errorFromHead } from "./exchange";
 import { makeStub, type Fetcher, type Target } from "./stub";
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
@@ -23,106 +25,33 @@ import { takeBody } from "./web/body";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 
-/** How long a lost channel waits for the supervisor to say why. */
-const DEATH_NOTICE_MS = 40;
 /** Anonymous workers after which dropped stubs are looked for, and how long after the last one otherwise. */
 const COLLECT_EVERY = 128;
 const COLLECT_IDLE_MS = 200;
 
-interface Grant {
-    channel: Channel;
-    cell: number;
-    /** Set once a worker owns the cell. */
-    worker: DynamicWorker | undefined;
-}
-
-/** The supervisor's channel, through which cells are granted; set once by main. */
-let supervisor: Channel;
 let caller: Caller = { experimental: false };
 
-const idle: Grant[] = [];
-const waiting: ((grant: Grant) => void)[] = [];
-const byCell = new Map<number, Grant>();
 const namespaces = new Map<string, Map<string, DynamicWorker>>();
 
 export function startLoader(channel: Channel, flags: string[]): void {
-    supervisor = channel;
+    startCells(channel);
     caller = { experimental: flags.includes("experimental") };
-}
-
-// --- Cells -----------------------------------------------------------------------------------------------------------
-
-/** A GRANT frame came: an idle cell is ours. */
-export function onGrant(cell: number, number: number): void {
-    const grant: Grant = { channel: undefined as unknown as Channel, cell, worker: undefined };
-    const handler: ChannelHandler = {
-        fetch: (exchange) => exchange.reset(new Error("A dynamic worker can call nothing that it was not given.")),
-        frame: (frame) => grant.worker?.take(frame),
-        closed: () => onCellLost(grant),
-        bootstrap: {
-            entrypoint() {
-                throw new Error("A dynamic worker can call nothing that it was not given.");
-            },
-        },
-    };
-    grant.channel = new Channel(number, true, handler);
-    register(grant.channel);
-    byCell.set(cell, grant);
-    offer(grant);
-}
-
-/** An idle cell that is still alive; of one that died the notice may be under way. */
-function takeIdle(): Grant | undefined {
-    for (let grant = idle.shift(); grant; grant = idle.shift()) {
-        if (native.isAlive(grant.channel.number)) return grant;
-    }
-    return undefined;
-}
-
-/** A cell for the first that waits, or for whoever comes next. */
-function offer(grant: Grant): void {
-    const next = waiting.shift();
-    if (next) next(grant);
-    else idle.push(grant);
-}
-
-function onCellLost(grant: Grant): void {
-    const at = idle.indexOf(grant);
-    if (at >= 0) idle.splice(at, 1);
-    if (grant.worker) grant.worker.channelLost();
-    else byCell.delete(grant.cell);
-}
-
-/** A DIED frame came: the supervisor knows how a cell ended. */
-export function onDied(cell: number, head: unknown): void {
-    const reason = (head as { reason?: unknown } | undefined)?.reason;
-    byCell.get(cell)?.worker?.died(typeof reason === "string" ? reason : "ended");
-}
-
-/** An EVICT frame came: a named cell has to go once its calls have ended. */
-export function onEvict(cell: number): void {
-    byCell.get(cell)?.worker?.retire();
 }
 
 // --- Workers ---------------------------------------------------------------------------------------------------------
 
-class DynamicWorker {
+class DynamicWorker implements CellOwner {
     readonly #namespace: string;
     readonly #name: string | undefined;
     /** Gives the code; again after the cell is gone and a stub is used once more. */
     readonly #source: () => Source | Promise<Source>;
     /** Settles when calls can be sent. */
-    #ready: Promise<Channel> | undefined;
-    #grant: Grant | undefined;
+    #ready: Promise<Cell> | undefined;
+    #cell: Cell | undefined;
     #failure: { error: unknown } | undefined;
-    /** Evicted: the cell goes once nothing is under way on it. */
-    #isRetired = false;
-    #hasStartFailed = false;
     #handles = 0;
     /** Calls that wait for the start. */
     #calls = 0;
-    #deathReason: string | undefined;
-    #deathTimer: unknown;
 
     constructor(namespace: string, name: string | undefined, source: () => Source | Promise<Source>) {
         this.#namespace = namespace;
@@ -131,61 +60,50 @@ class DynamicWorker {
         this.#begin();
     }
 
-    #begin(): Promise<Channel> {
+    #begin(): Promise<Cell> {
         this.#enter();
         const ready = (this.#ready = this.#start());
         ready.then(
-            () => this.#closeIfUnused(),
+            () => this.idle(),
             (error: unknown) => {
-                this.#failure = { error };
+                this.#failure ??= { error };
                 this.#forget();
             },
         );
         return ready;
     }
 
-    async #start(): Promise<Channel> {
+    async #start(): Promise<Cell> {
         const given = this.#source();
         const source = given instanceof Promise ? await given : given;
-        const grant = takeIdle() ?? (await new Promise<Grant>((resolve) => waiting.push(resolve)));
+        const found = takeCell();
+        const cell = found instanceof Promise ? await found : found;
         if (this.#failure !== undefined) {
-            offer(grant);
+            offerCell(cell);
             throw this.#failure.error;
         }
-        grant.worker = this;
-        this.#grant = grant;
-        grant.channel.onIdle = () => this.#closeIfUnused();
+        this.#cell = cell;
         const claim = this.#name === undefined ? {} : { namespace: this.#namespace, name: this.#name };
-        supervisor.send(F.CLAIM, 0, grant.cell, JSON.stringify(claim));
-        grant.channel.send(F.LOAD, 0, 0, JSON.stringify(source.head), source.tail);
-        return grant.channel;
+        cell.load(this, claim, JSON.stringify(source.head), source.tail);
+        return cell;
     }
 
-    /** The channel at once where it is there, so that a warm call costs no turn of the event loop. */
-    channel(): Channel | Promise<Channel> {
+    /** The cell at once where it is there, so that a warm call costs no turn of the event loop. */
+    cell(): Cell | Promise<Cell> {
         if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-        if (this.#grant === undefined || this.#isRetired) return this.#wait(this.#ready ?? this.#begin());
-        if (this.#name !== undefined) supervisor.send(F.TOUCH, 0, this.#grant.cell, "");
-        return this.#grant.channel;
+        if (this.#cell === undefined) return this.#wait(this.#ready ?? this.#begin());
+        if (this.#name !== undefined) this.#cell.touch();
+        return this.#cell;
     }
 
     /** A call that waits keeps the worker, even when its stub is collected meanwhile. */
-    async #wait(ready: Promise<Channel>): Promise<Channel> {
+    async #wait(ready: Promise<Cell>): Promise<Cell> {
         this.#calls++;
         try {
             return await ready;
         } finally {
             this.#calls--;
         }
-    }
-
-    take(frame: F.Frame): void {
-        if (frame.type === F.STARTED && (frame.head as { error?: unknown } | undefined)?.error !== undefined) {
-            this.#hasStartFailed = true;
-            this.#forget();
-            this.#closeIfUnused();
-        }
-        // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
     }
 
     // --- The table ---------------------------------------------------------------------------------------------------
@@ -202,68 +120,39 @@ class DynamicWorker {
         if (table?.get(this.#name!) === this) table.delete(this.#name!);
     }
 
-    // --- Endings -----------------------------------------------------------------------------------------------------
+    // --- What the cell tells -----------------------------------------------------------------------------------------
 
-    /** Evicted: out of the table now; a stub that is used later begins anew. */
-    retire(): void {
-        this.#isRetired = true;
+    take(frame: F.Frame): void {
+        // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
+        const error = frame.type === F.STARTED ? (frame.head as { error?: unknown } | undefined)?.error : undefined;
+        if (error === undefined) return;
+        // The calls under way get it from the cell; later ones need no cell for that.
+        this.#failure = { error: errorFromHead(error) };
+        this.#forget();
+        this.#unload()?.leave();
+    }
+
+    idle(): void {
+        if (this.#handles > 0 || this.#calls > 0 || this.#name !== undefined || this.#cell?.isInUse) return;
+        this.#unload()?.close();
+    }
+
+    /** Out of the table now; a stub that is used later begins anew. */
+    evicted(): void {
+        this.#forget();
+        this.#unload()?.leave();
+    }
+
+    lost(): void {
+        this.#forget();
+        this.#unload();
+    }
+
+    #unload(): Cell | undefined {
+        const cell = this.#cell;
+        this.#cell = undefined;
         this.#ready = undefined;
-        this.#forget();
-        this.#closeIfUnused();
-    }
-
-    #closeIfUnused(): void {
-        const grant = this.#grant;
-        if (grant === undefined || grant.channel.active + this.#calls > 0) return;
-        const isDropped = this.#handles === 0 && (this.#name === undefined || this.#hasStartFailed);
-        if (isDropped || this.#isRetired) this.#close(grant);
-    }
-
-    #close(grant: Grant): void {
-        this.#unload(grant);
-        grant.channel.close();
-        supervisor.send(F.RELEASE, 0, grant.cell, "");
-    }
-
-    /** Its owner wants it no more: a worker without a name ends now, whatever is under way; a named one has others. */
-    dispose(): void {
-        if (this.#name !== undefined) return;
-        const error = disposedError();
-        this.#failure ??= { error };
-        const grant = this.#grant;
-        if (grant === undefined) return;
-        this.#close(grant);
-        grant.channel.lost(error);
-    }
-
-    #unload(grant: Grant): void {
-        byCell.delete(grant.cell);
-        this.#grant = undefined;
-        this.#ready = undefined;
-        this.#isRetired = false;
-        this.#deathReason = undefined;
-    }
-
-    /** The cell's channel ended. Why, the supervisor will say, before or after. */
-    channelLost(): void {
-        this.#forget();
-        if (this.#deathReason !== undefined) this.#die();
-        else this.#deathTimer = setTimeout(() => this.#die(), DEATH_NOTICE_MS);
-    }
-
-    died(reason: string): void {
-        this.#deathReason = reason;
-        this.#forget();
-        if (this.#grant && !this.#grant.channel.isOpen) this.#die();
-    }
-
-    #die(): void {
-        clearTimeout(this.#deathTimer as number);
-        const grant = this.#grant;
-        if (grant === undefined) return;
-        const error = new Error(`The dynamic worker's cell ${this.#deathReason ?? "closed its channel"}.`);
-        this.#unload(grant);
-        grant.channel.lost(error);
+        return cell;
     }
 
     // --- Handles -----------------------------------------------------------------------------------------------------
@@ -274,13 +163,23 @@ class DynamicWorker {
 
     drop(): void {
         this.#handles--;
-        this.#closeIfUnused();
+        this.idle();
+    }
+
+    /** Its owner wants it no more: a worker without a name ends now, whatever is under way; a named one has others. */
+    dispose(): void {
+        if (this.#name !== undefined) return;
+        const error = disposedError();
+        this.#failure ??= { error };
+        this.#unload()?.abandon(error);
     }
 }
 
 /** An object through which the host worker reaches a dynamic worker: it counts until it is disposed of or collected. */
 class Handle {
     readonly worker: DynamicWorker;
+    /** The export that an entrypoint with props has in a cell. */
+    #export: { cell: Cell; number: number } | undefined;
     #isHeld = true;
 
     constructor(worker: DynamicWorker) {
@@ -296,10 +195,18 @@ class Handle {
         return this.#isHeld;
     }
 
+    /** The number of an entrypoint in a cell's RPC session. */
+    numberIn(cell: Cell, name: string | undefined, props: unknown): number {
+        if (props === undefined) return cell.entrypoint(name, undefined);
+        if (this.#export?.cell !== cell) this.#export = { cell, number: cell.entrypoint(name, props) };
+        return this.#export.number;
+    }
+
     drop(): void {
         if (!this.#isHeld) return;
         this.#isHeld = false;
         collected.unregister(this);
+        if (this.#export) this.#export.cell.channel.rpc.release(this.#export.number);
         this.worker.drop();
     }
 }
@@ -336,8 +243,6 @@ class RemoteTarget implements Target {
     readonly #handle: Handle;
     readonly #name: string | undefined;
     readonly #props: unknown;
-    /** The stub's number in a cell's RPC session, once it was asked for there. */
-    #exported: { channel: Channel; number: number } | undefined;
 
     constructor(handle: Handle, name: string | undefined, props: unknown) {
         this.#handle = handle;
@@ -345,15 +250,12 @@ class RemoteTarget implements Target {
         this.#props = props;
     }
 
-    #channel(): Channel | Promise<Channel> {
-        return this.#handle.isHeld ? this.#handle.worker.channel() : Promise.reject(disposedError());
+    #cell(): Cell | Promise<Cell> {
+        return this.#handle.isHeld ? this.#handle.worker.cell() : Promise.reject(disposedError());
     }
 
-    #numberOn(channel: Channel): number {
-        if (this.#exported?.channel !== channel) {
-            this.#exported = { channel, number: channel.rpc.entrypoint(this.#name, this.#props) };
-        }
-        return this.#exported.number;
+    #numberIn(cell: Cell): number {
+        return this.#handle.numberIn(cell, this.#name, this.#props);
     }
 
     /** The default entrypoint without props needs no number. */
@@ -362,17 +264,17 @@ class RemoteTarget implements Target {
     }
 
     async fetch(request: Request): Promise<Response> {
-        const found = this.#channel();
-        const channel = found instanceof Promise ? await found : found;
+        const found = this.#cell();
+        const cell = found instanceof Promise ? await found : found;
         const head = requestHead(request);
-        if (!this.#isPlain()) head.target = this.#numberOn(channel);
-        return responseFrom(channel.fetch(head, takeBody(request)), request);
+        if (!this.#isPlain()) head.target = this.#numberIn(cell);
+        return responseFrom(cell.channel.fetch(head, takeBody(request)), request);
     }
 
     async call(path: string[], args: unknown[]): Promise<unknown> {
-        const found = this.#channel();
-        const channel = found instanceof Promise ? await found : found;
-        return channel.rpc.call(this.#numberOn(channel), path, args);
+        const found = this.#cell();
+        const cell = found instanceof Promise ? await found : found;
+        return cell.channel.rpc.call(this.#numberIn(cell), path, args);
     }
 
     dispose(): void {

@@ -2,31 +2,23 @@
 // A request that comes before the start has ended waits for it; after a failed start each gets the start's error.
 
 import * as F from "./frames";
+import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { workersModule } from "./context";
+import { watchBackground, workersModule } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Exchange } from "./exchange";
 import { setOutbound } from "./fetch";
 import { requestFrom, responseHead } from "./http";
 import { linkWorker } from "./link";
-import { onDied, onEvict, onGrant, startLoader, WorkerLoader } from "./loader";
+import { startLoader, WorkerLoader } from "./loader";
 import type { Callable } from "./rpc/session";
 import { decode } from "./rpc/values";
 import { makeStub, type Target } from "./stub";
+import { describeThrown } from "./thrown";
 import { takeBody } from "./web/body";
 import { structuredClone } from "./web/clone";
 import { hooks, native } from "./web/host";
-
-interface Failure {
-    name: string;
-    message: string;
-}
-
-function failure(thrown: unknown): Failure {
-    if (thrown instanceof Error) return { name: String(thrown.name), message: String(thrown.message) };
-    return { name: "Error", message: String(thrown) };
-}
 
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
@@ -65,7 +57,7 @@ export class Worker implements ChannelHandler {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
             },
-            (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: failure(error) })),
+            (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
     }
 
@@ -142,7 +134,7 @@ export class Worker implements ChannelHandler {
             this.channel.send(F.RETURN, 0, id, (JSON.stringify(result) as string | undefined) ?? "null");
         } catch (thrown) {
             const stack = thrown instanceof Error ? String(thrown.stack ?? "") : "";
-            this.channel.send(F.THROW, 0, id, JSON.stringify({ ...failure(thrown), stack }));
+            this.channel.send(F.THROW, 0, id, JSON.stringify({ ...describeThrown(thrown), stack }));
         }
     }
 
@@ -215,7 +207,7 @@ export class Worker implements ChannelHandler {
     }
 
     report(error: unknown): void {
-        const { name, message } = failure(error);
+        const { name, message } = describeThrown(error);
         this.log("error", `Uncaught ${name}: ${message}`);
     }
 }
@@ -226,5 +218,8 @@ const LOG_CHARACTERS_MAX = 128 * 1024;
 /** The worker of this cell. */
 export const worker = new Worker(0);
 
+watchBackground((isBusy) => {
+    if (!native.isHost()) worker.channel.send(F.BUSY, isBusy ? 1 : 0, 0, "");
+});
 hooks.log = (level, message) => worker.log(level, message);
 hooks.report = (error) => worker.report(error);

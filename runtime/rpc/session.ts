@@ -156,10 +156,14 @@ export class RpcSession {
                 return this.#push(first, tail);
             case "pull":
                 return this.#pull(first as number);
-            case "resolve":
-                return this.#settle(first)?.resolve(decode(second, tail));
-            case "reject":
-                return this.#settle(first)?.reject(decode(second, tail));
+            case "resolve": {
+                const value = decode(second, tail);
+                return this.#settle(first)?.resolve(value);
+            }
+            case "reject": {
+                const reason = decode(second, tail);
+                return this.#settle(first)?.reject(reason);
+            }
             case "release":
                 this.#exports.delete(first as number);
                 return;

@@ -8,6 +8,7 @@
 //
 // The decoder reads what a hostile cell wrote: it checks every shape, never calls into the value, and bounds its depth.
 
+import { describeThrown } from "../thrown";
 import { DOMException } from "../web/domexception";
 import { native } from "../web/host";
 
@@ -340,6 +341,7 @@ export function encodeThrown(thrown: unknown): Encoded {
     try {
         return encode(thrown);
     } catch {
-        return encode(new Error(String(thrown)));
+        const { name, message } = describeThrown(thrown);
+        return encode(Object.defineProperty(new Error(message), "name", { value: name }));
     }
 }

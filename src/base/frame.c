@@ -31,6 +31,7 @@ static const struct frame_rule {
     [FRAME_DIED] = {"DIED", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_SOURCE] = {"SOURCE", FRAME_LOAD_BYTES_MAX, false},
     [FRAME_RELEASE] = {"RELEASE", FRAME_SMALL_BYTES_MAX, false},
+    [FRAME_BUSY] = {"BUSY", FRAME_SMALL_BYTES_MAX, false},
 };
 
 static uint32_t get_u32(const uint8_t *p) {

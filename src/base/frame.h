@@ -46,6 +46,7 @@ enum frame_type {
     FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
                            {name, kind} and its bytes as tail, or head {error} */
     FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
+    FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_TYPES
 };
 

@@ -14,7 +14,7 @@
 
 const uint32_t host_channel_from_idle = BIT(FRAME_READY);
 const uint32_t host_channel_from_worker = BIT(FRAME_STARTED) | BIT(FRAME_CALL) | BIT(FRAME_RETURN) | BIT(FRAME_THROW) |
-                                          BIT(FRAME_LOG);
+                                          BIT(FRAME_LOG) | BIT(FRAME_BUSY);
 const uint32_t host_channel_from_host = BIT(FRAME_STARTED) | BIT(FRAME_LOG) | BIT(FRAME_CLAIM) | BIT(FRAME_TOUCH) |
                                         BIT(FRAME_SOURCE) | BIT(FRAME_RELEASE) | STREAMS;
 

@@ -1,8 +1,8 @@
 // What HTTP clients see of a host worker and of a dynamic worker behind it: bodies both ways, clients that vanish, clients
 // that read slowly, clients that send garbage. Most cases are made twice, for the two workers.
 
-import { connect } from "node:net";
 import { randomBytes } from "node:crypto";
+import { get, Raw } from "./raw.mjs";
 import { ask, residentBytes, sleep, until } from "./server.mjs";
 
 const MEBIBYTE = 1 << 20;
@@ -48,64 +48,11 @@ function source(count, size) {
 const post = (server, path, body) =>
     fetch(server.url + path, { method: "POST", body, duplex: "half", signal: AbortSignal.timeout(30_000) });
 
-// --- Raw sockets -----------------------------------------------------------------------------------------------------
-
-/** A connection that remembers what came. */
-class Raw {
-    received = Buffer.alloc(0);
-    ended = false;
-    #socket;
-
-    constructor(server) {
-        this.#socket = connect(server.port, "127.0.0.1");
-        this.#socket.on("data", (data) => (this.received = Buffer.concat([this.received, data])));
-        this.#socket.on("close", () => (this.ended = true));
-        this.#socket.on("error", () => (this.ended = true));
-    }
-
-    write(data) {
-        this.#socket.write(data);
-        return this;
-    }
-
-    /** Ends the writing half. */
-    end() {
-        this.#socket.end();
-        return this;
-    }
-
-    pause() {
-        this.#socket.pause();
-        return this;
-    }
-
-    /** Vanishes, with a reset. */
-    vanish() {
-        this.#socket.resetAndDestroy();
-        return this;
-    }
-
-    get text() {
-        return this.received.toString("latin1");
-    }
-
-    until(what, probe) {
-        return until(`${what} after ${JSON.stringify(this.text.slice(0, 300))}`, probe);
-    }
-
-    async untilEnded() {
-        await this.until("an end of the connection", () => this.ended);
-        return this;
-    }
-}
-
 /** Sends bytes on a connection of its own, and no more; gives what came back. */
 async function exchange(server, bytes) {
     const { text } = await new Raw(server).write(bytes).end().untilEnded();
     return text;
 }
-
-const get = (path, more = "") => `GET ${path} HTTP/1.1\r\nHost: h\r\n${more}\r\n`;
 
 // --- Cases -----------------------------------------------------------------------------------------------------------
 
@@ -166,10 +113,10 @@ const answers = forBoth({
         const raw = new Raw(server).write(`POST /${who}/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n`);
         for (const text of ["first", "second", "third"]) {
             raw.write(`${text.length.toString(16)}\r\n${text}\r\n`);
-            await raw.until(text, () => raw.text.includes(text));
+            await raw.untilHas(text, () => raw.text.includes(text));
         }
         raw.write("0\r\n\r\n");
-        await raw.until("the end of the body", () => raw.text.endsWith("0\r\n\r\n"));
+        await raw.untilHas("the end of the body", () => raw.text.endsWith("0\r\n\r\n"));
         raw.vanish();
     },
     "100 requests at once": async (server, who) => {
@@ -224,7 +171,7 @@ const vanishing = forBoth({
     "in the middle of the response": async (server, who) => {
         const tag = newTag();
         const raw = new Raw(server).write(get(`/${who}/produce?count=100000&size=65536&tag=${tag}`));
-        await raw.until("some of the body", () => raw.received.length > 100_000);
+        await raw.untilHas("some of the body", () => raw.received.length > 100_000);
         raw.vanish();
         await seen(server, who, "cancelled", tag);
     },

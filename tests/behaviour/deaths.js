@@ -14,6 +14,7 @@ export default {
     async fetch(request) {
         const { pathname } = new URL(request.url);
         if (pathname === "/hang") await new Promise(() => {});
+        if (pathname === "/spin") for (;;);
         if (pathname === "/take") await request.body.pipeTo(new WritableStream({ write: () => new Promise(() => {}) }));
         return new Response(new ReadableStream({
             start(controller) { controller.enqueue(new Uint8Array(1000)); },
@@ -32,6 +33,7 @@ const calls = {
     spin: (entrypoint) => entrypoint.spin(0),
     grow: (entrypoint) => entrypoint.grow(0),
     fetch: (entrypoint) => entrypoint.fetch("http://w/hang"),
+    spinFetch: (entrypoint) => entrypoint.fetch("http://w/spin", { signal: (held.abort = new AbortController()).signal }),
     body: async (entrypoint) => (await entrypoint.fetch("http://w/stream")).arrayBuffer(),
     upload: (entrypoint) => {
         const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(60000)) });
@@ -50,13 +52,14 @@ const load = (env, id) => {
 
 /** How a promise ended, in words for the runner. */
 async function ending(promise) {
-    const at = () => Date.now();
     return promise.then(
-        () => ({ how: "resolved", at: at() }),
-        (error) => ({ how: "rejected", name: error.name, message: error.message, at: at() }),
+        () => ({ how: "resolved" }),
+        (error) => ({ how: "rejected", name: error.name, message: error.message, at: Date.now() }),
     );
 }
 
+/** How often calls have begun, and what later requests need of them. */
+let begun = 0;
 const held = {};
 let ballast;
 
@@ -81,9 +84,20 @@ export default cases(
             const entrypoint = stub?.getEntrypoint() ?? load(env, query.get("id"));
             if (query.has("bytes")) await entrypoint.weigh(Number(query.get("bytes")));
             const ends = query.getAll("call").map((name) => ending(calls[name](entrypoint)));
+            begun++;
             return Response.json(await Promise.all(ends));
         },
-        "/again": async () => Response.json(await ending(held.stub.getEntrypoint().count(0))),
+        "/drop": (request, env) => {
+            held.stub = undefined;
+            env.LOADER.load(worker(CHILD)); // has the loader look for stubs that were dropped
+            return Response.json("dropped");
+        },
+        "/begun": () => Response.json({ begun }),
+        "/abort": () => {
+            held.abort.abort();
+            return Response.json("aborted");
+        },
+        "/again": async () => Response.json(await held.stub.getEntrypoint().count(0)),
         "/dispose": () => {
             held.stub[Symbol.dispose]();
             return Response.json("disposed");

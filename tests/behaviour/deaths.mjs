@@ -1,6 +1,7 @@
 // Processes that die: dynamic cells in the middle of calls, idle ones, the host worker's own, the zygote, the supervisor.
 // Whoever waited is told why, everyone else goes on, and nobody is left behind.
 
+import { get, Raw } from "./raw.mjs";
 import { ask, sleep, startServer, stillThere, until } from "./server.mjs";
 
 const HEAVY = 96 << 20;
@@ -17,12 +18,29 @@ async function freshWorkersAnswer(server) {
     if (!ok) throw new Error(`fresh workers: ${message}`);
 }
 
+/** Kills a process that may be ending by itself. */
+function killIfThere(pid) {
+    try {
+        process.kill(pid, "SIGKILL");
+    } catch (error) {
+        if (error.code !== "ESRCH") throw error;
+    }
+}
+
+/** Has a worker weigh something and begins calls of it; gives its cell, and the promise of how the calls end. */
+async function begin(server, calls, more = "") {
+    const query = calls.map((name) => `&call=${name}`).join("");
+    const known = server.cellsAbove(HEAVY);
+    const { begun } = await json(server, "/begun");
+    const answer = json(server, `/call?bytes=${HEAVY}${query}${more}`);
+    answer.catch(() => {});
+    await until("the calls to be under way", async () => (await json(server, "/begun")).begun === begun + 1);
+    return { pid: await server.cellAbove(HEAVY, known), answer };
+}
+
 /** Kills the cell that runs these calls, and checks that each is rejected with the reason. */
 async function killDuring(server, calls, signal, reason) {
-    const query = calls.map((name) => `call=${name}`).join("&");
-    const answer = json(server, `/call?bytes=${HEAVY}&${query}`);
-    const pid = await server.cellAbove(HEAVY);
-    await sleep(50); // the weight is there a moment before the calls are
+    const { pid, answer } = await begin(server, calls);
     const killedAt = Date.now();
     process.kill(pid, signal);
     const ends = await answer;
@@ -42,23 +60,21 @@ const dynamic = {
         killDuring(server, ["rpc"], "SIGABRT", "crashed with signal 6 (Aborted)"),
     "a worker that spins can be killed too": (server) =>
         killDuring(server, ["spin"], "SIGKILL", "was killed with signal 9 (Killed)"),
-    "later calls of the same stub are told the same": async (server) => {
+    "a stub whose cell died begins anew at its next call": async (server) => {
         await killDuring(server, ["rpc"], "SIGKILL", "was killed with signal 9 (Killed)");
-        const { how, message } = await json(server, "/again");
-        expect("a later call", [how, message], ["rejected", "The dynamic worker's cell was killed with signal 9 (Killed)."]);
+        expect("counts of the stub", [await json(server, "/again"), await json(server, "/again")], [1, 2]);
     },
     "a name whose cell died is asked for again": async (server) => {
         const before = await json(server, "/count?id=mortal");
-        const answer = json(server, `/call?id=mortal&bytes=${HEAVY}&call=rpc`);
-        process.kill(await server.cellAbove(HEAVY), "SIGKILL");
+        const { pid, answer } = await begin(server, ["rpc"], "&id=mortal");
+        process.kill(pid, "SIGKILL");
         await answer;
         const after = await json(server, "/count?id=mortal");
         expect("count and callbacks", [before.count, after.count, after.asked - before.asked], [1, 1, 1]);
     },
     "a cell that dies while nobody calls": async (server) => {
-        await json(server, `/call?id=quiet&bytes=${HEAVY}`);
+        const { pid } = await begin(server, [], "&id=quiet");
         const before = await json(server, "/count?id=quiet");
-        const pid = await server.cellAbove(HEAVY);
         process.kill(pid, "SIGKILL");
         await until("its end", () => !server.cells().includes(pid));
         // Its death is known in a moment; a call before that is rejected with it, which is no lie either.
@@ -67,6 +83,7 @@ const dynamic = {
     },
     "a worker that grows and grows is killed, and hurts nobody": async (server) => {
         const answer = json(server, "/call?call=grow");
+        answer.catch(() => {});
         const pid = await server.cellAbove(300 << 20); // where memory ends is the operator's to say; here it ends so
         await freshWorkersAnswer(server);
         process.kill(pid, "SIGKILL");
@@ -76,42 +93,49 @@ const dynamic = {
     "all idle cells at once": async (server) => {
         await json(server, "/weigh");
         const host = await server.cellAbove(160 << 20);
-        const idle = server.cells().filter((pid) => pid !== host);
-        for (const pid of idle) process.kill(pid, "SIGKILL");
+        const others = server.tree().slice(2).filter(({ pid }) => pid !== host);
+        for (const { pid } of others) killIfThere(pid);
+        await until("their end", () => stillThere(others).length === 0);
         await freshWorkersAnswer(server);
-        await until("a full pool", () => server.cells().length >= idle.length);
+        await until("a full pool and all grants", () => server.cells().length === 1 + 8 + 16);
     },
     "a worker that spins is gone when it is disposed of": async (server) => {
-        const answer = json(server, `/call?bytes=${HEAVY}&call=spin`);
-        const pid = await server.cellAbove(HEAVY);
-        await sleep(50);
+        const { pid, answer } = await begin(server, ["spin"]);
         await json(server, "/dispose");
-        await answer;
+        expect("the call", (await answer)[0].how, "rejected");
+        await until("its end", () => !server.cells().includes(pid));
+    },
+    "a worker that spins is gone when its last call is given up": async (server) => {
+        const { pid, answer } = await begin(server, ["spinFetch"]);
+        await json(server, "/abort");
+        await json(server, "/drop");
+        expect("the call", (await answer)[0].how, "rejected");
         await until("its end", () => !server.cells().includes(pid));
     },
 };
 
-/** Kills a process of the server, and waits until it serves again. */
+/** Kills a process of the server while requests are under way, and waits until it serves again. */
 async function restarts(server, pid, reason) {
-    const waiting = fetch(`${server.url}/hang`).then(async (response) => [response.status, await response.text()]);
-    const broken = fetch(`${server.url}/stream`).then((response) => response.arrayBuffer());
-    broken.catch(() => {});
-    await sleep(50);
+    await serves(server);
+    const waiting = new Raw(server).write(get("/hang"));
+    const streaming = new Raw(server).write(get("/stream"));
+    await streaming.untilHas("some of the body", ({ text }) => text.includes("\r\n\r\n"));
     process.kill(pid, "SIGKILL");
-    const [status, text] = await waiting;
-    expect("the request under way", status, 502);
-    if (!text.includes(reason)) throw new Error(`expected ${reason}, got ${text}`);
-    await broken.then(
-        () => {
-            throw new Error("expected a body that is cut off, got a whole one");
-        },
-        () => {},
-    );
-    await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200);
+    await waiting.untilHas("an answer", ({ text }) => /^HTTP\/1\.1 502 .*\r\n\r\n.+/s.test(text));
+    if (!waiting.text.includes(reason)) throw new Error(`expected ${reason}, got ${waiting.text}`);
+    await streaming.untilEnded();
+    if (streaming.text.endsWith("0\r\n\r\n")) throw new Error("expected a body that is cut off, got a whole one");
+    waiting.vanish();
+    await serves(server);
     await freshWorkersAnswer(server);
 }
 
+async function serves(server) {
+    await until("an answer", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
+}
+
 async function hostPid(server) {
+    await serves(server);
     await json(server, "/weigh");
     return server.cellAbove(160 << 20);
 }
@@ -121,11 +145,11 @@ const own = {
         await restarts(server, await hostPid(server), "was killed with signal 9 (Killed)");
     },
     "the host worker's cell crashes, with workers alive": async (server) => {
-        const before = await json(server, "/count?id=alive");
         const pid = await hostPid(server);
+        const before = await json(server, "/count?id=alive");
         const tree = server.tree();
         process.kill(pid, "SIGSEGV");
-        await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200);
+        await serves(server);
         const after = await json(server, "/count?id=alive");
         expect("counts", [before.count, after.count], [1, 1]);
         await until("the end of the old cells", () => {
@@ -136,20 +160,15 @@ const own = {
     "the host worker's cell is killed five times": async (server) => {
         for (let i = 0; i < 5; i++) {
             process.kill(await hostPid(server), "SIGKILL");
-            await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
         }
+        await serves(server);
+        await freshWorkersAnswer(server);
     },
     "the zygote is killed": async (server) => {
+        await serves(server);
         const tree = server.tree();
-        await restarts(server, server.zygote, "");
+        await restarts(server, server.zygote, "the host worker's cell");
         await until("the end of all old cells", () => stillThere(tree).length === 1);
-    },
-    "the zygote crashes": async (server) => {
-        const zygote = server.zygote;
-        process.kill(zygote, "SIGSEGV");
-        await until("another zygote", () => server.zygote !== undefined && server.zygote !== zygote);
-        await until("an answer again", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
-        await freshWorkersAnswer(server);
     },
 };
 
@@ -169,7 +188,7 @@ const endings = {
     "SIGTERM": ends("SIGTERM", 0),
     "SIGINT with live workers": ends("SIGINT", 0, async (server) => {
         for (let i = 0; i < 10; i++) await json(server, `/count?id=live${i}`);
-        await json(server, `/call?bytes=${HEAVY}`);
+        await begin(server, ["rpc"]);
     }),
     "SIGINT with requests under way": ends("SIGINT", 0, async (server) => {
         const slept = fetch(`${server.url}/sleep`).then((response) => response.text());
@@ -180,15 +199,13 @@ const endings = {
         for (let i = 0; i < 3; i++) await json(server, `/count?id=live${i}`);
     }),
     "SIGKILL with a worker that spins": ends("SIGKILL", "SIGKILL", async (server) => {
-        const answer = ask(server, `/call?bytes=${HEAVY}&call=spin`);
-        await server.cellAbove(HEAVY);
+        const { answer } = await begin(server, ["spin"]);
         return [answer];
     }),
     "SIGINT with a worker that spins": ends("SIGINT", 0, async (server) => {
-        const answer = ask(server, `/call?bytes=${HEAVY}&call=spin`);
-        await server.cellAbove(HEAVY);
-        await json(server, "/dispose");
-        await answer;
+        const { answer } = await begin(server, ["spinFetch"]);
+        await json(server, "/abort");
+        return [answer];
     }),
 };
 

@@ -49,6 +49,21 @@ export default cases({
         ok((await count(stub)) >= 1, "an answer of the stub");
         ok((await entrypoint.count(0)) >= 1, "an answer of the entrypoint");
     },
+    "a stub of an evicted worker that is still busy begins anew": async ({ env }) => {
+        const name = asking(env, "still busy");
+        const stub = name.get();
+        const call = stub.getEntrypoint().wait(3000);
+        let done = false;
+        call.then(() => (done = true));
+        for (let i = 0; !done && name.ask.times === 1; i++) {
+            await count(asking(env, `other crowd ${i % 3}`).get());
+            await sleep(30);
+            if (i % 8 === 7) await count(stub);
+        }
+        const before = await count(stub);
+        equal([name.ask.times, await count(stub) - before, done], [2, 1, false]);
+        ok((await call) > 0, "the end of the first call");
+    },
     "a call under way is not cut off": async ({ env }) => {
         const busy = asking(env, "busy");
         const call = busy.get().getEntrypoint().wait(4000);

@@ -14,8 +14,8 @@ const garbage = [
     () => worker("export default { run() { throw new Error('in the call'); } };"),
     () => worker("export default { run() { return (function f() { return f() + 1; })(); } };"),
     () => worker("const f = () => f() + 1; f();"),
-    () => worker("export default { run() { return new Array(1e9).fill({}).map((x) => [x]); } };"),
-    () => worker("export default { run() { return 'x'.repeat(2 ** 31 - 2) + 'x'.repeat(2 ** 31 - 2); } };"),
+    () => worker("export default { run() { return new ArrayBuffer(2 ** 50); } };"),
+    () => worker("export default { run() { return 'x'.repeat(2 ** 40); } };"),
     () => worker("export default { run() { return () => 1; } };"),
     () => worker("export default 5;"),
     () => worker("export const nothing = 1;"),
@@ -23,7 +23,7 @@ const garbage = [
     () => worker("await null; throw undefined;"),
     () => worker("let a = ".repeat(10000)),
     () => worker(`export default ${"[".repeat(20000)}${"]".repeat(20000)};`),
-    () => worker(`export default { run() { return JSON.parse("[".repeat(1e6)); } };`),
+    () => worker(`export default { run() { return JSON.parse("[".repeat(1e5)); } };`),
     () => worker("export default { run() { return /^(a+)+$/.test('a'.repeat(20) + 'b') || missing; } };"),
     () => worker("export default new Proxy({}, { get() { throw new Error('trap'); }, has() { throw 1; }, ownKeys() { throw 2; } });"),
     () => worker("globalThis.Promise = globalThis.Array = undefined; export default { run() { throw 1; } };"),
@@ -121,8 +121,30 @@ export default cases(
             return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);
         },
         "/calls": (request, env) => {
-            const entrypoint = env.LOADER.get("caller", () => worker(GOOD)).getEntrypoint();
-            return inLanes(Number(query(request).count), 8, async (n) => equal(await entrypoint.run(n), n));
+            const stub = env.LOADER.load(worker(GOOD));
+            return inLanes(Number(query(request).count), 8, async (n) => {
+                equal(await stub.getEntrypoint("default", { props: { n } }).run(n), n);
+            });
+        },
+        /** Uploads to workers that read nothing, or only a little, of them. */
+        "/unread-uploads": (request, env) =>
+            inLanes(Number(query(request).count), 4, async (n) => {
+                const reads = n % 2 ? "await request.body.getReader().read();" : "";
+                const source = `export default { async fetch(request) { ${reads} return new Response("enough"); } };`;
+                const body = new Uint8Array(1 << 20);
+                await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/", { method: "POST", body });
+            }),
+        /** A worker that nobody holds and that weighs something when its background work ends. */
+        "/background": (request, env) => {
+            const source = `
+                const work = async () => {
+                    await new Promise((resolve) => setTimeout(resolve, 1000));
+                    const ballast = new Uint8Array(96 << 20).fill(1);
+                    await new Promise((resolve) => setTimeout(resolve, 500));
+                    return ballast;
+                };
+                export default { fetch(request, env, ctx) { ctx.waitUntil(work()); return new Response("answered"); } };`;
+            return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);
         },
     },
 );

@@ -10,7 +10,7 @@
 import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
-import { ask, startServer } from "./server.mjs";
+import { ask, startServer, until } from "./server.mjs";
 
 const CASE_TIMEOUT_MS = 30_000;
 
@@ -51,6 +51,11 @@ async function run(name, body) {
     }
 }
 
+/** After a case that cost the host worker its cell, the next one waits for the new cell. */
+async function serves(server) {
+    await until("a host worker that serves", async () => (await fetch(server.url)).status !== 503);
+}
+
 /** Every server ends the same way: by an interrupt, with status 0, and with nobody left. */
 async function endServer(name, server) {
     await run(`${name}: ends at an interrupt and leaves nobody behind`, async () => {
@@ -84,6 +89,7 @@ async function runWorker(suite) {
         await run(`${suite.name}: lists its cases`, async () => (names = JSON.parse(await ask(server, "/"))));
         for (const name of names.filter((n) => `${suite.name}: ${n}`.includes(filter))) {
             await run(`${suite.name}: ${name}`, async () => {
+                await serves(server);
                 const signal = AbortSignal.timeout(CASE_TIMEOUT_MS);
                 const answer = JSON.parse(await ask(server, `/case/${encodeURIComponent(name)}`, { signal }));
                 if (!answer.ok) throw new Error(answer.message);

@@ -130,9 +130,14 @@ export class Server {
         return this.tree().filter(({ parent, state }) => parent === zygote && state !== "Z").map(({ pid }) => pid);
     }
 
-    /** The cell that holds so much memory: how a test knows whom it looks at. */
-    async cellAbove(bytes) {
-        return until(`a cell above ${bytes} bytes`, () => this.cells().find((pid) => residentBytes(pid) > bytes));
+    /** The cells that hold so much memory: how a test knows whom it looks at. */
+    cellsAbove(bytes) {
+        return this.cells().filter((pid) => residentBytes(pid) > bytes);
+    }
+
+    /** Waits for a cell that holds so much memory, other than those in `known`. */
+    async cellAbove(bytes, known = []) {
+        return until(`a cell above ${bytes} bytes`, () => this.cellsAbove(bytes).find((pid) => !known.includes(pid)));
     }
 
     async ready() {

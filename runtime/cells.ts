@@ -1,0 +1,202 @@
+// The cells that the supervisor granted to this host worker's cell: how they come, end, and are given back. What a cell
+// runs is its owner's business (loader.ts).
+//
+//   granted, idle --> an owner's --> leaving (calls under way end first) --> closed
+//         |               |             |
+//         '---------------'-------------'--> lost --> ended: everything under way fails with the reason
+//
+// Invariant: a cell is in the table until it is closed or has ended, so that the supervisor's notice of its death finds it.
+
+import * as F from "./frames";
+import { Channel, register } from "./channel";
+import { native } from "./web/host";
+import { clearTimeout, setTimeout } from "./web/timers";
+
+/** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, more on a busy machine. */
+const DEATH_NOTICE_MS = 500;
+/** How long work handed to waitUntil keeps a cell that nobody holds; Cloudflare's limit. */
+const BACKGROUND_MS_MAX = 30_000;
+
+/** Whoever runs a worker in a cell. */
+export interface CellOwner {
+    /** A frame that is no exchange's and no RPC message. */
+    take(frame: F.Frame): void;
+    /** Nothing is under way any more. */
+    idle(): void;
+    /** The cell's memory is needed. */
+    evicted(): void;
+    /** The channel ended. Calls under way are told the reason as soon as it is known. */
+    lost(): void;
+}
+
+/** The supervisor's channel; set once, when the host worker is loaded. */
+let supervisor: Channel;
+
+const idle: Cell[] = [];
+const waiting: ((cell: Cell) => void)[] = [];
+const byNumber = new Map<number, Cell>();
+
+function refusal(): Error {
+    return new Error("A dynamic worker can call nothing that it was not given.");
+}
+
+export class Cell {
+    /** The supervisor's name for it. */
+    readonly number: number;
+    readonly channel: Channel;
+    #owner: CellOwner | undefined;
+    /** Exports of the cell's RPC session for entrypoints without props, by name. */
+    readonly #entrypoints = new Map<string, number>();
+    #backgroundTimer: unknown;
+    #isLeaving = false;
+    #isLost = false;
+    #deathReason: string | undefined;
+    #deathTimer: unknown;
+
+    constructor(number: number, channelNumber: number) {
+        this.number = number;
+        this.channel = new Channel(channelNumber, true, {
+            fetch: (exchange) => exchange.reset(refusal()),
+            frame: (frame) => this.#take(frame),
+            closed: () => this.#lose(),
+            bootstrap: {
+                entrypoint() {
+                    throw refusal();
+                },
+            },
+        });
+        this.channel.onIdle = () => this.#settle();
+        register(this.channel);
+        byNumber.set(number, this);
+    }
+
+    /** Sends a worker into the cell. `claim` tells the supervisor what it will hold. */
+    load(owner: CellOwner, claim: { namespace?: string; name?: string }, head: string, tail: Uint8Array): void {
+        this.#owner = owner;
+        supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
+        this.channel.send(F.LOAD, 0, 0, head, tail);
+    }
+
+    /** Tells the supervisor that a named cell is used. */
+    touch(): void {
+        supervisor.send(F.TOUCH, 0, this.number, "");
+    }
+
+    /** The number of an entrypoint's export; without props all stubs share it. */
+    entrypoint(name: string | undefined, props: unknown): number {
+        if (props !== undefined) return this.channel.rpc.entrypoint(name, props);
+        const key = name ?? "default";
+        let number = this.#entrypoints.get(key);
+        if (number === undefined) this.#entrypoints.set(key, (number = this.channel.rpc.entrypoint(name, undefined)));
+        return number;
+    }
+
+    /** Whether calls, bodies or work that outlives them are under way. */
+    get isInUse(): boolean {
+        return this.channel.active > 0 || this.#backgroundTimer !== undefined;
+    }
+
+    #take(frame: F.Frame): void {
+        if (frame.type === F.BUSY) this.#setBackground(frame.flags !== 0);
+        else this.#owner?.take(frame);
+    }
+
+    #setBackground(isBusy: boolean): void {
+        clearTimeout(this.#backgroundTimer as number);
+        this.#backgroundTimer = isBusy ? setTimeout(() => this.#setBackground(false), BACKGROUND_MS_MAX) : undefined;
+        this.#settle();
+    }
+
+    #settle(): void {
+        if (this.isInUse) return;
+        if (this.#isLeaving) this.close();
+        else this.#owner?.idle();
+    }
+
+    // --- Endings -----------------------------------------------------------------------------------------------------
+
+    /** Its owner sends it no more calls; it goes when those under way have ended. */
+    leave(): void {
+        this.#isLeaving = true;
+        this.#owner = undefined;
+        this.#settle();
+    }
+
+    /** Gives the cell up, now: it sees its channel end, and goes or is killed. */
+    close(): void {
+        if (this.#isLost || !byNumber.delete(this.number)) return;
+        this.#owner = undefined;
+        clearTimeout(this.#backgroundTimer as number);
+        this.channel.close();
+        this.channel.lost(new Error("The dynamic worker has ended."));
+        supervisor.send(F.RELEASE, 0, this.number, "");
+    }
+
+    /** Gives the cell up although calls are under way, which fail with this error. */
+    abandon(error: unknown): void {
+        this.channel.lost(error);
+        this.close();
+    }
+
+    #lose(): void {
+        this.#isLost = true;
+        const at = idle.indexOf(this);
+        if (at >= 0) idle.splice(at, 1);
+        this.#owner?.lost();
+        if (this.#deathReason !== undefined) this.#end();
+        else this.#deathTimer = setTimeout(() => this.#end(), DEATH_NOTICE_MS);
+    }
+
+    died(reason: string): void {
+        this.#deathReason = reason;
+        if (this.#isLost) this.#end();
+    }
+
+    #end(): void {
+        clearTimeout(this.#deathTimer as number);
+        clearTimeout(this.#backgroundTimer as number);
+        byNumber.delete(this.number);
+        this.channel.lost(new Error(`The dynamic worker's cell ${this.#deathReason ?? "closed its channel"}.`));
+    }
+
+    evicted(): void {
+        this.#owner?.evicted();
+    }
+}
+
+// --- The table -------------------------------------------------------------------------------------------------------
+
+export function startCells(channel: Channel): void {
+    supervisor = channel;
+}
+
+/** An idle cell that is still alive; of one that died the notice may be under way. */
+export function takeCell(): Cell | Promise<Cell> {
+    for (let cell = idle.shift(); cell; cell = idle.shift()) {
+        if (native.isAlive(cell.channel.number)) return cell;
+    }
+    return new Promise((resolve) => waiting.push(resolve));
+}
+
+/** A cell for the first that waits, or for whoever comes next. */
+export function offerCell(cell: Cell): void {
+    const next = waiting.shift();
+    if (next) next(cell);
+    else idle.push(cell);
+}
+
+/** A GRANT frame came: an idle cell is ours. */
+export function onGrant(number: number, channelNumber: number): void {
+    offerCell(new Cell(number, channelNumber));
+}
+
+/** A DIED frame came: the supervisor knows how a cell ended. */
+export function onDied(number: number, head: unknown): void {
+    const reason = (head as { reason?: unknown } | undefined)?.reason;
+    byNumber.get(number)?.died(typeof reason === "string" ? reason : "ended");
+}
+
+/** An EVICT frame came: a named cell has to go once its calls have ended. */
+export function onEvict(number: number): void {
+    byNumber.get(number)?.evicted();
+}
