@@ -16,18 +16,13 @@ import * as F from "./frames";
 import { offerCell, startCells, takeCell, type Cell, type CellOwner } from "./cells";
 import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
+import { workerHeld, workerReleased } from "./collect";
 import { errorFromHead } from "./exchange";
 import { makeStub, type Fetcher, type Target } from "./stub";
-import { native } from "./web/host";
-import { clearTimeout, setTimeout } from "./web/timers";
 import { requestHead, responseFrom } from "./http";
 import { takeBody } from "./web/body";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
-
-/** Anonymous workers after which dropped stubs are looked for, and how long after the last one otherwise. */
-const COLLECT_EVERY = 128;
-const COLLECT_IDLE_MS = 200;
 
 let caller: Caller = { experimental: false };
 
@@ -83,6 +78,7 @@ class DynamicWorker implements CellOwner {
             throw this.#failure.error;
         }
         this.#cell = cell;
+        if (this.#name === undefined) workerHeld();
         const claim = this.#name === undefined ? {} : { namespace: this.#namespace, name: this.#name };
         cell.load(this, claim, JSON.stringify(source.head), source.tail);
         return cell;
@@ -150,6 +146,7 @@ class DynamicWorker implements CellOwner {
 
     #unload(): Cell | undefined {
         const cell = this.#cell;
+        if (cell !== undefined && this.#name === undefined) workerReleased();
         this.#cell = undefined;
         this.#ready = undefined;
         return cell;
@@ -215,25 +212,6 @@ const collected = new FinalizationRegistry<Handle>((handle) => handle.drop());
 
 function disposedError(): Error {
     return new Error("The dynamic worker's stub has been disposed.");
-}
-
-let loadsSinceCollect = 0;
-let collectTimer: unknown;
-
-function collect(): void {
-    clearTimeout(collectTimer as number);
-    collectTimer = undefined;
-    loadsSinceCollect = 0;
-    native.collect();
-}
-
-/** Stubs are found dropped only when garbage is collected, and the engine does not know what a cell weighs. */
-function collectSoon(): void {
-    if (++loadsSinceCollect >= COLLECT_EVERY) {
-        collect();
-    } else {
-        collectTimer ??= setTimeout(collect, COLLECT_IDLE_MS);
-    }
 }
 
 // --- Stubs -----------------------------------------------------------------------------------------------------------
@@ -329,7 +307,6 @@ export class WorkerLoader {
     }
 
     load(code: unknown): WorkerStub {
-        collectSoon();
         const source = convert(code, caller);
         return new WorkerStub(new DynamicWorker(this.#namespace, undefined, () => source));
     }
@@ -338,8 +315,7 @@ export class WorkerLoader {
         if (typeof getCode !== "function") throw new TypeError("get: the second parameter must be a function.");
         const source = (): Promise<Source> => askForCode(getCode);
         if (name === null || name === undefined) {
-            collectSoon();
-            return new WorkerStub(new DynamicWorker(this.#namespace, undefined, source));
+                return new WorkerStub(new DynamicWorker(this.#namespace, undefined, source));
         }
         const key = String(name);
         const known = namespaces.get(this.#namespace)?.get(key);

@@ -98,6 +98,12 @@ export default cases(
             for (let i = 0; i < Number(query(request).count); i++) env.LOADER.load(worker(GOOD));
             return Response.json("done");
         },
+        /** Calls that take longer than the loader waits before it looks for dropped stubs. */
+        "/long": (request, env) =>
+            inLanes(Number(query(request).count), 20, async (n) => {
+                const source = "export default { run(ms) { return new Promise((resolve) => setTimeout(resolve, ms)); } };";
+                await env.LOADER.load(worker(source)).getEntrypoint().run(500 + 20 * n);
+            }),
         "/disposed": (request, env) =>
             inLanes(Number(query(request).count), 4, async (n) => {
                 const stub = env.LOADER.load(worker(GOOD));

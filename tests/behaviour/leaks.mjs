@@ -70,6 +70,7 @@ const cases = {
     "1,000 loads in a row": clean((server) => json(server, "/loads?count=1000&lanes=1")),
     "1,000 loads, 16 at a time": clean((server) => json(server, "/loads?count=1000&lanes=16")),
     "200 loads that nobody calls": clean((server) => json(server, "/uncalled?count=200")),
+    "20 loads whose calls take a while": clean((server) => json(server, "/long?count=20")),
     "200 loads that are disposed of": clean((server) => json(server, "/disposed?count=200")),
     "200 starts that fail": clean((server) => json(server, "/failed?count=200")),
     "200 names that fail": clean((server) => json(server, "/failed-names?count=200")),
