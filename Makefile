@@ -186,8 +186,13 @@ check: all tests fuzzers
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
 
-bench: all $(BUILD)/bench-client
-	@node bench/run.mjs $(BENCH_ARGS)
+# The peer is installed for the benchmark alone: its lock file would want packages of other systems.
+WORKERD_VERSION := 1.20261117.1
+build/peer/node_modules/.bin/workerd:
+	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
+
+bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
+	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
