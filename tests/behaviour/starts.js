@@ -117,7 +117,8 @@ const links = {
     },
     "a path out of the worker": async ({ env }) => {
         for (const specifier of ["../../etc/passwd", "/etc/passwd", "file:///etc/passwd", "../main.js/../../x"]) {
-            ok(/No such module/.test(await failure(env, `import "${specifier}";`)), specifier);
+            const text = await failure(env, `import "${specifier}";`); // workerd has the second text for what lies above the root
+            ok(/No such module|Invalid module specifier/.test(text), specifier);
         }
     },
     "a file of the host worker is none of a dynamic worker": async ({ env }) => {
