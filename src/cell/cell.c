@@ -263,6 +263,11 @@ void cell_turn(struct cell *c) {
         c->wake_ms = -1;
         engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
     }
+    if (c->wants_collection) {
+        c->wants_collection = false;
+        engine_collect(c->engine);
+        engine_pump(c->engine); /* the finalizers of what was collected */
+    }
 }
 
 _Noreturn void cell_run(struct cell *c) {

@@ -13,6 +13,7 @@ struct cell {
     int epoll_fd;   /* -1 until a second channel comes, which happens in host cells only */
     double wake_ms; /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
+    bool wants_collection;
 };
 
 /* The process's cell; its natives are registered before the engine boots, its channel comes after the fork. */

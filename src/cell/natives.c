@@ -167,8 +167,7 @@ static int collect(void *context, const struct engine_value *args, struct engine
                    struct engine_error *error) {
     struct cell *c = context;
     (void)args, (void)ret, (void)error;
-    engine_collect(c->engine);
-    c->pumped_ms = 0; /* the finalizers of what was collected are due */
+    c->wants_collection = true; /* done by the loop: the engine takes what lies on the stack for pointers */
     return 0;
 }
 

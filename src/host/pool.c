@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Forks that may be under way at once: enough to keep the zygote busy, few enough to leave a core to the workers. */
-#define FORKS_MAX 4
+#define FORKS_MAX 2
 
 /* A pool whose cells die before they are ready gives up after so many in a row. */
 #define EARLY_DEATHS_MAX 20
