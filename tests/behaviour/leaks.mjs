@@ -51,7 +51,8 @@ async function settles(server, before) {
 function clean(work) {
     return async (server) => {
         await json(server, "/loads?count=64&lanes=8"); // pool, grants and heaps have their size after that
-        await until("an idle server", () => server.tree().length === IDLE_PROCESSES);
+        let quiet = 0; // the pool fills up in steps
+        await until("an idle server", () => (quiet = server.tree().length === IDLE_PROCESSES ? quiet + 1 : 0) > 20);
         const before = inventory(server);
         await work(server);
         const after = await settles(server, before);
