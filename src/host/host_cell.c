@@ -42,7 +42,7 @@ struct host_cell {
     uint32_t number;
     char death[120];
     uv_timer_t notice; /* runs from the channel's end until the zygote tells why, or too long */
-    bool has_loaded, is_closed;
+    bool has_loaded, is_closed, has_failed;
     struct exchange *exchanges[EXCHANGES_MAX];
     uint32_t uses[EXCHANGES_MAX];
     uint32_t free_slots[EXCHANGES_MAX];
@@ -368,6 +368,8 @@ static int on_frame(void *context, const struct frame *frame) {
 
 static void fail_all(struct host_cell *c) {
     char message[200];
+    if (c->has_failed) return;
+    c->has_failed = true;
     snprintf(message, sizeof message, "the host worker's cell %s", c->death[0] ? c->death : "closed its channel");
     for (uint32_t i = 0; i < EXCHANGES_MAX; i++) {
         if (c->exchanges[i]) exchange_fail(c->exchanges[i], 502, message);

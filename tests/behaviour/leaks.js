@@ -4,6 +4,9 @@ import { cases, equal, ok, worker } from "./check.js";
 
 const GOOD = `export default { fetch() { return new Response("good"); }, run(n) { return n; } };`;
 
+/** Lines that try the engine's own recursion, and then fail in any case. */
+const deep = (lines) => `export default { run() { ${lines} throw new Error("survived"); } };`;
+
 /** Workers that are wrong in one way or another: what is loaded, and what its call must come to. */
 const garbage = [
     () => worker("export default {;"),
@@ -25,6 +28,11 @@ const garbage = [
     () => worker(`export default ${"[".repeat(20000)}${"]".repeat(20000)};`),
     () => worker(`export default { run() { return JSON.parse("[".repeat(1e5)); } };`),
     () => worker("export default { run() { return /^(a+)+$/.test('a'.repeat(20) + 'b') || missing; } };"),
+    () => worker(deep("let a = []; for (let i = 0; i < 1e5; i++) a = [a]; String(a); JSON.stringify(a); structuredClone(a);")),
+    () => worker(deep("let p = {}; for (let i = 0; i < 1e5; i++) p = new Proxy(p, {}); p.x;")),
+    () => worker(deep("let f = () => 1; for (let i = 0; i < 1e5; i++) f = f.bind(); f();")),
+    () => worker(deep("new RegExp('('.repeat(1e5) + ')'.repeat(1e5)).test('');")),
+    () => worker(deep("'('.repeat(1e6).replace(/(\\()+/g, (m) => m + m).split('').flat(Infinity).sort().join();")),
     () => worker("export default new Proxy({}, { get() { throw new Error('trap'); }, has() { throw 1; }, ownKeys() { throw 2; } });"),
     () => worker("globalThis.Promise = globalThis.Array = undefined; export default { run() { throw 1; } };"),
     () => worker("import m from './m.wasm'", { modules: { "main.js": "import m from './m.wasm'", "m.wasm": { wasm: new Uint8Array(9) } } }),
