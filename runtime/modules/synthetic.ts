@@ -48,6 +48,7 @@ const { Module: WasmModule, CompileError } = WebAssembly;
 export const wasmSources = new WeakMap<WebAssembly.Module, Uint8Array>();
 
 function compileWasm(name: string, bytes: Uint8Array): WebAssembly.Module {
+    native.threaded();
     try {
         const compiled = new WasmModule(bytes as Uint8Array<ArrayBuffer>);
         wasmSources.set(compiled, bytes);

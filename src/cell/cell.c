@@ -2,6 +2,7 @@
    cells it was granted), hands them to the runtime, and writes what the runtime queued. It opens nothing. */
 #include "cell/cell.h"
 #include "base/macros.h"
+#include "cell/pages.h"
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -15,6 +16,9 @@
 
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
+
+/* A cell that has waited so long for work gives back the memory that made it quick. */
+#define RETURN_AFTER_MS 20
 
 struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1};
 
@@ -166,6 +170,7 @@ static int take_grant(struct cell *c, int number) {
 }
 
 static int dispatch(struct cell *c, int number, const struct frame *frame) {
+    if (frame->type == FRAME_LOAD) c->is_loaded = true;
     const char *head;
     const uint8_t *tail;
     uint32_t head_len, tail_len;
@@ -230,7 +235,11 @@ static void wait_poll(struct cell *c) {
     struct channel *owner = &c->channels[0];
     struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
-    if (poll(fds, 2, timeout_ms(c)) <= 0) return;
+    int timeout = timeout_ms(c);
+    bool may_return = c->is_loaded && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > RETURN_AFTER_MS);
+    int r = poll(fds, 2, may_return ? RETURN_AFTER_MS : timeout);
+    if (r == 0 && may_return) pages_return();
+    if (r <= 0) return;
     if (fds[1].revents) engine_pump(c->engine);
     if (fds[0].revents & POLLOUT) mark_dirty(c, 0);
     if (fds[0].revents & ~POLLOUT) serve(c, 0);

@@ -14,6 +14,8 @@ struct cell {
     double wake_ms; /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
     bool wants_collection;
+    bool is_loaded;   /* a worker came: from now on it may be idle for long */
+    bool is_threaded; /* the engine has made a thread (WebAssembly) */
 };
 
 /* The process's cell; its natives are registered before the engine boots, its channel comes after the fork. */

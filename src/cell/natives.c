@@ -171,6 +171,14 @@ static int collect(void *context, const struct engine_value *args, struct engine
     return 0;
 }
 
+static int threaded(void *context, const struct engine_value *args, struct engine_value *ret,
+                    struct engine_error *error) {
+    struct cell *c = context;
+    (void)args, (void)ret, (void)error;
+    c->is_threaded = true;
+    return 0;
+}
+
 static int forbid_eval(void *context, const struct engine_value *args, struct engine_value *ret,
                        struct engine_error *error) {
     struct cell *c = context;
@@ -206,6 +214,7 @@ void cell_natives_add(struct cell *c) {
         {"isAlive", is_alive},
         {"exit", exit_now},
         {"collect", collect},
+        {"threaded", threaded},
         {"forbidEval", forbid_eval},
         {"isHost", is_host},
     };

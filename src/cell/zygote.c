@@ -6,9 +6,9 @@
 #include "base/macros.h"
 #include "base/zygote_wire.h"
 #include "cell/cell.h"
-#include "cell/hugetext.h"
+#include "cell/hugepages.h"
 #include "cell/jail.h"
-#include "cell/prefault.h"
+#include "cell/pages.h"
 #include "cell/runtime_blob.h"
 #include <dirent.h>
 #include <errno.h>
@@ -82,7 +82,7 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
     jail_cell(owner_fd, z->engine_fds, z->engine_fds_len, is_host);
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
-    prefault_touch(); /* nobody waits for this cell yet */
+    pages_take(); /* nobody waits for this cell yet */
     cell_send(&the_cell, 0, &(struct frame){.type = FRAME_READY}, "", 0);
     cell_run(&the_cell);
 }
@@ -231,13 +231,13 @@ int main(int argc, char **argv) {
     struct zygote z = {0};
     clearenv();
     setenv("TZ", "UTC", 1);
-    hugetext_move("libjavascriptcoregtk");
+    hugepages_move_library("libjavascriptcoregtk");
     start_engine(&z);
     find_engine_fds(&z);
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
 
-    if (prefault_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
+    if (pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
     sigset_t child;
     sigemptyset(&child);
