@@ -74,7 +74,7 @@ export class Cell {
     load(owner: CellOwner, claim: { namespace?: string; name?: string }, head: string, tail: Uint8Array): void {
         this.#owner = owner;
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
-        this.channel.send(F.LOAD, 0, 0, head, tail);
+        this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, head, tail);
     }
 
     /** Tells the supervisor that a named cell is used. */

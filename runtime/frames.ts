@@ -27,6 +27,8 @@ export const BUSY = 22;
 export const FIN = 1;
 /** FETCH, RESPONSE: there is no body at all. */
 export const NOBODY = 2;
+/** LOAD: the worker is kept under a name. */
+export const NAMED = 4;
 
 /** Bytes of one body that may be under way before the receiver says WINDOW. */
 export const WINDOW_BYTES = 256 * 1024;

@@ -53,6 +53,7 @@ enum frame_type {
 enum {
     FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
     FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
+    FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
 };
 
 struct frame {

@@ -17,8 +17,10 @@
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
-/* A cell that has waited so long for work gives back the memory that made it quick. */
-#define RETURN_AFTER_MS 20
+/* After waiting so long for work, a cell gives back the memory that made it quick: soon where it is kept under a name,
+   late where it most likely ends before. */
+#define REST_NAMED_MS     20
+#define REST_ANONYMOUS_MS 5000
 
 struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1};
 
@@ -170,7 +172,7 @@ static int take_grant(struct cell *c, int number) {
 }
 
 static int dispatch(struct cell *c, int number, const struct frame *frame) {
-    if (frame->type == FRAME_LOAD) c->is_loaded = true;
+    if (frame->type == FRAME_LOAD) c->rest_ms = frame->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     const char *head;
     const uint8_t *tail;
     uint32_t head_len, tail_len;
@@ -236,9 +238,9 @@ static void wait_poll(struct cell *c) {
     struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
     int timeout = timeout_ms(c);
-    bool may_return = c->is_loaded && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > RETURN_AFTER_MS);
-    int r = poll(fds, 2, may_return ? RETURN_AFTER_MS : timeout);
-    if (r == 0 && may_return) pages_return();
+    bool rests = c->rest_ms > 0 && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > c->rest_ms);
+    int r = poll(fds, 2, rests ? c->rest_ms : timeout);
+    if (r == 0 && rests) pages_return();
     if (r <= 0) return;
     if (fds[1].revents) engine_pump(c->engine);
     if (fds[0].revents & POLLOUT) mark_dirty(c, 0);

@@ -14,7 +14,7 @@ struct cell {
     double wake_ms; /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
     bool wants_collection;
-    bool is_loaded;   /* a worker came: from now on it may be idle for long */
+    int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
 };
 

@@ -48,7 +48,8 @@ struct lesson {
     struct range ranges[RANGES_MAX];
 };
 
-/* Chunks that cells take whole: at `start`, and what it was like in the zygote is kept at `original`. */
+/* Chunks that cells take whole: at `start`, and what it was like in the zygote lies at `original`. A fork brings along
+   the original alone. */
 struct chunk {
     uintptr_t start, original;
 };
@@ -124,7 +125,14 @@ static void collapse_chunks(void) {
     }
 }
 
-/* Keeps the chunks that were often written, and finds a place for their originals. */
+static bool keep_original(struct chunk *chunk, uintptr_t place) {
+    if (madvise((void *)place, HUGE_BYTES, MADV_HUGEPAGE) < 0) return false;
+    memcpy((void *)place, (const void *)chunk->start, HUGE_BYTES);
+    chunk->original = place;
+    return madvise((void *)chunk->start, HUGE_BYTES, MADV_DONTFORK) == 0;
+}
+
+/* Keeps the chunks that were often written, and makes their originals. */
 static void choose_chunks(const struct lesson *lesson) {
     int chosen = 0;
     for (int i = 0; i < chunks_len; i++) {
@@ -138,10 +146,12 @@ static void choose_chunks(const struct lesson *lesson) {
         if (written >= CHUNK_WRITES_MIN) chunks[chosen++].start = chunks[i].start;
     }
     size_t len = ((size_t)chosen + 1) * HUGE_BYTES;
-    void *place = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    chunks_len = place == MAP_FAILED ? 0 : chosen;
+    void *place = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uintptr_t first = ((uintptr_t)place + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
-    for (int i = 0; i < chunks_len; i++) chunks[i].original = first + (uintptr_t)i * HUGE_BYTES;
+    if (place == MAP_FAILED) chosen = 0;
+    for (chunks_len = 0; chunks_len < chosen; chunks_len++) {
+        if (!keep_original(&chunks[chunks_len], first + (uintptr_t)chunks_len * HUGE_BYTES)) break;
+    }
 }
 
 static bool is_in_chunk(uintptr_t page) {
@@ -202,13 +212,8 @@ int pages_learn(void (*work)(void *context), void *context) {
 
 /* --- In a cell -------------------------------------------------------------------------------------------------- */
 
-static void move_chunk(uintptr_t from, uintptr_t to) {
-    CHECK(mremap((void *)from, HUGE_BYTES, HUGE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to) == (void *)to);
-}
-
 static void take_chunk(const struct chunk *chunk) {
     void *start = (void *)chunk->start;
-    move_chunk(chunk->start, chunk->original);
     CHECK(mmap(start, HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == start);
     madvise(start, HUGE_BYTES, MADV_HUGEPAGE);
     memcpy(start, (const void *)chunk->original, HUGE_BYTES);
@@ -238,7 +243,8 @@ static void return_chunk(const struct chunk *chunk) {
         madvise(was, n * PAGE_BYTES, MADV_POPULATE_WRITE);
         memcpy(was, now, n * PAGE_BYTES);
     }
-    move_chunk(chunk->original, chunk->start);
+    CHECK(mremap((void *)chunk->original, HUGE_BYTES, HUGE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED,
+                 (void *)chunk->start) == (void *)chunk->start);
 }
 
 bool pages_are_large(void) {
