@@ -8,6 +8,11 @@
 /* Forks that may be under way at once: enough to keep the zygote busy, few enough to leave a core to the workers. */
 #define FORKS_MAX 2
 
+/* While cells are being taken their users need the processors: the pool then waits for a pause before it forks, until
+   it has shrunk to this share of its size. A burst of that many loads costs no more than its own work. */
+#define PAUSE_MS  5
+#define LOW_SHARE 4
+
 /* A pool whose cells die before they are ready gives up after so many in a row. */
 #define EARLY_DEATHS_MAX 20
 
@@ -28,6 +33,8 @@ struct pool {
     void *context;
     struct idle_cell *cells; /* oldest first, so that a taken cell is the longest warm one */
     unsigned ready_len, forking_len, early_deaths;
+    uv_timer_t pause;
+    uint64_t taken_at_ms; /* on the loop's clock */
     uint32_t next_number;
     bool is_up;
 };
@@ -104,10 +111,23 @@ static int add_cell(struct pool *pool) {
     return 0;
 }
 
+static void on_pause(uv_timer_t *timer) {
+    refill(timer->data);
+}
+
+/* Whether it is better to fork later; then it will be. */
+static bool waits_for_pause(struct pool *pool) {
+    uint64_t since_ms = uv_now(pool->loop) - pool->taken_at_ms;
+    unsigned low = pool->config.idle_target / LOW_SHARE;
+    if (pool->taken_at_ms == 0 || since_ms >= PAUSE_MS || pool->ready_len + pool->forking_len < low) return false;
+    uv_timer_start(&pool->pause, on_pause, PAUSE_MS - since_ms, 0);
+    return true;
+}
+
 static void refill(struct pool *pool) {
     while (pool->is_up && pool->forking_len < FORKS_MAX && pool->early_deaths < EARLY_DEATHS_MAX &&
            pool->ready_len + pool->forking_len < pool->config.idle_target) {
-        if (add_cell(pool) < 0) return;
+        if (waits_for_pause(pool) || add_cell(pool) < 0) return;
     }
 }
 
@@ -122,6 +142,7 @@ int pool_take(struct pool *pool, struct pool_cell *ret_cell) {
     *ret_cell = (struct pool_cell){cell->number, host_channel_peer(cell->channel)};
     int fd = host_channel_release(cell->channel);
     free(cell);
+    pool->taken_at_ms = uv_now(pool->loop);
     refill(pool);
     return fd;
 }
@@ -173,8 +194,15 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
         free(pool);
         return r;
     }
+    CHECK(uv_timer_init(loop, &pool->pause) == 0);
+    pool->pause.data = pool;
+    uv_unref((uv_handle_t *)&pool->pause);
     *ret = pool;
     return 0;
+}
+
+static void on_pause_closed(uv_handle_t *handle) {
+    free(handle->data);
 }
 
 void pool_free(struct pool *pool) {
@@ -187,5 +215,5 @@ void pool_free(struct pool *pool) {
         host_channel_free(cell->channel);
         free(cell);
     }
-    free(pool);
+    uv_close((uv_handle_t *)&pool->pause, on_pause_closed);
 }
