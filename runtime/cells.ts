@@ -9,6 +9,9 @@
 
 import * as F from "./frames";
 import { Channel, register } from "./channel";
+import type { Exchange } from "./exchange";
+import { answerFetch } from "./http";
+import type { Encoded } from "./rpc/values";
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 
@@ -56,7 +59,7 @@ export class Cell {
     constructor(number: number, channelNumber: number) {
         this.number = number;
         this.channel = new Channel(channelNumber, true, {
-            fetch: (exchange) => exchange.reset(refusal()),
+            fetch: (exchange, frame) => this.#answer(exchange, frame),
             frame: (frame) => this.#take(frame),
             closed: () => this.#lose(),
             bootstrap: {
@@ -77,13 +80,20 @@ export class Cell {
         this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, head, tail);
     }
 
+    /** The cell sends a request: to a service that it was given, or to none. */
+    #answer(exchange: Exchange, frame: F.Frame): void {
+        const { target } = (frame.head ?? {}) as { target?: unknown };
+        if (target === undefined) return exchange.reset(refusal());
+        void answerFetch(exchange, frame, this.channel.rpc.service(target));
+    }
+
     /** Tells the supervisor that a named cell is used. */
     touch(): void {
         supervisor.send(F.TOUCH, 0, this.number, "");
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
-    entrypoint(name: string | undefined, props: unknown): number {
+    entrypoint(name: string | undefined, props: Encoded | undefined): number {
         if (props !== undefined) return this.channel.rpc.entrypoint(name, props);
         const key = name ?? "default";
         let number = this.#entrypoints.get(key);
@@ -94,6 +104,11 @@ export class Cell {
     /** Whether calls, bodies or work that outlives them are under way. */
     get isInUse(): boolean {
         return this.channel.active > 0 || this.#backgroundTimer !== undefined;
+    }
+
+    /** Whether its owner holds stubs of objects that live in it. */
+    get isHeld(): boolean {
+        return this.channel.held > 0;
     }
 
     #take(frame: F.Frame): void {

@@ -3,7 +3,9 @@
 
 import * as F from "./frames";
 import { Exchange, type OutgoingBody } from "./exchange";
+import { decode } from "./rpc/decoder";
 import { RpcSession, type Bootstrap } from "./rpc/session";
+import { ProtocolError, type StreamEnd } from "./rpc/values";
 import { hooks, native } from "./web/host";
 
 /** What a channel's owner does with the frames that are no exchange's and no RPC message. */
@@ -45,6 +47,11 @@ export class Channel {
         return this.#awaited + (this.#rpc?.pending ?? 0);
     }
 
+    /** Stubs of the other side's objects that are held here. */
+    get held(): number {
+        return this.#rpc?.held ?? 0;
+    }
+
     send(type: number, flags: number, id: number, head: string, tail?: Uint8Array): void {
         if (this.#open) native.send(this.number, type, flags, id, head, tail);
     }
@@ -59,11 +66,27 @@ export class Channel {
         return (this.#rpc ??= new RpcSession(this, this.#handler.bootstrap));
     }
 
+    /** A value that came over this channel beside RPC messages; its stubs live as long as the channel. */
+    open(head: unknown, tail: Uint8Array): unknown {
+        return decode(head, tail, { transfer: (expression) => this.rpc.transferForEver(expression) });
+    }
+
     /** Begins an exchange: sends FETCH, and answers with the exchange, whose `response` settles. */
     fetch(head: unknown, body: OutgoingBody): Exchange {
         const exchange = this.#begin(this.nextId(), true);
         exchange.send(F.FETCH, head, body);
         return exchange;
+    }
+
+    // --- Streams that RPC messages name ------------------------------------------------------------------------------
+
+    /** Gives a stream a number on this channel; returns the expression that names it. */
+    attachStream(_stream: StreamEnd): unknown[] {
+        throw new Error("Streams cannot be passed over RPC yet.");
+    }
+
+    openStream(_kind: string, _id: number, _more: unknown): object {
+        throw new ProtocolError("no such stream");
     }
 
     #begin(id: number, asks: boolean): Exchange {

@@ -2,7 +2,8 @@
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
 import { wasmSources } from "./modules/synthetic";
-import { encode } from "./rpc/values";
+import { encode } from "./rpc/encoder";
+import type { Transfer } from "./rpc/values";
 import { native } from "./web/host";
 
 const CODE_BYTES_MAX = 64 * 1024 * 1024;
@@ -29,6 +30,8 @@ export interface LoadHead {
 export interface Source {
     head: LoadHead;
     tail: Uint8Array;
+    /** Capabilities in the head, which are named when it is known which cell will get them. */
+    transfers: Transfer[] | undefined;
 }
 
 /** Which flags the calling worker has; `experimental` opens `allowExperimental`. */
@@ -219,7 +222,7 @@ export function convert(code: unknown, caller: Caller): Source {
             `Dynamic Worker code size (${codeBytes} bytes) exceeds the maximum allowed size of ${CODE_BYTES_MAX} bytes.`,
         );
     }
-    const env = encode(code.env ?? {});
+    const env = encode(code.env ?? {}, "env");
     const envBytes = env.tail?.length ?? 0;
     const envSize = native.utf8Length(JSON.stringify(env.head)) + envBytes;
     if (envSize > ENV_BYTES_MAX) {
@@ -236,7 +239,7 @@ export function convert(code: unknown, caller: Caller): Source {
         envBytes,
         modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
     };
-    return { head, tail: join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]) };
+    return { head, tail: join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]), transfers: env.transfers };
 }
 
 function join(parts: Uint8Array[]): Uint8Array {

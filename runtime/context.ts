@@ -1,8 +1,10 @@
 // What a worker extends and is handed: WorkerEntrypoint, RpcTarget, the execution context, and the module
 // `cloudflare:workers` that offers them.
 
-import { define } from "./web/lazy";
 import { hooks } from "./web/host";
+import { define } from "./web/lazy";
+
+declare const require: (path: string) => unknown;
 
 /** The third parameter of a handler, and `this.ctx` of an entrypoint. */
 export class ExecutionContext {
@@ -15,6 +17,11 @@ export class ExecutionContext {
     /** Work that outlives the response. Its failure is reported, since nobody waits for it. */
     waitUntil(promise: unknown): void {
         waitUntil(promise);
+    }
+
+    /** Stubs of the worker's own entrypoints; see loopback.ts. */
+    get exports(): unknown {
+        return ownExports();
     }
 
     passThroughOnException(): void {
@@ -34,6 +41,13 @@ export class WorkerEntrypoint {
 
 export class RpcTarget {}
 
+let ownExports: () => unknown = () => undefined;
+
+/** Says what `ctx.exports` is; called when a worker is loaded. */
+export function setOwnExports(give: () => unknown): void {
+    ownExports = give;
+}
+
 /** Promises handed to waitUntil that are not settled. */
 let background = 0;
 let watch: (isBusy: boolean) => void = () => {};
@@ -52,10 +66,12 @@ export function watchBackground(watcher: (isBusy: boolean) => void): void {
     watch = watcher;
 }
 
-/** The namespace of `cloudflare:workers`; `env` is that of the worker in this cell. */
-export function workersModule(env: unknown): Record<string, unknown> {
+/** The namespace of `cloudflare:workers`; `env` and `exports` are those of the worker in this cell. */
+export function workersModule(env: unknown, exports: object): Record<string, unknown> {
     const module: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-    for (const [name, value] of Object.entries({ WorkerEntrypoint, RpcTarget, env, waitUntil })) {
+    const { Fetcher, RpcPromise, RpcProperty, RpcStub } = require("./rpc/stubs") as typeof import("./rpc/stubs");
+    const stubs = { RpcPromise, RpcProperty, RpcStub, ServiceStub: Fetcher };
+    for (const [name, value] of Object.entries({ WorkerEntrypoint, RpcTarget, ...stubs, env, exports, waitUntil })) {
         module[name] = value;
     }
     define(module, Symbol.toStringTag, "Module");

@@ -1,24 +1,12 @@
 // Calling a worker's entrypoints in the cell that runs it. Error texts: dynamic-workers.md 1.4, 1.7 and 6.1, which are
 // workerd's own.
 
-import { ExecutionContext, RpcTarget, WorkerEntrypoint } from "./context";
+import { ExecutionContext, WorkerEntrypoint } from "./context";
+import type { Path } from "./rpc/hook";
+import { checkName, follow, missing, notFunction, type Method } from "./rpc/members";
+import { hookOf, onward } from "./rpc/target";
 import type { Request } from "./web/request";
 import { Response } from "./web/response";
-
-/** Names that no RPC call reaches on any target. */
-const RESERVED = ["constructor", "dup"];
-
-/** Names that belong to events, on entrypoints. */
-const RESERVED_ON_ENTRYPOINT = [
-    "fetch",
-    "connect",
-    "alarm",
-    "webSocketMessage",
-    "webSocketClose",
-    "webSocketError",
-];
-
-type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** The exports of a worker's main module, and what its entrypoints are given. */
 export class Entrypoints {
@@ -37,9 +25,13 @@ export class Entrypoints {
             return value;
         }
         const value = Object.hasOwn(this.#exports, name) ? this.#exports[name] : undefined;
-        const usable = isEntrypointClass(value) || (typeof value === "object" && value !== null);
-        if (!usable) throw new TypeError(`Worker has no such entrypoint: ${name}`);
+        if (!isEntrypoint(value)) throw new TypeError(`Worker has no such entrypoint: ${name}`);
         return value;
+    }
+
+    /** The names of all entrypoints. */
+    names(): string[] {
+        return Object.keys(this.#exports).filter((name) => isEntrypoint(this.#exports[name]));
     }
 
     /** Runs the fetch handler; the answer is a Response or the promise of one. */
@@ -64,17 +56,15 @@ export class Entrypoints {
         return answer;
     }
 
-    /** Calls a method over RPC; a class is made anew for each call. */
-    call(name: string | undefined, props: unknown, path: string[], args: unknown[]): unknown {
+    /** Calls over RPC, or reads without arguments; a class is made anew for each call. */
+    call(name: string | undefined, props: unknown, path: Path, args: unknown[] | undefined): unknown {
         const entrypoint = this.#find(name);
-        if (path.length !== 1) throw new TypeError("Only methods of the entrypoint itself can be called over RPC yet.");
-        const method = path[0]!;
         const ctx = new ExecutionContext(props);
         if (typeof entrypoint === "function") {
             const instance = Reflect.construct(entrypoint, [ctx, this.#env]) as object;
-            return callMethod(instance, method, args);
+            return follow(instance, path, args, hookOf, onward);
         }
-        return callHandler(entrypoint as Record<string, unknown>, method, args, this.#env, ctx);
+        return callHandler(entrypoint as Record<string, unknown>, path, args, this.#env, ctx);
     }
 
     /** For hosts in C: a method as above, or with an empty name the default export itself. */
@@ -94,44 +84,25 @@ function isEntrypointClass(value: unknown): boolean {
     return typeof value === "function" && value.prototype instanceof WorkerEntrypoint;
 }
 
-/** Finds what a name stands for on an instance's prototypes; own properties are the instance's private affair. */
-function callMethod(instance: object, name: string, args: unknown[]): unknown {
-    const isEntrypoint = instance instanceof WorkerEntrypoint;
-    if (RESERVED.includes(name) || (isEntrypoint && RESERVED_ON_ENTRYPOINT.includes(name))) {
-        throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
-    }
-    const missing = new TypeError(`The RPC receiver does not implement the method "${name}".`);
-    if (Object.hasOwn(instance, name)) throw missing;
-    for (
-        let prototype: unknown = Object.getPrototypeOf(instance);
-        prototype !== null && prototype !== Object.prototype;
-        prototype = Object.getPrototypeOf(prototype)
-    ) {
-        if (prototype === WorkerEntrypoint.prototype || prototype === RpcTarget.prototype) break;
-        if (!Object.hasOwn(prototype as object, name)) continue;
-        const member = (instance as Record<string, unknown>)[name];
-        if (typeof member !== "function") throw new TypeError(`"${name}" is not a function.`);
-        return (member as Method).apply(instance, args);
-    }
-    throw missing;
+function isEntrypoint(value: unknown): boolean {
+    return isEntrypointClass(value) || (typeof value === "object" && value !== null);
 }
 
 /** A method of a plain object takes (arg, env, ctx), and exactly one argument comes from the client. */
 function callHandler(
     handler: Record<string, unknown>,
-    name: string,
-    args: unknown[],
+    path: Path,
+    args: unknown[] | undefined,
     env: unknown,
     ctx: ExecutionContext,
 ): unknown {
-    if (RESERVED.includes(name) || RESERVED_ON_ENTRYPOINT.includes(name)) {
-        throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
-    }
-    if (!Object.hasOwn(handler, name)) {
-        throw new TypeError(`The RPC receiver does not implement the method "${name}".`);
-    }
+    const name = path[0] ?? "";
+    checkName(name, true);
+    if (!Object.hasOwn(handler, name)) throw missing(name);
     const member = handler[name];
-    if (typeof member !== "function") throw new TypeError(`"${name}" is not a function.`);
+    if (path.length > 1) return follow(member, path.slice(1), args, hookOf, onward);
+    if (args === undefined) return member;
+    if (typeof member !== "function") throw notFunction(name);
     if (member.length > 3 || args.length !== 1) {
         throw new TypeError(
             `Attempted to call RPC function "${name}" with the wrong number of arguments. When calling a top-level ` +

@@ -1,9 +1,11 @@
 // Requests and responses as they travel in FETCH and RESPONSE frames.
 
 import type { Exchange } from "./exchange";
+import * as F from "./frames";
 import type { Frame } from "./frames";
 import { requestFromWire, whenAborted, type Request } from "./web/request";
 import { responseFromWire, type Response } from "./web/response";
+import { takeBody } from "./web/body";
 import { wireHeaders } from "./web/headers";
 
 export interface RequestHead {
@@ -60,4 +62,19 @@ export async function responseFrom(exchange: Exchange, request: Request): Promis
         throw error;
     }
     return responseFromWire(status!, typeof statusText === "string" ? statusText : "", headers, exchange.takeIncoming(frame));
+}
+
+/** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
+export async function answerFetch(
+    exchange: Exchange,
+    frame: Frame,
+    service: { fetch(request: Request): Promise<Response> },
+): Promise<void> {
+    const request = requestFrom(exchange, frame);
+    try {
+        const response = await service.fetch(request);
+        exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
+    } catch (thrown) {
+        exchange.reset(thrown);
+    }
 }

@@ -18,8 +18,12 @@ import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
 import { workerHeld, workerReleased } from "./collect";
 import { errorFromHead } from "./exchange";
-import { makeStub, type Fetcher, type Target } from "./stub";
 import { requestHead, responseFrom } from "./http";
+import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
+import { encode } from "./rpc/encoder";
+import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
+import { makeService, type Fetcher } from "./rpc/stubs";
+import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
@@ -80,6 +84,7 @@ class DynamicWorker implements CellOwner {
         this.#cell = cell;
         if (this.#name === undefined) workerHeld();
         const claim = this.#name === undefined ? {} : { namespace: this.#namespace, name: this.#name };
+        if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
         cell.load(this, claim, JSON.stringify(source.head), source.tail);
         return cell;
     }
@@ -129,7 +134,8 @@ class DynamicWorker implements CellOwner {
     }
 
     idle(): void {
-        if (this.#handles > 0 || this.#calls > 0 || this.#name !== undefined || this.#cell?.isInUse) return;
+        if (this.#handles > 0 || this.#calls > 0 || this.#name !== undefined) return;
+        if (this.#cell?.isInUse || this.#cell?.isHeld) return;
         this.#unload()?.close();
     }
 
@@ -193,7 +199,7 @@ class Handle {
     }
 
     /** The number of an entrypoint in a cell's RPC session. */
-    numberIn(cell: Cell, name: string | undefined, props: unknown): number {
+    numberIn(cell: Cell, name: string | undefined, props: Encoded | undefined): number {
         if (props === undefined) return cell.entrypoint(name, undefined);
         if (this.#export?.cell !== cell) this.#export = { cell, number: cell.entrypoint(name, props) };
         return this.#export.number;
@@ -217,12 +223,13 @@ function disposedError(): Error {
 // --- Stubs -----------------------------------------------------------------------------------------------------------
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
-class RemoteTarget implements Target {
+class DynamicHook implements Hook {
     readonly #handle: Handle;
     readonly #name: string | undefined;
-    readonly #props: unknown;
+    readonly #props: Encoded | undefined;
+    readonly untransferable = DYNAMIC_UNTRANSFERABLE;
 
-    constructor(handle: Handle, name: string | undefined, props: unknown) {
+    constructor(handle: Handle, name: string | undefined, props: Encoded | undefined) {
         this.#handle = handle;
         this.#name = name;
         this.#props = props;
@@ -249,10 +256,31 @@ class RemoteTarget implements Target {
         return responseFrom(cell.channel.fetch(head, takeBody(request)), request);
     }
 
-    async call(path: string[], args: unknown[]): Promise<unknown> {
+    #push(path: Path, args: Arguments | undefined): Hook {
+        const push = (cell: Cell): Hook => cell.channel.rpc.push(this.#numberIn(cell), path, args);
         const found = this.#cell();
-        const cell = found instanceof Promise ? await found : found;
-        return cell.channel.rpc.call(this.#numberIn(cell), path, args);
+        return found instanceof Promise ? new DeferredHook(found.then(push)) : push(found);
+    }
+
+    call(path: Path, args: Arguments): Hook {
+        return this.#push(path, args);
+    }
+
+    get(path: Path): Hook {
+        return this.#push(path, undefined);
+    }
+
+    pull(): Promise<unknown> {
+        return this.get([]).pull();
+    }
+
+    deliver(to: (outcome: Outcome) => void): void {
+        this.get([]).deliver(to);
+    }
+
+    /** It is handed to nobody, so it has one holder. */
+    dup(): Hook {
+        return this;
     }
 
     dispose(): void {
@@ -281,7 +309,8 @@ export class WorkerStub {
         }
         if (!this.#handle.isHeld) throw disposedError();
         const handle = new Handle(this.#handle.worker);
-        const stub = makeStub(new RemoteTarget(handle, name ?? undefined, options?.props));
+        const props = options?.props === undefined ? undefined : encode(options.props, "env");
+        const stub = makeService(new DynamicHook(handle, name ?? undefined, props));
         handle.watch(stub);
         return stub;
     }

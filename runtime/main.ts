@@ -5,7 +5,7 @@ import "./symbols";
 import type { Native } from "./native";
 import { onClosed, onFrame, register } from "./channel";
 import { fetch } from "./fetch";
-import { Fetcher } from "./stub";
+import { Fetcher } from "./rpc/stubs";
 import { worker } from "./worker";
 import { rehearse } from "./rehearsal";
 import { reseed } from "./random";

@@ -3,7 +3,7 @@
 // (src/cell/prefault.h), which learns the pages that a fresh cell should have of its own.
 
 import * as F from "./frames";
-import { encode } from "./rpc/values";
+import { encode } from "./rpc/encoder";
 import { Worker } from "./worker";
 import { native } from "./web/host";
 import { warmWeb } from "./web/warm";
@@ -44,10 +44,10 @@ function rehearseFetch(worker: Worker): void {
 
 /** Calls a method of a named entrypoint. */
 function rehearseCall(worker: Worker): void {
-    const named = encode(["Named", { props: [1, "two"] }]);
+    const named = encode(["Named", { props: [1, "two"] }], "rpc");
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], named.head]], named.tail);
-    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2]).head]]);
-    take(worker, F.RPC, 0, 0, ["pull", 2]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2], "rpc").head]]);
+    take(worker, F.RPC, 0, 0, ["release", 2]);
 }
 
 function take(worker: Worker, type: number, id: number, flags: number, head: unknown, tail?: Uint8Array): void {

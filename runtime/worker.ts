@@ -5,19 +5,17 @@ import * as F from "./frames";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { watchBackground, workersModule } from "./context";
+import { setOwnExports, watchBackground, workersModule } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Exchange } from "./exchange";
 import { setOutbound } from "./fetch";
-import { requestFrom, responseHead } from "./http";
+import { answerFetch } from "./http";
 import { linkWorker } from "./link";
 import { startLoader, WorkerLoader } from "./loader";
-import type { Callable } from "./rpc/session";
-import { decode } from "./rpc/values";
-import { makeStub, type Target } from "./stub";
+import { hasExports, makeExports, ownService } from "./loopback";
+import { makeService } from "./rpc/stubs";
+import { ServiceHook, type Service } from "./rpc/target";
 import { describeThrown } from "./thrown";
-import { takeBody } from "./web/body";
-import { structuredClone } from "./web/clone";
 import { hooks, native } from "./web/host";
 
 /** The worker, and its end of the channel to whoever loads it. */
@@ -34,11 +32,11 @@ export class Worker implements ChannelHandler {
     }
 
     /** Calls f with the entrypoints, at once where they are there. */
-    async #whenStarted<T>(f: (entrypoints: Entrypoints) => T | Promise<T>): Promise<T> {
+    readonly #whenStarted = <T>(f: (entrypoints: Entrypoints) => T | Promise<T>): T | Promise<T> => {
         const started = this.#started;
         if (started === undefined) throw new Error("No worker has been loaded into this cell.");
-        return f(started instanceof Entrypoints ? started : await started);
-    }
+        return started instanceof Entrypoints ? f(started) : started.then(f);
+    };
 
     // --- Start -------------------------------------------------------------------------------------------------------
 
@@ -47,7 +45,10 @@ export class Worker implements ChannelHandler {
         setOutbound(head.outbound);
         if (native.isHost()) startLoader(this.channel, head.compatibilityFlags);
         const env = this.#envOf(head, tail);
-        const builtins = { "cloudflare:workers": workersModule(env) };
+        const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
+        const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
+        setOwnExports(() => (isOffered ? own : undefined));
+        const builtins = { "cloudflare:workers": workersModule(env, own) };
         const starting = linkWorker(head, tail, builtins, (name) => this.#askForModule(name)).then(
             (exports) => new Entrypoints(exports, env),
         );
@@ -64,7 +65,8 @@ export class Worker implements ChannelHandler {
     /** A dynamic worker's env was encoded by its loader; any other's consists of plain values and bindings. */
     #envOf(head: LoadHead, tail: Uint8Array): Record<string, unknown> {
         if (head.env !== undefined) {
-            return decode(head.env, tail.subarray(tail.length - (head.envBytes ?? 0))) as Record<string, unknown>;
+            const bytes = tail.subarray(tail.length - (head.envBytes ?? 0));
+            return this.channel.open(head.env, bytes) as Record<string, unknown>;
         }
         const env: Record<string, unknown> = { ...head.vars };
         for (const [name, binding] of Object.entries(head.bindings ?? {})) env[name] = this.#binding(name, binding);
@@ -76,50 +78,28 @@ export class Worker implements ChannelHandler {
             case "loader":
                 return new WorkerLoader(typeof binding.namespace === "string" ? binding.namespace : `:${name}`);
             case "self":
-                return makeStub(this.#selfTarget(binding.entrypoint as string | undefined));
+                return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, undefined));
             case "host":
-                return makeStub(this.#hostTarget(name));
+                return makeService(new ServiceHook(this.#hostService(name)));
             default:
                 throw new Error(`The binding ${name} has the unknown type ${binding.type}.`);
         }
     }
 
-    /** A service binding of the worker to itself. */
-    #selfTarget(name: string | undefined): Target {
-        return {
-            fetch: (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, undefined, request)),
-            call: (path, args) =>
-                this.#whenStarted(async (entrypoints) =>
-                    structuredClone(await entrypoints.call(name, undefined, path, structuredClone(args) as unknown[])),
-                ),
-            dispose() {},
-        };
-    }
-
     // --- Calls of the owner ------------------------------------------------------------------------------------------
 
     fetch(exchange: Exchange, frame: F.Frame): void {
-        void this.#answerFetch(exchange, frame);
-    }
-
-    async #answerFetch(exchange: Exchange, frame: F.Frame): Promise<void> {
         const { target } = (frame.head ?? {}) as { target?: number };
-        const request = requestFrom(exchange, frame);
-        try {
-            const entrypoint =
-                target === undefined ? this.#entrypoint(undefined, undefined) : this.channel.rpc.exported(target);
-            const response = await entrypoint.fetch(request);
-            exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
-        } catch (thrown) {
-            exchange.reset(thrown);
-        }
+        const service =
+            target === undefined ? this.#entrypoint(undefined, undefined) : this.channel.rpc.service(target);
+        void answerFetch(exchange, frame, service);
     }
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
-    #entrypoint(name: string | undefined, props: unknown): Callable {
+    #entrypoint(name: string | undefined, props: unknown): Service {
         return {
             call: (path, args) => this.#whenStarted((entrypoints) => entrypoints.call(name, props, path, args)),
-            fetch: (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, props, request)),
+            fetch: async (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, props, request)),
         };
     }
 
@@ -157,11 +137,10 @@ export class Worker implements ChannelHandler {
     }
 
     /** A capability that a C program bound: JSON there, JSON back. */
-    #hostTarget(binding: string): Target {
+    #hostService(binding: string): Service {
         return {
             fetch: () => Promise.reject(new Error(`The binding ${binding} has no fetch().`)),
             call: async ([method], args) => (await this.#ask(F.CALL, { binding, method, args })).head,
-            dispose() {},
         };
     }
 

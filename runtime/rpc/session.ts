@@ -1,43 +1,65 @@
-// Calls over a channel, in Cap'n Web's messages (capnweb protocol.md): push, pull, resolve, reject, release, abort.
-// One session a channel; both ends are alike. Ids of pushes count up from 1 on the side that pushes, 0 is the
-// bootstrap. Today a push is a call ["pipeline", target, path, args] and its result is pulled at once; stubs as values,
-// and pipelining on promises, use the same messages and come with the RPC issue.
+// Calls over a channel, in Cap'n Web's messages (capnweb protocol.md): push, resolve, reject, release. One session a
+// channel; both ends are alike.
+//
+//   ["push", ["pipeline", target, path, args?], released?]   calls or reads; args are the encoded list of arguments
+//   ["resolve", id, value]  ["reject", id, error]            the push's result; each push has exactly one
+//   ["release", id, ...]                                     the sender will not name these any more
+//
+// Ids of pushes count up from 1 on the side that pushes; the other side's answers carry the same ids. Capabilities that a
+// side gives away count down from -1 there. 0 is the bootstrap, whose getEntrypoint is a push without a result. Unlike in
+// Cap'n Web every result is sent without being pulled, since workers hardly ever call without waiting; `released` saves
+// a message of its own for the ids of earlier pushes. No id is ever used twice, so a stale or a foreign one names nothing:
+// it is a ProtocolError, which ends the channel.
 
 import * as F from "../frames";
 import type { Channel } from "../channel";
+import { requestHead, responseFrom } from "../http";
+import { takeBody } from "../web/body";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
-import { checkSize, decode, encode, encodeThrown, ProtocolError } from "./values";
+import { decode, type Transferer } from "./decoder";
+import {
+    BrokenHook, disposeAll, type Arguments, type Disposable, type Hook, type Opened, type Outcome, type Path,
+} from "./hook";
+import { Import } from "./import";
+import { ServiceHook, type Service } from "./target";
+import {
+    checkSize, encodeThrown, makeStubFor, OpenedArguments, ProtocolError,
+    type Encoded, type Transfer,
+} from "./values";
 
-/** Path segments and calls that may be outstanding; a peer that goes beyond loses its channel. */
+/** Members that one push may name, and answers, capabilities that one side may hold of the other. */
 const PATH_MAX = 64;
-const EXPORTS_MAX = 65536;
+const TABLE_MAX = 65536;
+/** Answers that may wait for their release to be sent along with something else. */
+const RELEASES_MAX = 32;
+/** A result beyond this is released at once, so that the other side need not keep it. */
+const KEPT_BYTES_MAX = 4096;
 
-/** An exported entrypoint. */
-export interface Callable {
-    call(path: string[], args: unknown[]): unknown;
-    /** What a FETCH frame that names this export reaches. */
-    fetch(request: Request): Promise<Response>;
+function tooMany(): Error {
+    return new Error("One worker holds too many calls and stubs of another.");
 }
 
 /** The main export: hands out entrypoints. */
 export interface Bootstrap {
-    entrypoint(name: string | undefined, props: unknown): Callable;
-}
-
-interface Export {
-    callable?: Callable;
-    result?: Promise<unknown>;
+    entrypoint(name: string | undefined, props: unknown): Service;
 }
 
 export class RpcSession {
     readonly #channel: Channel;
     readonly #bootstrap: Bootstrap;
-    readonly #exports = new Map<number, Export>();
-    readonly #imports = new Map<number, PromiseWithResolvers<unknown>>();
-    #nextImport = 1;
-    #nextExport = 1;
+    /** What the other side may name: by positive ids the answers to its pushes, by negative ones what it was given. */
+    readonly #exports = new Map<number, Hook>();
+    /** By positive ids our pushes that are not answered, by negative ones what we were given. */
+    readonly #imports = new Map<number, Import>();
+    #nextPush = 1;
+    #nextAnswer = 1;
+    #nextExport = -1;
+    #unanswered = 0;
     #answering = 0;
+    #held = 0;
+    #released: number[] = [];
+    #broken: BrokenHook | undefined;
 
     constructor(channel: Channel, bootstrap: Bootstrap) {
         this.#channel = channel;
@@ -46,7 +68,12 @@ export class RpcSession {
 
     /** Calls under way in either direction. */
     get pending(): number {
-        return this.#imports.size + this.#answering;
+        return this.#unanswered + this.#answering;
+    }
+
+    /** Stubs of the other side's objects that this side holds. */
+    get held(): number {
+        return this.#held;
     }
 
     #send(message: unknown, tail?: Uint8Array): void {
@@ -55,126 +82,290 @@ export class RpcSession {
         this.#channel.send(F.RPC, 0, 0, text, tail);
     }
 
-    // --- The calling side ----------------------------------------------------------------------------------------
+    // --- Capabilities that this side gives ---------------------------------------------------------------------------
+
+    /** Fills in how each transfer is named on this channel. The hooks are the session's from now on. */
+    #fill(transfers: Transfer[] | undefined): void {
+        for (const { slot, hook, stream } of transfers ?? []) {
+            if (hook !== undefined) slot.splice(0, slot.length, ...this.#name(hook));
+            else if (stream !== undefined) slot.splice(0, slot.length, ...this.#channel.attachStream(stream));
+        }
+    }
+
+    #name(hook: Hook): unknown[] {
+        const isService = hook.fetch !== undefined;
+        if (hook instanceof Import && hook.session === this) {
+            // It goes home: whoever gets it takes its own hold, before ours is released.
+            void Promise.resolve().then(() => hook.dispose());
+            return isService ? ["import", hook.id, "service"] : ["import", hook.id];
+        }
+        if (this.#exports.size >= TABLE_MAX) throw tooMany();
+        const id = this.#nextExport--;
+        this.#exports.set(id, hook);
+        return [isService ? "service" : "export", id];
+    }
+
+    /** Names capabilities without giving them up, for what is sent beside RPC messages. */
+    fillCopy(transfers: Transfer[] | undefined): void {
+        const copies = transfers?.map(({ object, slot, hook }) => ({ object, slot, hook: hook!.dup() }));
+        this.#fill(copies);
+    }
+
+    /** Takes back what #fill named, since the message was not sent. */
+    #unfill(transfers: Transfer[] | undefined): void {
+        for (const { slot, hook, stream } of transfers ?? []) {
+            if (slot[0] === "export" || slot[0] === "service") this.#unexport(slot[1] as number);
+            if (slot.length > 0) continue;
+            hook?.dispose();
+            stream?.drop(new Error("The message was not sent."));
+        }
+    }
+
+    #unexport(id: number): void {
+        const hook = this.#exports.get(id);
+        this.#exports.delete(id);
+        hook?.dispose();
+    }
+
+    // --- The calling side --------------------------------------------------------------------------------------------
 
     /** Asks the bootstrap for an entrypoint and returns the id that later calls name. */
-    entrypoint(name: string | undefined, props: unknown): number {
-        const { head, tail } = encode([name ?? null, props]);
-        this.#send(["push", ["pipeline", 0, ["getEntrypoint"], head]], tail);
-        return this.#nextImport++;
+    entrypoint(name: string | undefined, props: Encoded | undefined): number {
+        this.fillCopy(props?.transfers);
+        const args = [[name ?? null, props?.head ?? ["undefined"]]];
+        this.#send(["push", ["pipeline", 0, ["getEntrypoint"], args]], props?.tail);
+        return this.#nextPush++;
     }
 
-    /** Calls a method; the promise settles with what comes back. Throws at once if an argument cannot be cloned. */
-    call(target: number, path: string[], args: unknown[]): Promise<unknown> {
-        const { head, tail } = encode(args);
-        this.#send(["push", ["pipeline", target, path, head]], tail);
-        const id = this.#nextImport++;
-        this.#send(["pull", id]);
-        const result = Promise.withResolvers<unknown>();
-        this.#imports.set(id, result);
-        return result.promise;
-    }
-
-    release(id: number): void {
-        this.#send(["release", id, 1]);
-    }
-
-    #settle(id: unknown): PromiseWithResolvers<unknown> | undefined {
-        const waiting = this.#imports.get(id as number);
-        this.#imports.delete(id as number);
-        if (waiting !== undefined) {
-            this.release(id as number);
-            this.#channel.onIdle?.();
+    /** Calls a method, or without arguments reads a member. Throws at once if the arguments cannot be sent. */
+    push(target: number, path: Path, args: Arguments | undefined): Hook {
+        if (this.#broken !== undefined) {
+            if (args !== undefined) disposeAll(args.open().stubs);
+            return this.#broken;
         }
-        return waiting;
+        if (this.#unanswered >= TABLE_MAX / 2) throw tooMany();
+        const encoded = args?.encoded();
+        const expression: unknown[] = ["pipeline", target, path];
+        const message: unknown[] = ["push", expression];
+        try {
+            if (encoded !== undefined) {
+                this.#fill(encoded.transfers);
+                expression.push(encoded.head);
+            }
+            if (this.#released.length > 0) message.push(this.#released);
+            this.#send(message, encoded?.tail);
+        } catch (error) {
+            this.#unfill(encoded?.transfers);
+            throw error;
+        }
+        this.#released = [];
+        const id = this.#nextPush++;
+        const result = new Import(this, id, true);
+        this.#imports.set(id, result);
+        this.#unanswered++;
+        return result;
     }
 
-    // --- The answering side --------------------------------------------------------------------------------------
+    /** A request to a service of the other side. */
+    fetch(target: number, request: Request): Promise<Response> {
+        if (this.#broken !== undefined) return this.#broken.pull() as Promise<never>;
+        const head = requestHead(request);
+        head.target = target;
+        return responseFrom(this.#channel.fetch(head, takeBody(request)), request);
+    }
 
-    #push(expression: unknown, tail: Uint8Array | undefined): void {
-        if (this.#exports.size >= EXPORTS_MAX) throw new ProtocolError("too many calls");
+    /** Gives back a capability. */
+    release(id: number): void {
+        if (this.#imports.delete(id) && id < 0) this.#held--;
+        if (this.#broken === undefined) this.#send(["release", id]);
+        this.#channel.onIdle?.();
+    }
+
+    #settle(id: unknown, encodedBytes: number, settle: (result: Import) => boolean): void {
+        const result = typeof id === "number" && id > 0 ? this.#imports.get(id) : undefined;
+        if (result === undefined) throw new ProtocolError("an answer that nobody waits for");
+        this.#imports.delete(id as number);
+        this.#unanswered--;
+        const hasStubs = settle(result);
+        this.#released.push(id as number);
+        if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
+            this.#send(["release", ...this.#released]);
+            this.#released = [];
+        }
+        this.#channel.onIdle?.();
+    }
+
+    // --- Capabilities that this side gets ----------------------------------------------------------------------------
+
+    /** Opens a value that came over this channel. */
+    open(head: unknown, tail: Uint8Array | undefined): Opened {
+        const stubs: Disposable[] = [];
+        const transferer: Transferer = { transfer: (expression) => this.#transfer(expression, stubs) };
+        try {
+            return { value: decode(head, tail, transferer), stubs };
+        } catch (error) {
+            disposeAll(stubs);
+            throw error;
+        }
+    }
+
+    #transfer([kind, id, more]: unknown[], stubs: Disposable[]): object {
+        if (typeof id !== "number" || !Number.isInteger(id)) throw new ProtocolError("a stub without id");
+        switch (kind) {
+            case "export":
+            case "service":
+                return makeStubFor(this.#import(id, kind === "service"), stubs);
+            case "import": {
+                const hook = this.#exports.get(id);
+                if (hook === undefined || id >= 0) throw new ProtocolError("no such stub");
+                if ((more === "service") !== (hook.fetch !== undefined)) throw new ProtocolError("a stub of another kind");
+                return makeStubFor(hook.dup(), stubs);
+            }
+            case "readable":
+            case "writable":
+                return this.#channel.openStream(kind, id, more);
+            default:
+                throw new ProtocolError("unknown kind of stub");
+        }
+    }
+
+    transferForEver(expression: unknown[]): object {
+        return this.#transfer(expression, []);
+    }
+
+    #import(id: number, isService: boolean): Import {
+        if (id >= 0 || this.#imports.has(id)) throw new ProtocolError("a stub's id that cannot be new");
+        if (this.#held >= TABLE_MAX) throw new ProtocolError("too many stubs");
+        const hook = new Import(this, id, false);
+        if (isService) hook.fetch = (request) => this.fetch(id, request);
+        this.#imports.set(id, hook);
+        this.#held++;
+        return hook;
+    }
+
+    // --- The answering side ------------------------------------------------------------------------------------------
+
+    #push(expression: unknown, released: unknown, tail: Uint8Array | undefined): void {
+        if (released !== undefined) this.#release(released);
+        if (this.#exports.size >= TABLE_MAX) throw new ProtocolError("too many calls");
         if (!Array.isArray(expression) || expression[0] !== "pipeline") throw new ProtocolError("not a call");
         const [, target, path, argsHead] = expression as unknown[];
-        const args = decode(argsHead, tail);
         if (!Array.isArray(path) || path.length > PATH_MAX || !path.every((p) => typeof p === "string")) {
             throw new ProtocolError("bad path");
         }
-        if (!Array.isArray(args)) throw new ProtocolError("bad arguments");
-        const id = this.#nextExport++;
+        const opened = argsHead === undefined ? undefined : this.open(argsHead, tail);
+        if (opened !== undefined && !Array.isArray(opened.value)) throw new ProtocolError("bad arguments");
+        const id = this.#nextAnswer++;
         if (target === 0) {
-            this.#exports.set(id, { callable: this.#open(path as string[], args) });
+            this.#exports.set(id, this.#open(path as string[], opened?.value as unknown[] | undefined));
             return;
         }
-        this.#exports.set(id, { result: this.#run(this.exported(target as number), path as string[], args) });
+        const hook = this.#exports.get(target as number);
+        if (hook === undefined) throw new ProtocolError("no such stub");
+        this.#answer(id, hook, path as string[], opened);
     }
 
-    #open(path: string[], args: unknown[]): Callable {
+    #open(path: string[], args: unknown[] | undefined): Hook {
         if (path.length !== 1 || path[0] !== "getEntrypoint") throw new ProtocolError("no such method");
-        const [name, props] = args;
+        const [name, props] = args ?? [];
         if (name !== null && typeof name !== "string") throw new ProtocolError("bad entrypoint");
-        return this.#bootstrap.entrypoint(name ?? undefined, props);
+        return new ServiceHook(this.#bootstrap.entrypoint(name ?? undefined, props));
     }
 
-    /** The entrypoint that the other side was given under this number; throws if there is none. */
-    exported(id: number): Callable {
-        const callable = this.#exports.get(id)?.callable;
-        if (callable === undefined) throw new ProtocolError("no such stub");
-        return callable;
-    }
-
-    async #run(callable: Callable, path: string[], args: unknown[]): Promise<unknown> {
-        this.#answering++;
+    #answer(id: number, hook: Hook, path: string[], opened: Opened | undefined): void {
+        let answer: Hook;
         try {
-            return await callable.call(path, args);
-        } finally {
+            answer = opened === undefined ? hook.get(path) : hook.call(path, new OpenedArguments(opened));
+        } catch (error) {
+            answer = new BrokenHook(error);
+        }
+        this.#exports.set(id, answer);
+        this.#answering++;
+        answer.deliver((outcome) => {
             this.#answering--;
+            if (this.#broken === undefined) this.#reply(id, answer, outcome);
+            this.#channel.onIdle?.();
+        });
+    }
+
+    #reply(id: number, answer: Hook, { encoded, thrown }: Outcome): void {
+        if (this.#exports.get(id) !== answer) {
+            // Released before it was known: nobody looks at it, but each push has its answer.
+            this.#send(["resolve", id, ["undefined"]]);
+            return;
+        }
+        try {
+            if (encoded !== undefined) return this.#resolve(id, encoded);
+            const { head, tail } = encodeThrown(thrown);
+            this.#send(["reject", id, head], tail);
+        } catch (error) {
+            const { head, tail } = encodeThrown(error);
+            this.#send(["reject", id, head], tail);
         }
     }
 
-    #pull(id: number): void {
-        const result = this.#exports.get(id)?.result;
-        if (result === undefined) throw new ProtocolError("nothing to pull");
-        result
-            .then((value) => {
-                const { head, tail } = encode(value);
-                this.#send(["resolve", id, head], tail);
-            })
-            .catch((thrown: unknown) => {
-                const { head, tail } = encodeThrown(thrown);
-                this.#send(["reject", id, head], tail);
-            })
-            .finally(() => this.#channel.onIdle?.());
+    #resolve(id: number, { head, tail, transfers }: Encoded): void {
+        if (transfers === undefined) return this.#send(["resolve", id, head], tail);
+        const given = transfers.map((transfer) => ({ ...transfer, hook: transfer.hook?.dup() }));
+        try {
+            this.#fill(given);
+            this.#send(["resolve", id, head], tail);
+        } catch (error) {
+            this.#unfill(given);
+            throw error;
+        }
     }
 
-    // --- Messages ------------------------------------------------------------------------------------------------
+    /** The service that the other side was given under this number. */
+    service(id: unknown): Hook & { fetch(request: Request): Promise<Response> } {
+        const hook = this.#exports.get(id as number);
+        if (hook?.fetch === undefined) throw new ProtocolError("no such service");
+        return hook as Hook & { fetch(request: Request): Promise<Response> };
+    }
+
+    #release(ids: unknown): void {
+        if (!Array.isArray(ids)) throw new ProtocolError("bad release");
+        for (const id of ids as unknown[]) {
+            if (!this.#exports.has(id as number)) throw new ProtocolError("a release of what is not held");
+            this.#unexport(id as number);
+        }
+    }
+
+    // --- Messages ----------------------------------------------------------------------------------------------------
 
     take(message: unknown, tail: Uint8Array | undefined): void {
         if (!Array.isArray(message)) throw new ProtocolError("not a message");
         const [kind, first, second] = message as unknown[];
         switch (kind) {
             case "push":
-                return this.#push(first, tail);
-            case "pull":
-                return this.#pull(first as number);
+                return this.#push(first, second, tail);
             case "resolve": {
-                const value = decode(second, tail);
-                return this.#settle(first)?.resolve(value);
+                const opened = this.open(second, tail);
+                return this.#settle(first, tail?.length ?? 0, (result) => result.resolve(opened));
             }
             case "reject": {
-                const reason = decode(second, tail);
-                return this.#settle(first)?.reject(reason);
+                const { value } = this.open(second, tail);
+                return this.#settle(first, 0, (result) => result.reject(value));
             }
             case "release":
-                this.#exports.delete(first as number);
-                return;
+                return this.#release(message.slice(1));
             default:
                 throw new ProtocolError("unknown message");
         }
     }
 
+    /** The channel is gone, and everything that was given or got over it. */
     lost(error: unknown): void {
+        if (this.#broken !== undefined) return;
+        this.#broken = new BrokenHook(error);
+        const given = [...this.#exports.values()];
+        this.#exports.clear();
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
-        for (const { reject } of waiting) reject(error);
+        this.#unanswered = 0;
+        this.#held = 0;
+        for (const result of waiting) result.reject(error);
+        for (const hook of given) hook.dispose();
     }
 }
+

@@ -27,6 +27,8 @@ const workers = [
     { name: "starts", target: "starts.js" },
     { name: "entrypoints", target: "entrypoints.js" },
     { name: "values", target: "values.js" },
+    { name: "stubs", target: "stubs.js" },
+    { name: "capabilities", target: "capabilities.jsonc" },
     { name: "bodies", target: "bodies.js" },
     { name: "platform", target: "platform.js" },
 ];

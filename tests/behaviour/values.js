@@ -22,7 +22,6 @@ export default class extends WorkerEntrypoint {
 }
 
 const make = (what) => ({
-    function: () => () => 1,
     symbol: () => Symbol("s"),
     promise: () => ({ p: Promise.resolve(1) }),
     weak: () => new WeakMap(),
@@ -262,14 +261,14 @@ const limits = {
     },
     "what cannot be cloned is refused by the caller's side": async ({ env }) => {
         const child = load(env);
-        for (const value of [() => {}, Symbol("s"), { deep: [() => {}] }, new WeakMap(), Promise.resolve(1), new WeakSet()]) {
+        for (const value of [Symbol("s"), { deep: [Symbol("s")] }, new WeakMap(), Promise.resolve(1), new WeakSet()]) {
             await rejects((async () => child.echo(value))(), { name: "DataCloneError" });
         }
         equal(await child.echo("still here"), "still here");
     },
     "what cannot be cloned is refused by the worker's side": async ({ env }) => {
         const child = load(env);
-        for (const what of ["function", "symbol", "promise", "weak"]) {
+        for (const what of ["symbol", "promise", "weak"]) {
             await rejects(child.give(what), { name: "DataCloneError" });
         }
         equal(await child.echo("still here"), "still here");

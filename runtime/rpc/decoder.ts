@@ -1,0 +1,208 @@
+// From Cap'n Web's expressions to a value; see values.ts. It reads what a hostile cell wrote: it checks every shape,
+// never calls into the value, and bounds its depth.
+
+import { DOMException } from "../web/domexception";
+import { DEPTH_MAX, ProtocolError, put } from "./values";
+
+declare const require: (path: string) => unknown;
+
+/** Who knows the capabilities and streams that a value names. Throws ProtocolError for those that were never given. */
+export interface Transferer {
+    transfer(expression: unknown[]): object;
+}
+
+const NOTHING: Transferer = {
+    transfer() {
+        throw new ProtocolError("a capability where none may be");
+    },
+};
+
+const VIEWS: Record<string, (buffer: ArrayBuffer) => ArrayBuffer | ArrayBufferView> = {
+    ArrayBuffer: (b) => b,
+    DataView: (b) => new DataView(b),
+    Uint8Array: (b) => new Uint8Array(b),
+    Int8Array: (b) => new Int8Array(b),
+    Uint8ClampedArray: (b) => new Uint8ClampedArray(b),
+    Int16Array: (b) => new Int16Array(b),
+    Uint16Array: (b) => new Uint16Array(b),
+    Int32Array: (b) => new Int32Array(b),
+    Uint32Array: (b) => new Uint32Array(b),
+    Float32Array: (b) => new Float32Array(b),
+    Float64Array: (b) => new Float64Array(b),
+    BigInt64Array: (b) => new BigInt64Array(b),
+    BigUint64Array: (b) => new BigUint64Array(b),
+};
+
+const ERRORS: Record<string, new (message: string) => Error> = {
+    Error,
+    EvalError,
+    RangeError,
+    ReferenceError,
+    SyntaxError,
+    TypeError,
+    URIError,
+};
+
+export class Decoder {
+    readonly #tail: Uint8Array;
+    readonly #transferer: Transferer;
+    readonly #seen: unknown[] = [];
+    #depth = 0;
+
+    constructor(tail: Uint8Array | undefined, transferer: Transferer) {
+        this.#tail = tail ?? new Uint8Array(0);
+        this.#transferer = transferer;
+    }
+
+    decode(expression: unknown): unknown {
+        if (typeof expression !== "object" || expression === null) return expression;
+        if (++this.#depth > DEPTH_MAX + 2) throw new ProtocolError("value nested too deep");
+        const value = Array.isArray(expression)
+            ? this.#special(expression)
+            : this.#properties(this.remember({}), expression as Record<string, unknown>);
+        this.#depth--;
+        return value;
+    }
+
+    remember<T>(value: T): T {
+        this.#seen.push(value);
+        return value;
+    }
+
+    #properties(out: Record<string, unknown>, from: Record<string, unknown>): Record<string, unknown> {
+        for (const key of Object.keys(from)) {
+            put(out, key, this.decode(from[key]));
+        }
+        return out;
+    }
+
+    #items(list: unknown): unknown[] {
+        if (!Array.isArray(list)) throw new ProtocolError("a list was expected");
+        return list;
+    }
+
+    #special(e: unknown[]): unknown {
+        if (Array.isArray(e[0]) && e.length === 1) {
+            const out: unknown[] = this.remember([]);
+            for (const item of e[0] as unknown[]) out.push(this.decode(item));
+            return out;
+        }
+        switch (e[0]) {
+            case "undefined":
+                return undefined;
+            case "nan":
+                return NaN;
+            case "inf":
+                return Infinity;
+            case "-inf":
+                return -Infinity;
+            case "-0":
+                return -0;
+            case "bigint":
+                if (typeof e[1] !== "string" || !/^-?\d{1,16384}$/.test(e[1])) throw new ProtocolError("bad bigint");
+                return BigInt(e[1]);
+            case "ref":
+                return this.#reference(e[1]);
+            case "date":
+                return this.remember(new Date(typeof e[1] === "number" ? e[1] : NaN));
+            case "regexp":
+                return this.remember(this.#regexp(e[1], e[2]));
+            case "bytes":
+                return this.remember(this.bytes(e));
+            case "map":
+                return this.#map(this.#items(e[1]));
+            case "set": {
+                const set = this.remember(new Set<unknown>());
+                for (const item of this.#items(e[1])) set.add(this.decode(item));
+                return set;
+            }
+            case "boxed": {
+                const slot = this.#seen.push(undefined) - 1;
+                return (this.#seen[slot] = Object(this.decode(e[1])) as unknown);
+            }
+            case "error":
+                return this.#error(e);
+            case "export":
+            case "service":
+            case "import":
+            case "here":
+            case "readable":
+            case "writable":
+                return this.remember(this.#transferer.transfer(e));
+            default:
+                return this.#platform(e);
+        }
+    }
+
+    #reference(index: unknown): unknown {
+        if (typeof index !== "number" || !Number.isInteger(index) || index < 0 || index >= this.#seen.length) {
+            throw new ProtocolError("bad reference");
+        }
+        return this.#seen[index];
+    }
+
+    #regexp(source: unknown, flags: unknown): RegExp {
+        if (typeof source !== "string" || typeof flags !== "string") throw new ProtocolError("bad regexp");
+        try {
+            return new RegExp(source, flags);
+        } catch {
+            throw new ProtocolError("bad regexp");
+        }
+    }
+
+    #map(flat: unknown[]): Map<unknown, unknown> {
+        const map = this.remember(new Map<unknown, unknown>());
+        for (let i = 0; i + 1 < flat.length; i += 2) map.set(this.decode(flat[i]), this.decode(flat[i + 1]));
+        return map;
+    }
+
+    bytes(e: unknown): ArrayBuffer | ArrayBufferView {
+        const [tag, kind, offset, length] = this.#items(e);
+        if (tag !== "bytes" || typeof kind !== "string" || !Object.hasOwn(VIEWS, kind)) {
+            throw new ProtocolError("unknown view");
+        }
+        if (!Number.isInteger(offset) || !Number.isInteger(length)) throw new ProtocolError("bad range of bytes");
+        const from = offset as number;
+        const to = from + (length as number);
+        if (from < 0 || to < from || to > this.#tail.length) throw new ProtocolError("range of bytes out of bounds");
+        try {
+            return VIEWS[kind]!(this.#tail.slice(from, to).buffer as ArrayBuffer);
+        } catch {
+            throw new ProtocolError("a view of half an element");
+        }
+    }
+
+    #error(e: unknown[]): Error {
+        const [, name, message, own] = e;
+        if (typeof name !== "string" || typeof message !== "string") throw new ProtocolError("bad error");
+        const error =
+            e[4] === "DOMException"
+                ? new DOMException(message, name)
+                : new (Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error)(message);
+        if (error.name !== name) {
+            Object.defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false });
+        }
+        this.remember(error);
+        if (typeof own === "object" && own !== null && !Array.isArray(own)) {
+            for (const key of Object.keys(own)) {
+                // Own properties are plain ones: none may be taken for what the error itself has.
+                if (key === "name" || key === "message" || key === "stack") continue;
+                const value = this.decode((own as Record<string, unknown>)[key]);
+                const enumerable = key !== "cause";
+                Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
+            }
+        }
+        return error;
+    }
+
+    #platform(e: unknown[]): unknown {
+        if (typeof e[0] !== "string") throw new ProtocolError("unknown kind of value");
+        const { decodePlatform } = require("./platform") as typeof import("./platform");
+        return decodePlatform(this, e);
+    }
+}
+
+/** Decodes what encode made; throws ProtocolError if it did not come from there. */
+export function decode(head: unknown, tail: Uint8Array | undefined, transferer: Transferer = NOTHING): unknown {
+    return new Decoder(tail, transferer).decode(head);
+}
