@@ -2,7 +2,7 @@
 // The C side (src/cell/channel.c) has already checked that a frame's type may come from this peer.
 
 import * as F from "./frames";
-import { Exchange, type OutgoingBody } from "./exchange";
+import { Exchange, type OutgoingBody, type Role } from "./exchange";
 import { decode } from "./rpc/decoder";
 import { RpcSession, type Bootstrap } from "./rpc/session";
 import { ProtocolError, type StreamEnd } from "./rpc/values";
@@ -20,12 +20,18 @@ export interface ChannelHandler {
     bootstrap: Bootstrap;
 }
 
+declare const require: (path: string) => unknown;
+
+/** Requests and streams of a dynamic worker that may be under way; each may fill a window. */
+const EXCHANGES_MAX = 1024;
+
 export class Channel {
     readonly number: number;
     readonly #handler: ChannelHandler;
     readonly #exchanges = new Map<number, Exchange>();
     #awaited = 0;
     #rpc: RpcSession | undefined;
+    readonly #isOwner: boolean;
     #nextId: number;
     #open = true;
     /** Called when an exchange or call has ended; the loader counts what is under way by it. */
@@ -34,6 +40,7 @@ export class Channel {
     /** The owner of a cell takes even ids, the cell odd ones. */
     constructor(number: number, isOwner: boolean, handler: ChannelHandler) {
         this.number = number;
+        this.#isOwner = isOwner;
         this.#nextId = isOwner ? 2 : 1;
         this.#handler = handler;
     }
@@ -73,7 +80,7 @@ export class Channel {
 
     /** Begins an exchange: sends FETCH, and answers with the exchange, whose `response` settles. */
     fetch(head: unknown, body: OutgoingBody): Exchange {
-        const exchange = this.#begin(this.nextId(), true);
+        const exchange = this.#begin(this.nextId(), "asks");
         exchange.send(F.FETCH, head, body);
         return exchange;
     }
@@ -81,18 +88,30 @@ export class Channel {
     // --- Streams that RPC messages name ------------------------------------------------------------------------------
 
     /** Gives a stream a number on this channel; returns the expression that names it. */
-    attachStream(_stream: StreamEnd): unknown[] {
-        throw new Error("Streams cannot be passed over RPC yet.");
+    attachStream(stream: StreamEnd): unknown[] {
+        const exchange = this.#begin(this.nextId(), "sends", false);
+        stream.attach(exchange);
+        return [stream.kind, exchange.id];
     }
 
-    openStream(_kind: string, _id: number, _more: unknown): object {
-        throw new ProtocolError("no such stream");
+    /** The stream that a message names. */
+    openStream(kind: StreamEnd["kind"], id: number): object {
+        this.#checkNew(id);
+        const { openStream } = require("./rpc/platform") as typeof import("./rpc/platform");
+        return openStream(kind, this.#begin(id, "receives", kind === "readable"));
     }
 
-    #begin(id: number, asks: boolean): Exchange {
-        const exchange = new Exchange(this, id, asks);
+    /** The other side's ids are even or odd, as ours are not, and a cell that is not trusted has so many at most. */
+    #checkNew(id: number): void {
+        if ((id & 1) === (this.#nextId & 1) || this.#exchanges.has(id)) throw new ProtocolError("exchange id in use");
+        if (this.#isOwner && this.#exchanges.size >= EXCHANGES_MAX) throw new ProtocolError("too many exchanges");
+    }
+
+    /** What is only sent, or waits for what may never come, keeps nobody. */
+    #begin(id: number, role: Role, isAwaited = true): Exchange {
+        const exchange = new Exchange(this, id, role, isAwaited);
         this.#exchanges.set(id, exchange);
-        this.#awaited++;
+        if (isAwaited) this.#awaited++;
         return exchange;
     }
 
@@ -110,8 +129,8 @@ export class Channel {
     take(frame: F.Frame, granted: number | undefined): void {
         switch (frame.type) {
             case F.FETCH: {
-                if (this.#exchanges.has(frame.id)) throw new Error("exchange id in use");
-                this.#handler.fetch(this.#begin(frame.id, false), frame);
+                this.#checkNew(frame.id);
+                this.#handler.fetch(this.#begin(frame.id, "answers"), frame);
                 break;
             }
             case F.RESPONSE:

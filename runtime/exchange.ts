@@ -1,4 +1,5 @@
-// One FETCH and its RESPONSE: two bodies that stream in opposite directions, each with a window. Used at both ends.
+// One FETCH and its RESPONSE: two bodies that stream in opposite directions, each with a window. Used at both ends. A stream
+// that an RPC message names is an exchange with one direction.
 //
 // Invariant: each direction ends exactly once, by FIN, RESET (from the sender) or STOP (from the receiver); when both
 // have ended, or the channel is lost, the exchange is gone from its channel's table.
@@ -117,8 +118,13 @@ class BodyHandle implements ByteSource {
 
 const unread = new FinalizationRegistry<IncomingBody>((body) => body.cancel());
 
+/** Who begins with FETCH and who answers it; who sends a stream and who receives it. */
+export type Role = "asks" | "answers" | "sends" | "receives";
+
 export class Exchange {
     readonly #channel: Channel;
+    readonly #role: Role;
+    readonly #isAwaited: boolean;
     readonly id: number;
     readonly incoming = new IncomingBody(this);
     /** Settles with the RESPONSE frame at the end that asked. */
@@ -133,10 +139,17 @@ export class Exchange {
     #credit = F.WINDOW_BYTES;
     #creditWaiting: (() => void) | undefined;
 
-    constructor(channel: Channel, id: number, asks: boolean) {
+    constructor(channel: Channel, id: number, role: Role, isAwaited: boolean) {
         this.#channel = channel;
         this.id = id;
-        if (asks) this.response = Promise.withResolvers();
+        this.#role = role;
+        this.#isAwaited = isAwaited;
+        if (role === "asks") this.response = Promise.withResolvers();
+        if (role === "receives") this.#outgoingDone = true;
+        if (role === "sends") {
+            this.incoming.end();
+            this.#incomingDone = true;
+        }
     }
 
     // --- Sending -----------------------------------------------------------------------------------------------------
@@ -155,6 +168,17 @@ export class Exchange {
             this.#outgoingSource = body.source ?? bytesSource(body.bytes!);
             void this.#pump(this.#outgoingSource);
         }
+    }
+
+    /** Sends a stream that a message has named. */
+    sendStream(source: ByteSource): void {
+        this.#outgoingSource = source;
+        void this.#pump(source);
+    }
+
+    /** What arrives of a stream that a message named. */
+    receiveStream(): ByteSource {
+        return new BodyHandle(this.incoming);
     }
 
     async #pump(source: ByteSource): Promise<void> {
@@ -186,20 +210,20 @@ export class Exchange {
         this.#outgoingDone = true;
         this.#outgoingSource = undefined;
         this.#creditWaiting?.();
-        if (this.response === undefined && !this.incoming.isTouched) this.incoming.refuse(new TypeError(ANSWERED));
-        this.#settle(this.response === undefined);
+        if (this.#role === "answers" && !this.incoming.isTouched) this.incoming.refuse(new TypeError(ANSWERED));
+        this.#settle(this.#role === "answers" || this.#role === "sends");
     }
 
     #endIncoming(): void {
         if (this.#incomingDone) return;
         this.#incomingDone = true;
-        this.#settle(this.response !== undefined);
+        this.#settle(this.#role === "asks" || this.#role === "receives");
     }
 
     /** One direction has ended; the answer if `isAnswer`. */
     #settle(isAnswer: boolean): void {
         if (this.#outgoingDone && this.#incomingDone) this.#channel.forget(this);
-        if (isAnswer) this.#channel.answered();
+        if (isAnswer && this.#isAwaited) this.#channel.answered();
     }
 
     /** Gives up: tells the other side why, and ends both directions. */
@@ -215,6 +239,7 @@ export class Exchange {
         this.#channel.send(F.WINDOW, 0, this.id, "", payload);
     }
 
+    /** The receiver wants no more of what comes. */
     stopIncoming(): void {
         this.#channel.send(F.STOP, 0, this.id, "");
         this.#endIncoming();

@@ -128,10 +128,15 @@ export class Decoder {
             case "here":
             case "readable":
             case "writable":
-                return this.remember(this.#transferer.transfer(e));
+            case "signal":
+                return this.remember(this.transfer(e));
             default:
                 return this.#platform(e);
         }
+    }
+
+    transfer(e: unknown[]): object {
+        return this.#transferer.transfer(e);
     }
 
     #reference(index: unknown): unknown {
@@ -198,7 +203,8 @@ export class Decoder {
     #platform(e: unknown[]): unknown {
         if (typeof e[0] !== "string") throw new ProtocolError("unknown kind of value");
         const { decodePlatform } = require("./platform") as typeof import("./platform");
-        return decodePlatform(this, e);
+        const slot = this.#seen.push(undefined) - 1;
+        return (this.#seen[slot] = decodePlatform(this, e));
     }
 }
 

@@ -24,7 +24,7 @@ import {
 import { Import } from "./import";
 import { ServiceHook, type Service } from "./target";
 import {
-    checkSize, encodeThrown, makeStubFor, OpenedArguments, ProtocolError,
+    checkSize, encodeThrown, makeStubFor, OpenedArguments, ProtocolError, writableFor,
     type Encoded, type Transfer,
 } from "./values";
 
@@ -86,8 +86,9 @@ export class RpcSession {
 
     /** Fills in how each transfer is named on this channel. The hooks are the session's from now on. */
     #fill(transfers: Transfer[] | undefined): void {
-        for (const { slot, hook, stream } of transfers ?? []) {
-            if (hook !== undefined) slot.splice(0, slot.length, ...this.#name(hook));
+        for (const { slot, hook, stream, isWritable } of transfers ?? []) {
+            if (isWritable) slot.splice(0, slot.length, "writable", ...this.#name(hook!));
+            else if (hook !== undefined) slot.splice(0, slot.length, ...this.#name(hook));
             else if (stream !== undefined) slot.splice(0, slot.length, ...this.#channel.attachStream(stream));
         }
     }
@@ -114,7 +115,8 @@ export class RpcSession {
     /** Takes back what #fill named, since the message was not sent. */
     #unfill(transfers: Transfer[] | undefined): void {
         for (const { slot, hook, stream } of transfers ?? []) {
-            if (slot[0] === "export" || slot[0] === "service") this.#unexport(slot[1] as number);
+            const [kind, id] = slot[0] === "writable" ? slot.slice(1) : slot;
+            if (kind === "export" || kind === "service") this.#unexport(id as number);
             if (slot.length > 0) continue;
             hook?.dispose();
             stream?.drop(new Error("The message was not sent."));
@@ -209,21 +211,28 @@ export class RpcSession {
         }
     }
 
-    #transfer([kind, id, more]: unknown[], stubs: Disposable[]): object {
+    #transfer(expression: unknown[], stubs: Disposable[]): object {
+        const [kind, id] = expression;
+        if (kind === "writable") return writableFor(this.#stubHook(expression.slice(1)));
+        if (kind === "readable" || kind === "signal") {
+            if (typeof id !== "number" || !Number.isInteger(id)) throw new ProtocolError("a stream without id");
+            return this.#channel.openStream(kind, id);
+        }
+        return makeStubFor(this.#stubHook(expression), stubs);
+    }
+
+    #stubHook([kind, id, more]: unknown[]): Hook {
         if (typeof id !== "number" || !Number.isInteger(id)) throw new ProtocolError("a stub without id");
         switch (kind) {
             case "export":
             case "service":
-                return makeStubFor(this.#import(id, kind === "service"), stubs);
+                return this.#import(id, kind === "service");
             case "import": {
                 const hook = this.#exports.get(id);
                 if (hook === undefined || id >= 0) throw new ProtocolError("no such stub");
                 if ((more === "service") !== (hook.fetch !== undefined)) throw new ProtocolError("a stub of another kind");
-                return makeStubFor(hook.dup(), stubs);
+                return hook.dup();
             }
-            case "readable":
-            case "writable":
-                return this.#channel.openStream(kind, id, more);
             default:
                 throw new ProtocolError("unknown kind of stub");
         }

@@ -7,17 +7,20 @@
 //   ["error", name, message, {own}, "DOMException"?]  ["ref", n]  the n-th container met so far, in writing order
 //   ["export", id]      a function, RpcTarget or stub that the sender answers; ["service", id] the same with fetch()
 //   ["import", id]      one that the receiver gave to the sender, and gets back; ["import", id, "service"]
-//   ["readable", id, type] ["writable", id] ["request", ...] ["response", ...] ["headers", ...] ["blob", ...]
-//   ["signal", ...]     what platform.ts knows
+//   ["readable", id] ["signal", id]  a stream, an AbortSignal: exchange `id` of the channel; ["writable", "export", id]
+//   ["request", ...] ["response", ...] ["headers", ...] ["blob", ...] ["file", ...]  see platform.ts
 //
 // An encoded value does not know which channel it will take: what stands for capabilities and streams is a transfer,
 // whose expression the session fills in. The encoder is in encoder.ts, the decoder in decoder.ts.
 
+import type { Exchange } from "../exchange";
 import { describeThrown } from "../thrown";
 import { native } from "../web/host";
 import { decode } from "./decoder";
 import { encode } from "./encoder";
 import type { Arguments, Hook, Opened } from "./hook";
+
+declare const require: (path: string) => unknown;
 
 /** Nesting that either side accepts. */
 export const DEPTH_MAX = 256;
@@ -29,15 +32,18 @@ export interface Transfer {
     slot: unknown[];
     /** For capabilities. */
     hook?: Hook;
+    /** The hook is one end of a WritableStream. */
+    isWritable?: boolean;
     /** For streams: begins to move the bytes. Exactly one of the two is called, once. */
     stream?: StreamEnd;
 }
 
-/** This cell's end of a stream that a message carries; see streams.ts. */
+/** This cell's end of a stream or signal that a message carries; see platform.ts. One of its methods counts, once. */
 export interface StreamEnd {
-    /** Sends over a channel what the stream gives, or into the stream what arrives. */
-    attach(pipe: unknown): void;
-    /** Gives a stream for the same cell. */
+    readonly kind: "readable" | "signal";
+    /** Sends over a channel what the stream gives. */
+    attach(exchange: Exchange): void;
+    /** Gives it to the same cell. */
     pass(): object;
     /** The message will not be sent. */
     drop(reason: unknown): void;
@@ -103,12 +109,18 @@ export function openHere({ head, tail, transfers }: Encoded, isTaken = false): O
     transfers?.forEach(({ slot }, i) => slot.splice(0, slot.length, "here", i));
     const value = decode(head, tail, {
         transfer(expression) {
-            const { hook, stream } = transfers![expression[1] as number]!;
+            const { hook, stream, isWritable } = transfers![expression[1] as number]!;
             if (stream !== undefined) return stream.pass();
+            if (isWritable) return writableFor(isTaken ? hook! : hook!.dup());
             return stubFor(isTaken ? hook! : hook!.dup(), stubs);
         },
     });
     return { value, stubs };
+}
+
+/** A WritableStream that writes to one of another cell. */
+export function writableFor(hook: Hook): object {
+    return (require("./platform") as typeof import("./platform")).writableFor(hook);
 }
 
 let stubFor: (hook: Hook, stubs: Opened["stubs"]) => object;

@@ -29,6 +29,7 @@ const workers = [
     { name: "values", target: "values.js" },
     { name: "stubs", target: "stubs.js" },
     { name: "capabilities", target: "capabilities.jsonc" },
+    { name: "rpc_streams", target: "rpc_streams.js" },
     { name: "bodies", target: "bodies.js" },
     { name: "platform", target: "platform.js" },
 ];
