@@ -8,7 +8,6 @@
 #include "cell/cell.h"
 #include "cell/hugepages.h"
 #include "cell/jail.h"
-#include "cell/libraries.h"
 #include "cell/pages.h"
 #include "cell/runtime_blob.h"
 #include <dirent.h>
@@ -235,7 +234,6 @@ int main(int argc, char **argv) {
     hugepages_move_library("libjavascriptcoregtk");
     start_engine(&z);
     find_engine_fds(&z);
-    libraries_leave_behind();
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
 

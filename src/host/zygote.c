@@ -52,8 +52,9 @@ static _Noreturn void become_zygote(int control, const char *path, char *const a
     }
     if (control == CONTROL_FD) fcntl(control, F_SETFD, 0);
     else dup2(control, CONTROL_FD);
-    char *const no_environment[] = {NULL};
-    execve(path, argv, no_environment);
+    /* All symbols are bound at the start, so that no cell has to. */
+    char *const environment[] = {"LD_BIND_NOW=1", NULL};
+    execve(path, argv, environment);
     _exit(127);
 }
 
