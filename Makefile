@@ -38,6 +38,7 @@ endif
 
 JSC_CFLAGS = $(shell pkg-config --cflags javascriptcoregtk-4.1 glib-2.0)
 JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
+CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec)
 UV_LIBS    = $(shell pkg-config --libs libuv)
 HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
 
@@ -80,6 +81,15 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
+# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
+PARTS      := compression subtle
+PART_FILES := $(PARTS:%=build/parts/%.js)
+build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
+	@mkdir -p build/parts
+	@echo "  TS   $@"
+	@$(BUNDLE) runtime/$*/main.ts --format=cjs '--external:../web/*' \
+	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
+
 # The worker that reads configuration files; see src/host/config.c.
 build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
 	@mkdir -p build
@@ -99,13 +109,15 @@ $(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 $(O)/cell/engine_jsc.o: EXTRA_CFLAGS = $(JSC_CFLAGS)
 $(O)/cell/runtime_blob.o: EXTRA_CFLAGS = -DRUNTIME_FILE='"build/runtime.js"'
 $(O)/cell/runtime_blob.o: build/runtime.js
+$(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"'
+$(O)/cell/parts.o: $(PART_FILES)
 $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js
 $(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) $^ -o $@ $(JSC_LIBS) -lm
+	@$(CC) $(LDFLAGS) $^ -o $@ $(CELL_LIBS) -lm
 
 $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"

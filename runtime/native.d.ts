@@ -67,6 +67,16 @@ export interface Native {
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
 
+    /** Evaluates a part of the runtime and returns its function; see runtime/parts.ts. */
+    part(name: string): unknown;
+    /** Runs an operation of src/cell/crypto.c; undefined where it fails. */
+    crypto(operation: string, ...args: (string | number | Uint8Array)[]): Uint8Array | number | boolean | undefined;
+    /** Runs an operation of src/cell/compression.c. */
+    codec(operation: "open", format: string, decodes: boolean): number | undefined;
+    codec(operation: "give", number: number, bytes?: Uint8Array): void;
+    codec(operation: "take", number: number): Uint8Array | undefined;
+    codec(operation: "close", number: number): void;
+
     utf8Encode(text: string): Uint8Array;
     /** Decodes UTF-8; invalid sequences become U+FFFD, or with `fatal` throw TypeError. A leading BOM stays. */
     utf8Decode(bytes: ArrayBuffer | ArrayBufferView, fatal: boolean): string;

@@ -1,10 +1,11 @@
-// crypto without SubtleCrypto, which comes with the platform issue: random values from the kernel's generator.
+// crypto: random values from the kernel's generator. The rest of it, crypto.subtle and DigestStream, is a part of its own.
 
 import { wrongType } from "./arguments";
 import { brand } from "./brand";
 import { viewBytes } from "./bytes";
 import { DOMException } from "./domexception";
 import { native } from "./host";
+import { subtle } from "./subtle";
 
 const quotaBytes = 65536;
 const construct = Symbol("construct");
@@ -20,6 +21,14 @@ export class Crypto {
         if (token !== construct) {
             throw new TypeError("Illegal constructor");
         }
+    }
+
+    get subtle(): import("../subtle/main").SubtleCrypto {
+        return subtle().subtle;
+    }
+
+    get DigestStream(): typeof import("../subtle/main").DigestStream {
+        return subtle().DigestStream;
     }
 
     getRandomValues<T extends ArrayBufferView>(array: T): T {

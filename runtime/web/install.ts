@@ -7,6 +7,8 @@ import { bindNative } from "./host";
 import { Headers } from "./headers";
 import { define, defineLazy, lazy } from "./lazy";
 import type { Native } from "../native";
+import { part } from "../parts";
+import { subtle } from "./subtle";
 import { Request } from "./request";
 import { Response } from "./response";
 import * as timers from "./timers";
@@ -20,8 +22,10 @@ const lazyModules: readonly (readonly [load: () => unknown, names: readonly stri
     [lazy(() => require("./blob")), ["Blob", "File"]],
     [lazy(() => require("./byte-streams")), ["FixedLengthStream", "IdentityTransformStream"]],
     [lazy(() => require("./clone")), ["structuredClone"]],
+    [lazy(() => part("compression")), ["CompressionStream", "DecompressionStream"]],
     [lazy(() => require("./console")), ["console"]],
     [lazy(() => require("./crypto")), ["Crypto", "crypto"]],
+    [subtle, ["CryptoKey", "SubtleCrypto"]],
     [lazy(() => require("./domexception")), ["DOMException"]],
     [lazy(() => require("./encoding")), ["TextDecoder", "TextEncoder"]],
     [

@@ -2,6 +2,7 @@
    contract. Runs in cells, on values that a worker may have made: every argument is checked. */
 #include "base/macros.h"
 #include "cell/cell.h"
+#include "cell/parts.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -222,4 +223,7 @@ void cell_natives_add(struct cell *c) {
         CHECK(engine_native_add(c->engine, natives[i].name, natives[i].call, c) == 0);
     }
     cell_modules_add(c);
+    cell_parts_add(c);
+    cell_crypto_add(c);
+    cell_compression_add(c);
 }

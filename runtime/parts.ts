@@ -1,0 +1,44 @@
+// Parts of the runtime that few workers need. A part is a bundle of its own (runtime/<part>/main.ts), kept outside the
+// engine until a cell first asks for it; what it imports from runtime/web it shares with this bundle, through here.
+
+import * as argumentsModule from "./web/arguments";
+import * as brandModule from "./web/brand";
+import * as bytesModule from "./web/bytes";
+import * as hostModule from "./web/host";
+import * as lazyModule from "./web/lazy";
+import { native } from "./web/host";
+
+declare const require: (path: string) => unknown;
+
+/** What parts may import, by the words of their import statements. */
+const shared: Readonly<Record<string, () => unknown>> = {
+    "../web/arguments": () => argumentsModule,
+    "../web/brand": () => brandModule,
+    "../web/bytes": () => bytesModule,
+    "../web/domexception": () => require("./web/domexception"),
+    "../web/host": () => hostModule,
+    "../web/lazy": () => lazyModule,
+    "../web/streams": () => require("./web/streams"),
+};
+
+interface Module {
+    exports: unknown;
+}
+
+type PartFunction = (require: (path: string) => unknown, module: Module, exports: unknown) => void;
+
+/** The exports of a part, which is evaluated now: callers keep it with lazy(). */
+export function part<T>(name: string): T {
+    const module: Module = { exports: {} };
+    const evaluate = native.part(name) as PartFunction;
+    evaluate(
+        (path) => {
+            const load = shared[path];
+            if (load === undefined) throw new Error(`The part ${name} may not import ${path}.`);
+            return load();
+        },
+        module,
+        module.exports,
+    );
+    return module.exports as T;
+}

@@ -1,0 +1,115 @@
+// CryptoKey: what a worker sees of a key. The key itself is in private fields, so that only this part reads it.
+
+import { brand } from "../web/brand";
+import { invalidAccess, syntaxError } from "./errors";
+
+export type KeyType = "public" | "private" | "secret";
+
+/** The usages that there are, in the order in which a key lists them. */
+const usageOrder = ["encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey"] as const;
+export type Usage = (typeof usageOrder)[number];
+
+/** A key's `algorithm` attribute; which members it has depends on its name. */
+export interface KeyAlgorithm {
+    name: string;
+    length?: number;
+    hash?: { name: string };
+    modulusLength?: number;
+    publicExponent?: Uint8Array;
+    namedCurve?: string;
+}
+
+/** `bytes`: a secret as it is, a private key as PKCS #8, a public key as SubjectPublicKeyInfo. */
+export interface KeyMaterial {
+    type: KeyType;
+    bytes: Uint8Array;
+    algorithm: KeyAlgorithm;
+}
+
+const construct = Symbol("construct");
+let bytesOf: (key: CryptoKey) => Uint8Array;
+let isKey: (value: unknown) => value is CryptoKey;
+
+export class CryptoKey {
+    readonly #material: KeyMaterial;
+    readonly #extractable: boolean;
+    readonly #usages: Usage[];
+
+    static {
+        bytesOf = (key) => key.#material.bytes;
+        isKey = (value): value is CryptoKey => typeof value === "object" && value !== null && #material in value;
+    }
+
+    constructor(token?: unknown, material?: KeyMaterial, extractable = false, usages: readonly Usage[] = []) {
+        if (token !== construct) throw new TypeError("Illegal constructor");
+        this.#material = material!;
+        this.#extractable = extractable;
+        this.#usages = usageOrder.filter((usage) => usages.includes(usage));
+    }
+
+    get type(): KeyType {
+        return this.#material.type;
+    }
+    get extractable(): boolean {
+        return this.#extractable;
+    }
+    get algorithm(): KeyAlgorithm {
+        return this.#material.algorithm;
+    }
+    get usages(): Usage[] {
+        return this.#usages;
+    }
+}
+brand(CryptoKey, "CryptoKey", ["type", "extractable", "algorithm", "usages"]);
+
+export { bytesOf, isKey };
+
+export interface CryptoKeyPair {
+    publicKey: CryptoKey;
+    privateKey: CryptoKey;
+}
+
+/** A secret or private key without a use is refused: it could do nothing. */
+export function makeKey(material: KeyMaterial, extractable: boolean, usages: readonly Usage[]): CryptoKey {
+    if (material.type !== "public" && usages.length === 0) {
+        throw syntaxError("Usages cannot be empty when importing a secret or private key.");
+    }
+    return new CryptoKey(construct, material, extractable, usages);
+}
+
+/** A pair; a public key can always be exported, and each half keeps the usages that are its own. */
+export function makePair(
+    publicKey: KeyMaterial,
+    privateKey: KeyMaterial,
+    extractable: boolean,
+    usages: readonly Usage[],
+    publicUsages: readonly Usage[],
+): CryptoKeyPair {
+    return {
+        publicKey: makeKey(publicKey, true, usages.filter((usage) => publicUsages.includes(usage))),
+        privateKey: makeKey(privateKey, extractable, usages.filter((usage) => !publicUsages.includes(usage))),
+    };
+}
+
+/** Throws SyntaxError if a usage is asked for that keys of this kind do not have. */
+export function checkUsages(usages: readonly Usage[], allowed: readonly Usage[]): void {
+    const wrong = usages.find((usage) => !allowed.includes(usage));
+    if (wrong !== undefined) throw syntaxError(`Unsupported key usage "${wrong}" for this key.`);
+}
+
+/** Throws InvalidAccessError unless the key is of a type. */
+export function needType(key: CryptoKey, type: KeyType): void {
+    if (key.type !== type) throw invalidAccess(`This operation needs a ${type} key, but the key is ${key.type}.`);
+}
+
+/** Web IDL's sequence<KeyUsage>. */
+export function toUsages(value: unknown): Usage[] {
+    if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
+        throw new TypeError("The key usages cannot be converted to a sequence.");
+    }
+    return Array.from(value as Iterable<unknown>, (item) => {
+        const usage = String(item) as Usage;
+        if (!usageOrder.includes(usage)) throw new TypeError(`'${usage}' is not a valid enum value of type KeyUsage.`);
+        return usage;
+    });
+}
