@@ -82,12 +82,16 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := compression subtle
+PARTS      := caches compression encodings eventsource messages rewriter subtle urlpattern
+REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
+PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
+PART_FLAGS_rewriter  := $(foreach module,assert fs path util,--alias:$(module)=./runtime/rewriter/node.ts) \
+                        --inject:runtime/rewriter/globals.ts
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
-	@$(BUNDLE) runtime/$*/main.ts --format=cjs '--external:../web/*' \
+	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
@@ -109,7 +113,7 @@ $(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 $(O)/cell/engine_jsc.o: EXTRA_CFLAGS = $(JSC_CFLAGS)
 $(O)/cell/runtime_blob.o: EXTRA_CFLAGS = -DRUNTIME_FILE='"build/runtime.js"'
 $(O)/cell/runtime_blob.o: build/runtime.js
-$(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"'
+$(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"' -DREWRITER_WASM='"$(REWRITER_WASM)"'
 $(O)/cell/parts.o: $(PART_FILES)
 $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js

@@ -6,6 +6,10 @@ import * as brandModule from "./web/brand";
 import * as bytesModule from "./web/bytes";
 import * as hostModule from "./web/host";
 import * as lazyModule from "./web/lazy";
+import * as requestModule from "./web/request";
+import * as responseModule from "./web/response";
+import * as syntheticModule from "./modules/synthetic";
+import * as timersModule from "./web/timers";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -15,9 +19,15 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/arguments": () => argumentsModule,
     "../web/brand": () => brandModule,
     "../web/bytes": () => bytesModule,
+    "../modules/synthetic": () => syntheticModule,
+    "../web/clone": () => require("./web/clone"),
     "../web/domexception": () => require("./web/domexception"),
+    "../web/events": () => require("./web/events"),
     "../web/host": () => hostModule,
     "../web/lazy": () => lazyModule,
+    "../web/request": () => requestModule,
+    "../web/response": () => responseModule,
+    "../web/timers": () => timersModule,
     "../web/streams": () => require("./web/streams"),
 };
 

@@ -13,6 +13,11 @@ const forgotten = new FinalizationRegistry((number: number) => {
     native.codec("close", number);
 });
 
+/** Memory that somebody else may change meanwhile; only WebAssembly has any. */
+function isShared(chunk: ArrayBuffer | ArrayBufferView): boolean {
+    return ArrayBuffer.isView(chunk) && !(chunk.buffer instanceof ArrayBuffer);
+}
+
 /** Hands on what the codec has, piece by piece; throws where its input is wrong. */
 function drain(number: number, controller: TransformStreamDefaultController<Uint8Array>): void {
     for (;;) {
@@ -46,7 +51,7 @@ function codecTransform(format: unknown, decodes: boolean, where: string): Trans
     const transform = new TransformStream({
         transform(chunk, controller) {
             closing(() => {
-                if (!isBufferSource(chunk)) throw new TypeError(`${where} takes chunks that are BufferSource.`);
+                if (!isBufferSource(chunk) || isShared(chunk)) throw new TypeError(`${where} takes chunks that are BufferSource.`);
                 native.codec("give", number, viewBytes(chunk));
                 drain(number, controller);
             });

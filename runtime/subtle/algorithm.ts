@@ -61,8 +61,12 @@ function identifierName(identifier: unknown): string | undefined {
     return identifier === undefined || identifier === null ? undefined : String(identifier as string);
 }
 
-/** HashAlgorithmIdentifier: the canonical name of a digest. */
-export const hash: Converter = (value) => normalize("digest", value).algorithm.name;
+/** HashAlgorithmIdentifier: the canonical name of a digest. MD5 is for digests alone. */
+export const hash: Converter = (value) => {
+    const { name } = normalize("digest", value).algorithm;
+    if (name === "MD5") throw notSupported("MD5 is not supported with keys.");
+    return name;
+};
 
 /** The algorithm of a key; it is there, since it made the key. */
 export function algorithmOf(key: CryptoKey): Algorithm {

@@ -117,7 +117,7 @@ function curveAlgorithm(
             if (format === "jwk") {
                 const jwk: JsonWebKey = { kty: family.kty, crv: family.crv(type) };
                 for (const [i, number] of fields.entries()) jwk[family.names[i]!] = encode64(number);
-                if (family.kty === "OKP" && publicUsages.includes("verify")) jwk.alg = "EdDSA";
+                if (family.kty === "OKP" && publicUsages.includes("verify")) jwk.alg = "Ed25519";
                 return { ...jwk, key_ops: key.usages, ext: key.extractable };
             }
             if (format === "raw" && key.type === "public") return family.point(fields);

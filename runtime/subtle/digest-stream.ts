@@ -4,7 +4,7 @@ import { brand } from "../web/brand";
 import { isBufferSource, viewBytes } from "../web/bytes";
 import { native } from "../web/host";
 import { WritableStream } from "../web/streams";
-import { hash } from "./algorithm";
+import { normalize } from "./algorithm";
 import { operationError } from "./errors";
 
 /** Ends the digests of streams that nobody closed. */
@@ -23,7 +23,7 @@ export class DigestStream extends WritableStream {
     readonly #count: { bytes: bigint };
 
     constructor(algorithm: unknown) {
-        const name = hash(algorithm, "digest") as string;
+        const { name } = normalize("digest", algorithm).algorithm;
         const number = native.crypto("digest begin", name) as number | undefined;
         if (number === undefined) throw operationError("Too many digests are under way.");
         const { promise, resolve, reject } = Promise.withResolvers<ArrayBuffer>();

@@ -24,6 +24,13 @@ function describe(value: unknown): string {
 /** Copies of objects already met, so that what was one object stays one. */
 type Seen = Map<object, object>;
 
+/** Message ports, once there are any (runtime/messages): how a transfer tells and moves them. */
+export const transferables = {
+    isPort: (_value: unknown): _value is object => false,
+    isDetached: (_port: object): boolean => false,
+    move: (port: object): object => port,
+};
+
 type Copier = (value: never, seen: Seen) => object;
 
 const errorClasses: Record<string, ErrorConstructor> = {
@@ -194,7 +201,7 @@ function copyValue(value: unknown, seen: Seen): unknown {
     return copy;
 }
 
-function checkTransfer(transfer: unknown): ArrayBuffer[] {
+function checkTransfer(transfer: unknown): (ArrayBuffer | object)[] {
     if (transfer === undefined) {
         return [];
     }
@@ -203,6 +210,9 @@ function checkTransfer(transfer: unknown): ArrayBuffer[] {
     }
     const buffers = [...(transfer as Iterable<unknown>)];
     for (const [index, buffer] of buffers.entries()) {
+        if (transferables.isPort(buffer) && buffers.indexOf(buffer) === index && !transferables.isDetached(buffer)) {
+            continue;
+        }
         if (!(buffer instanceof ArrayBuffer)) {
             throw cloneError(`Value at index ${index} does not have a transferable type.`);
         }
@@ -213,7 +223,7 @@ function checkTransfer(transfer: unknown): ArrayBuffer[] {
             throw cloneError(`ArrayBuffer at index ${index} is a duplicate of an earlier ArrayBuffer.`);
         }
     }
-    return buffers as ArrayBuffer[];
+    return buffers as object[];
 }
 
 /** A stand-in of the same size for a buffer that will be moved. */
@@ -225,11 +235,23 @@ function placeholder(buffer: ArrayBuffer): ArrayBuffer {
 /** Throws DataCloneError for what cannot be copied; buffers listed in `transfer` are moved and left detached. */
 export function structuredClone(value: unknown, options?: { transfer?: unknown }): unknown {
     needArguments("execute 'structuredClone'", 1, arguments.length);
-    const buffers = checkTransfer(options?.transfer);
-    if (buffers.length === 0) {
-        return copyValue(value, new Map());
+    return cloneWithTransfer(value, options?.transfer).value;
+}
+
+/** A port that stands in the snapshot for one that will be moved. */
+class PortStand {}
+
+/** The clone, and the ports that were moved with it, in the order of the list. */
+export function cloneWithTransfer(value: unknown, transfer: unknown): { value: unknown; ports: unknown[] } {
+    const list = checkTransfer(transfer);
+    if (list.length === 0) {
+        return { value: copyValue(value, new Map()), ports: [] };
     }
-    const stands: Seen = new Map(buffers.map((buffer) => [buffer, placeholder(buffer)]));
+    const stands: Seen = new Map(
+        list.map((item) => [item, item instanceof ArrayBuffer ? placeholder(item) : new PortStand()]),
+    );
     const snapshot = copyValue(value, new Map(stands));
-    return copyValue(snapshot, new Map(buffers.map((buffer) => [stands.get(buffer)!, buffer.transfer()])));
+    const moved = list.map((item) => (item instanceof ArrayBuffer ? item.transfer() : transferables.move(item)));
+    const seen: Seen = new Map(list.map((item, i) => [stands.get(item)!, moved[i]!]));
+    return { value: copyValue(snapshot, seen), ports: moved.filter((item) => transferables.isPort(item)) };
 }

@@ -3,7 +3,7 @@
 import { wrongType } from "./arguments";
 import { brand } from "./brand";
 import { viewBytes } from "./bytes";
-import { DOMException } from "./domexception";
+import { DOMException, QuotaExceededError } from "./domexception";
 import { native } from "./host";
 import { subtle } from "./subtle";
 
@@ -39,9 +39,8 @@ export class Crypto {
             throw new DOMException("The data argument must be an integer-type TypedArray.", "TypeMismatchError");
         }
         if (array.byteLength > quotaBytes) {
-            throw new DOMException(
+            throw new QuotaExceededError(
                 `getRandomValues() only accepts buffers of size <= 64K but provided ${array.byteLength} bytes.`,
-                "QuotaExceededError",
             );
         }
         native.random(viewBytes(array));

@@ -65,3 +65,22 @@ for (const [constant, value] of Object.values(codes)) {
     Object.defineProperty(DOMException.prototype, constant, { value, enumerable: true });
 }
 brand(DOMException, "DOMException");
+
+/** Says how much was asked for and how much there is, where that is known. */
+export class QuotaExceededError extends DOMException {
+    readonly #quota: number | null;
+    readonly #requested: number | null;
+
+    constructor(message: unknown = "", options: { quota?: number; requested?: number } = {}) {
+        super(message, "QuotaExceededError");
+        this.#quota = options.quota ?? null;
+        this.#requested = options.requested ?? null;
+    }
+    get quota(): number | null {
+        return this.#quota;
+    }
+    get requested(): number | null {
+        return this.#requested;
+    }
+}
+brand(QuotaExceededError, "QuotaExceededError");

@@ -1,15 +1,14 @@
-// TextEncoder and TextDecoder. UTF-8 goes through the natives; UTF-16 is decoded here; the single-byte encodings of
-// the Encoding standard come from a table that is built when one of them is first asked for.
+// TextEncoder and TextDecoder. UTF-8 goes through the natives; UTF-16 is decoded here; all other encodings of
+// the Encoding standard are a part of its own, loaded when one of them is first asked for.
 
 import { wrongType } from "./arguments";
 import { brand } from "./brand";
 import { isBufferSource, latin1Decode, viewBytes, type BufferSource } from "./bytes";
 import { native } from "./host";
 import { lazy } from "./lazy";
+import { part } from "../parts";
 
-declare const require: (path: string) => unknown;
-
-const legacy = lazy(() => require("./encoding-legacy") as typeof import("./encoding-legacy"));
+const legacy = lazy(() => part<typeof import("../encodings/main")>("encodings"));
 
 export class TextEncoder {
     get encoding(): string {
@@ -189,7 +188,7 @@ function piecesOf(encoding: string, fatal: boolean): PieceDecoder {
         case "windows-1252":
             return { decode: decodeWindows1252 };
         default:
-            return legacy().singleBytePieces(encoding, fatal);
+            return legacy().legacyPieces(encoding, fatal);
     }
 }
 

@@ -167,6 +167,9 @@ export class EventTarget {
 
     addEventListener(type: string, callback: EventListenerLike | null, options?: unknown): void {
         const { capture, once, passive, signal } = flatten(options);
+        if (signal !== undefined && !(signal instanceof EventTarget)) {
+            throw new TypeError("Failed to execute 'addEventListener': the signal is not of type 'AbortSignal'.");
+        }
         if (callback === null || callback === undefined) {
             return;
         }
@@ -322,6 +325,30 @@ export class MessageEvent extends Event {
     }
 }
 
+export interface CloseEventInit extends EventInit {
+    code?: number;
+    reason?: string;
+    wasClean?: boolean;
+}
+
+export class CloseEvent extends Event {
+    readonly #close: CloseEventInit;
+
+    constructor(type: string, init: CloseEventInit = {}) {
+        super(type, init);
+        this.#close = { ...init };
+    }
+    get code(): number {
+        return Number(this.#close.code ?? 0);
+    }
+    get reason(): string {
+        return String(this.#close.reason ?? "");
+    }
+    get wasClean(): boolean {
+        return !!this.#close.wasClean;
+    }
+}
+
 export interface ErrorEventInit extends EventInit {
     message?: string;
     filename?: string;
@@ -378,5 +405,6 @@ brand(Event, "Event", eventAccessors);
 brand(EventTarget, "EventTarget");
 brand(CustomEvent, "CustomEvent", [...eventAccessors, "detail"]);
 brand(MessageEvent, "MessageEvent", [...eventAccessors, "data", "origin", "lastEventId"]);
+brand(CloseEvent, "CloseEvent", [...eventAccessors, "code", "reason", "wasClean"]);
 brand(ErrorEvent, "ErrorEvent", [...eventAccessors, "message", "filename", "lineno", "colno", "error"]);
 brand(PromiseRejectionEvent, "PromiseRejectionEvent", [...eventAccessors, "promise", "reason"]);

@@ -22,17 +22,20 @@ const lazyModules: readonly (readonly [load: () => unknown, names: readonly stri
     [lazy(() => require("./blob")), ["Blob", "File"]],
     [lazy(() => require("./byte-streams")), ["FixedLengthStream", "IdentityTransformStream"]],
     [lazy(() => require("./clone")), ["structuredClone"]],
+    [lazy(() => part("caches")), ["Cache", "CacheStorage", "caches"]],
     [lazy(() => part("compression")), ["CompressionStream", "DecompressionStream"]],
     [lazy(() => require("./console")), ["console"]],
     [lazy(() => require("./crypto")), ["Crypto", "crypto"]],
     [subtle, ["CryptoKey", "SubtleCrypto"]],
-    [lazy(() => require("./domexception")), ["DOMException"]],
+    [lazy(() => require("./domexception")), ["DOMException", "QuotaExceededError"]],
     [lazy(() => require("./encoding")), ["TextDecoder", "TextEncoder"]],
     [
         lazy(() => require("./events")),
-        ["CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent", "PromiseRejectionEvent"],
+        ["CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent", "PromiseRejectionEvent"],
     ],
+    [lazy(() => part("eventsource")), ["EventSource"]],
     [lazy(() => require("./formdata")), ["FormData"]],
+    [lazy(() => part("messages")), ["MessageChannel", "MessagePort"]],
     [lazy(() => require("./navigator")), ["Navigator", "navigator"]],
     [
         lazy(() => require("./performance")),
@@ -48,7 +51,9 @@ const lazyModules: readonly (readonly [load: () => unknown, names: readonly stri
         ],
     ],
     [lazy(() => require("./text-streams")), ["TextDecoderStream", "TextEncoderStream"]],
+    [lazy(() => part("rewriter")), ["HTMLRewriter"]],
     [lazy(() => require("./url")), ["URL"]],
+    [lazy(() => part("urlpattern")), ["URLPattern"]],
     [lazy(() => require("./url-search-params")), ["URLSearchParams"]],
 ];
 

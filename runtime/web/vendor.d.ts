@@ -35,3 +35,8 @@ declare module "whatwg-url/lib/url-state-machine.js" {
     export function cannotHaveAUsernamePasswordPort(url: UrlRecord): boolean;
     export function hasAnOpaquePath(url: UrlRecord): boolean;
 }
+
+declare module "*/node_modules/@exodus/bytes/fallback/multi-byte.js" {
+    /** The decoder keeps the state of a stream between calls. */
+    export function multibyteDecoder(encoding: string, loose: boolean): (bytes: Uint8Array, stream: boolean) => string;
+}

@@ -1,6 +1,6 @@
 /* native.crypto: the primitives of WebCrypto on OpenSSL's libcrypto. Runs in cells, on what workers hand over; nothing
-   of the library is used before a cell first asks, so that the others, and the zygote, keep its pages clean and each cell
-   has a random generator of its own. Asymmetric keys are in crypto_keys.c; rules and errors in runtime/subtle. */
+   of the library is used before a cell first asks, so that the others, and the zygote, keep its pages clean and each
+   cell has a random generator of its own. Asymmetric keys are in crypto_keys.c; rules and errors in runtime/subtle. */
 #include "cell/crypto.h"
 #include "cell/parts.h"
 #include <errno.h>
@@ -40,8 +40,11 @@ const EVP_MD *crypto_hash(const struct engine_value *name) {
     static const struct {
         const char *name;
         const EVP_MD *(*get)(void);
-    } hashes[] = {{"SHA-1", EVP_sha1},     {"SHA-256", EVP_sha256}, {"SHA-384", EVP_sha384},
-                  {"SHA-512", EVP_sha512}, {"MD5", EVP_md5}};
+    } hashes[] = {{"SHA-1", EVP_sha1},
+                  {"SHA-256", EVP_sha256},
+                  {"SHA-384", EVP_sha384},
+                  {"SHA-512", EVP_sha512},
+                  {"MD5", EVP_md5}};
     for (size_t i = 0; i < COUNT_OF(hashes); i++) {
         if (strcmp(name->data, hashes[i].name) == 0) return hashes[i].get();
     }
@@ -111,7 +114,8 @@ static int hmac(const struct engine_value *args, struct engine_value *ret) {
 
 /* equal(a, b): compares in a time that does not tell where they differ. */
 static int equal(const struct engine_value *args, struct engine_value *ret) {
-    bool same = args[0].len == args[1].len && CRYPTO_memcmp(crypto_bytes(&args[0]), crypto_bytes(&args[1]), args[0].len) == 0;
+    bool same =
+        args[0].len == args[1].len && CRYPTO_memcmp(crypto_bytes(&args[0]), crypto_bytes(&args[1]), args[0].len) == 0;
     *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = same};
     return 0;
 }

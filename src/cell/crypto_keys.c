@@ -12,9 +12,9 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-#define RSA_BITS_MAX  16384
+#define RSA_BITS_MAX    16384
 #define FIELD_BYTES_MAX 4096
-#define FIELDS_MAX    8
+#define FIELDS_MAX      8
 
 /* --- DER -------------------------------------------------------------------------------------------------------- */
 
@@ -124,10 +124,10 @@ static EVP_PKEY *key_from_params(const char *type, OSSL_PARAM_BLD *builder, bool
 }
 
 static EVP_PKEY *build_rsa(const struct engine_value *fields) {
-    static const char *const names[FIELDS_MAX] = {
-        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
-        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+    static const char *const names[FIELDS_MAX] = {OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+                                                  OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+                                                  OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+                                                  OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
     BIGNUM *numbers[FIELDS_MAX] = {0};
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     CHECK(builder);
@@ -186,7 +186,9 @@ static EVP_PKEY *build_ec(const char *curve, const struct engine_value *fields) 
         OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve, 0);
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, private ? computed : given,
                                          private ? computed_len : given_len);
-        if (private) OSSL_PARAM_BLD_push_BN_pad(builder, OSSL_PKEY_PARAM_PRIV_KEY, private, (EC_GROUP_get_degree(group) + 7) / 8);
+        if (private)
+            OSSL_PARAM_BLD_push_BN_pad(builder, OSSL_PKEY_PARAM_PRIV_KEY, private,
+                                       (EC_GROUP_get_degree(group) + 7) / 8);
         key = key_from_params("EC", builder, private != NULL);
         OSSL_PARAM_BLD_free(builder);
     }
@@ -202,12 +204,14 @@ static EVP_PKEY *build_edwards(const char *type, const struct engine_value *fiel
     uint8_t public[64];
     size_t n = sizeof public;
     if (!key || !fields[0].len) return key;
-    if (EVP_PKEY_get_raw_public_key(key, public, &n) && n == fields[0].len && !memcmp(public, fields[0].data, n)) return key;
+    if (EVP_PKEY_get_raw_public_key(key, public, &n) && n == fields[0].len && !memcmp(public, fields[0].data, n))
+        return key;
     EVP_PKEY_free(key);
     return NULL;
 }
 
-/* build(type, packed fields): DER of the key, private if a private field is there; undefined if the fields do not fit. */
+/* build(type, packed fields): DER of the key, private if a private field is there; undefined if the fields do not fit.
+ */
 static int build(const struct engine_value *args, struct engine_value *ret) {
     struct engine_value fields[FIELDS_MAX];
     const char *type = args[0].data;
@@ -245,10 +249,10 @@ static void put_number(struct buf *out, EVP_PKEY *key, const char *name, int wid
 }
 
 static void put_rsa(struct buf *out, EVP_PKEY *key, bool is_private) {
-    static const char *const names[] = {
-        OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,
-        OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
-        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+    static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+                                        OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+                                        OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+                                        OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
     put_field(out, "RSA", 3);
     for (size_t i = 0; i < (is_private ? COUNT_OF(names) : 2); i++) put_number(out, key, names[i], 0);
 }
@@ -414,7 +418,8 @@ static bool oaep_init(EVP_PKEY_CTX *context, const struct engine_value *args, bo
     if (!context || !hash) return false;
     if ((encrypts ? EVP_PKEY_encrypt_init(context) : EVP_PKEY_decrypt_init(context)) <= 0) return false;
     if (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) <= 0) return false;
-    if (EVP_PKEY_CTX_set_rsa_oaep_md(context, hash) <= 0 || EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash) <= 0) return false;
+    if (EVP_PKEY_CTX_set_rsa_oaep_md(context, hash) <= 0 || EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash) <= 0)
+        return false;
     if (args[3].len == 0) return true;
     void *label = OPENSSL_memdup(args[3].data, args[3].len); /* the context's own from here on */
     return label && EVP_PKEY_CTX_set0_rsa_oaep_label(context, label, (int)args[3].len) > 0;

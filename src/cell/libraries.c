@@ -4,10 +4,25 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What a cell calls: the engine, what that calls by itself, and what both are built on. */
+/* What a cell calls: the engine, what that calls by itself, what both are built on, and the libraries behind WebCrypto
+   and compression. */
 static const char *const needed[] = {
-    "/libjavascriptcoregtk-", "/libicudata", "/libicui18n", "/libicuuc", "/libglib-2", "/libatomic", "/libgcc_s",
-    "/libstdc++",             "/libm.",      "/libc.",      "/ld-",      "/libasan",   "/libubsan",
+    "/libjavascriptcoregtk-",
+    "/libicudata",
+    "/libicui18n",
+    "/libicuuc",
+    "/libglib-2",
+    "/libatomic",
+    "/libgcc_s",
+    "/libstdc++",
+    "/libm.",
+    "/libc.",
+    "/ld-",
+    "/libasan",
+    "/libubsan",
+    "/libcrypto",
+    "/libz.so",
+    "/libbrotli",
 };
 
 static bool is_needed(const char *path) {
