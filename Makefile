@@ -86,8 +86,18 @@ PARTS      := caches compression encodings eventsource messages rewriter subtle 
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
-PART_FLAGS_rewriter  := $(foreach module,assert fs path util,--alias:$(module)=./runtime/rewriter/node.ts) \
-                        --inject:runtime/rewriter/globals.ts
+PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
+                        $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
+build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
+
+# Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
+build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
+	@mkdir -p build/rewriter
+	@cp node_modules/html-rewriter-wasm/dist/asyncify.js build/rewriter/asyncify.cjs
+	@sed -e 's/String.raw`\([^`]*\)`/"\1"/' -e "s/asyncify.js/asyncify.cjs/" -e '/html_rewriter_bg.wasm/d' -e '/readFileSync/d' \
+	  -e 's/new WebAssembly.Module(bytes)/require("compiled").compile()/' \
+	  node_modules/html-rewriter-wasm/dist/html_rewriter.js >$@
+
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"

@@ -38,8 +38,10 @@ int libraries_leave_behind(void) {
     char line[512];
     int left = 0;
     while (maps && fgets(line, sizeof line, maps)) {
-        char *path = strchr(line, '/');
-        if (!path || is_needed(path) || sscanf(line, "%lx-%lx", &start, &end) != 2) continue;
+        char *path = strchr(line, '/'), access[5];
+        if (!path || is_needed(path) || sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3) continue;
+        /* Their code alone: whoever resolves a name, or starts a thread, has the linker read all libraries' tables. */
+        if (access[2] != 'x') continue;
         if (madvise((void *)start, end - start, MADV_DONTFORK) == 0) left++;
     }
     if (maps) fclose(maps);
