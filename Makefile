@@ -1,6 +1,6 @@
 # make        builds everything into build/          make check   everything that must hold
 # make demo   the main job on a real example         make bench   beside workerd, in one run
-# make format, make fuzz, make clean
+# make wpt    web-platform-tests (WPT=checkout)      make format, make fuzz, make clean
 #
 # Whatever is missing is installed first: Debian packages by tools/deps.sh, npm packages by their lock file.
 
@@ -197,6 +197,11 @@ build/fuzz/%: fuzz/%.c $$(FUZZ_SRC_$$*)
 
 fuzzers: $(FUZZERS)
 
+# What tests/packages runs; installed for it alone.
+tests/packages/node_modules/.package-lock.json: tests/packages/package-lock.json
+	npm ci --prefix tests/packages --no-audit --no-fund --loglevel=error --ignore-scripts
+	@touch $@
+
 # Each fuzzer for FUZZ_SECONDS, on a corpus that it keeps.
 FUZZ_SECONDS ?= 600
 fuzz: fuzzers
@@ -208,9 +213,13 @@ fuzz: fuzzers
 demo: all
 	@node tools/demo.mjs
 
-check: all tests fuzzers
+check: all tests fuzzers tests/packages/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
+
+# web-platform-tests inside dynamic workers: WPT=path/to/a/checkout make wpt
+wpt: all
+	@node tests/wpt/run.mjs $(WPT_ARGS)
 
 # The peer is installed for the benchmark alone: its lock file would want packages of other systems.
 WORKERD_VERSION := 1.20261117.1
@@ -226,4 +235,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers fuzz demo check bench format clean
+.PHONY: all tests fuzzers fuzz demo check wpt bench format clean
