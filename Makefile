@@ -1,6 +1,6 @@
 # make        builds everything into build/          make check   everything that must hold
 # make demo   the main job on a real example         make bench   beside workerd, in one run
-# make format, make fuzz, make clean
+# make wpt    web-platform-tests (WPT=checkout)      make format, make fuzz, make clean
 #
 # Whatever is missing is installed first: Debian packages by tools/deps.sh, npm packages by their lock file.
 
@@ -86,8 +86,18 @@ PARTS      := caches compression encodings eventsource messages rewriter subtle 
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
-PART_FLAGS_rewriter  := $(foreach module,assert fs path util,--alias:$(module)=./runtime/rewriter/node.ts) \
-                        --inject:runtime/rewriter/globals.ts
+PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
+                        $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
+build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
+
+# Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
+build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
+	@mkdir -p build/rewriter
+	@cp node_modules/html-rewriter-wasm/dist/asyncify.js build/rewriter/asyncify.cjs
+	@sed -e 's/String.raw`\([^`]*\)`/"\1"/' -e "s/asyncify.js/asyncify.cjs/" -e '/html_rewriter_bg.wasm/d' -e '/readFileSync/d' \
+	  -e 's/new WebAssembly.Module(bytes)/require("compiled").compile()/' \
+	  node_modules/html-rewriter-wasm/dist/html_rewriter.js >$@
+
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
@@ -187,6 +197,11 @@ build/fuzz/%: fuzz/%.c $$(FUZZ_SRC_$$*)
 
 fuzzers: $(FUZZERS)
 
+# What tests/packages runs; installed for it alone.
+tests/packages/node_modules/.package-lock.json: tests/packages/package-lock.json
+	npm ci --prefix tests/packages --no-audit --no-fund --loglevel=error --ignore-scripts
+	@touch $@
+
 # Each fuzzer for FUZZ_SECONDS, on a corpus that it keeps.
 FUZZ_SECONDS ?= 600
 fuzz: fuzzers
@@ -198,9 +213,13 @@ fuzz: fuzzers
 demo: all
 	@node tools/demo.mjs
 
-check: all tests fuzzers
+check: all tests fuzzers tests/packages/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
+
+# web-platform-tests inside dynamic workers: WPT=path/to/a/checkout make wpt
+wpt: all
+	@node tests/wpt/run.mjs $(WPT_ARGS)
 
 # The peer is installed for the benchmark alone: its lock file would want packages of other systems.
 WORKERD_VERSION := 1.20261117.1
@@ -216,4 +235,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers fuzz demo check bench format clean
+.PHONY: all tests fuzzers fuzz demo check wpt bench format clean

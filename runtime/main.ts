@@ -10,7 +10,7 @@ import { worker } from "./worker";
 import { rehearse } from "./rehearsal";
 import { reseed } from "./random";
 import { hooks } from "./web/host";
-import { install } from "./web/install";
+import { install, installParts } from "./web/install";
 import { onTimer } from "./web/timers";
 import { define } from "./web/lazy";
 import { dispatchRejection } from "./web/global";
@@ -37,3 +37,5 @@ __native.handlers({
         }
     },
 });
+
+installParts();

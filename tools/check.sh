@@ -58,6 +58,7 @@ rooms build plain
 rooms build/asan sanitized
 step "web platform, in cells" node tests/web/run.mjs
 step "behaviour" node tests/behaviour/run.mjs
+step "npm packages, in cells" node tests/packages/run.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"

@@ -57,9 +57,15 @@ function joinParts(parts: unknown, options: BlobPropertyBag): Uint8Array {
     return concatBytes(Array.from(parts as Iterable<unknown>, (part) => partBytes(part, nativeEndings)));
 }
 
+/** Web IDL's [Clamp]: to the nearest integer, and to the even one of two that are as near. */
+function roundToEven(value: number): number {
+    const rounded = Math.round(value);
+    return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
 /** Where a slice index points, counted from the end if it is negative. */
 function clampIndex(index: number | undefined, whole: number, size: number): number {
-    const at = index === undefined ? whole : Math.trunc(Number(index)) || 0;
+    const at = index === undefined ? whole : roundToEven(Number(index) || 0);
     return at < 0 ? Math.max(size + at, 0) : Math.min(at, size);
 }
 
@@ -73,7 +79,10 @@ export class Blob {
         isBlob = (value): value is Blob => #bytes in value;
     }
 
-    constructor(parts?: Iterable<BlobPart> | Owned, options: BlobPropertyBag | null = {}) {
+    constructor(parts: Iterable<BlobPart> | Owned | undefined = undefined, options: BlobPropertyBag | null = {}) {
+        if (options !== null && typeof options !== "object" && typeof options !== "function") {
+            throw new TypeError("Failed to construct 'Blob': The provided value is not of type 'BlobPropertyBag'.");
+        }
         this.#bytes = parts instanceof Owned ? parts.bytes : joinParts(parts, options ?? {});
         this.#type = normaliseType(options?.type ?? "");
     }
@@ -88,7 +97,7 @@ export class Blob {
     slice(start?: number, end?: number, type: string = ""): Blob {
         const from = clampIndex(start, 0, this.size);
         const to = clampIndex(end, this.size, this.size);
-        return new Blob(new Owned(this.#bytes.subarray(from, Math.max(from, to))), { type });
+        return new Blob(new Owned(this.#bytes.subarray(from, Math.max(from, to))), { type: String(type) });
     }
 
     async arrayBuffer(): Promise<ArrayBuffer> {

@@ -55,7 +55,21 @@ type ViewConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length:
 /** The engine's own name of a typed array's kind; undefined for a DataView. */
 const kindOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!;
 
+/** Whether a resizable buffer has shrunk so that the view is no longer inside it; the engine tells by throwing. */
+function isOutOfBounds(view: ArrayBufferView): boolean {
+    try {
+        if (kindOf.call(view) === undefined) void view.byteLength;
+        else if (view.byteLength === 0) Uint8Array.prototype.fill.call(view as Uint8Array, 0, 0, 0);
+        return false;
+    } catch {
+        return true;
+    }
+}
+
 function copyView(view: ArrayBufferView, seen: Seen): ArrayBufferView {
+    if (isOutOfBounds(view) && !(view.buffer as ArrayBuffer).detached) {
+        throw cloneError("A view that is out of bounds of its buffer could not be cloned.");
+    }
     const buffer = copyValue(view.buffer, seen) as ArrayBuffer;
     const kind = kindOf.call(view) as string | undefined;
     const constructor = (globalThis as unknown as Record<string, ViewConstructor>)[kind ?? "DataView"]!;

@@ -27,7 +27,8 @@ export class TextEncoder {
         const whole = text.length * 3 <= destination.length || native.utf8Length(text) <= destination.length;
         const read = whole ? text.length : fittingUnits(text, destination.length);
         const bytes = native.utf8Encode(whole ? text : text.slice(0, read));
-        destination.set(bytes);
+        // A detached destination takes nothing, and says so only when it is written to.
+        if (bytes.length > 0) destination.set(bytes);
         return { read, written: bytes.length };
     }
 }
@@ -225,7 +226,7 @@ export class TextDecoder {
         if (input !== undefined && !isBufferSource(input)) {
             throw wrongType("execute 'decode' on 'TextDecoder'", 1, "BufferSource");
         }
-        const bytes = input === undefined ? nothing : viewBytes(input);
+        const bytes = input === undefined || (input instanceof ArrayBuffer && input.detached) ? nothing : viewBytes(input);
         const last = !options?.stream;
         if (last && this.#pieces === undefined && this.#encoding === "utf-8") {
             return this.#withoutMark(native.utf8Decode(bytes, this.#fatal));

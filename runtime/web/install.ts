@@ -22,20 +22,15 @@ const lazyModules: readonly (readonly [load: () => unknown, names: readonly stri
     [lazy(() => require("./blob")), ["Blob", "File"]],
     [lazy(() => require("./byte-streams")), ["FixedLengthStream", "IdentityTransformStream"]],
     [lazy(() => require("./clone")), ["structuredClone"]],
-    [lazy(() => part("caches")), ["Cache", "CacheStorage", "caches"]],
-    [lazy(() => part("compression")), ["CompressionStream", "DecompressionStream"]],
     [lazy(() => require("./console")), ["console"]],
     [lazy(() => require("./crypto")), ["Crypto", "crypto"]],
-    [subtle, ["CryptoKey", "SubtleCrypto"]],
     [lazy(() => require("./domexception")), ["DOMException", "QuotaExceededError"]],
     [lazy(() => require("./encoding")), ["TextDecoder", "TextEncoder"]],
     [
         lazy(() => require("./events")),
         ["CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent", "PromiseRejectionEvent"],
     ],
-    [lazy(() => part("eventsource")), ["EventSource"]],
     [lazy(() => require("./formdata")), ["FormData"]],
-    [lazy(() => part("messages")), ["MessageChannel", "MessagePort"]],
     [lazy(() => require("./navigator")), ["Navigator", "navigator"]],
     [
         lazy(() => require("./performance")),
@@ -51,10 +46,19 @@ const lazyModules: readonly (readonly [load: () => unknown, names: readonly stri
         ],
     ],
     [lazy(() => require("./text-streams")), ["TextDecoderStream", "TextEncoderStream"]],
-    [lazy(() => part("rewriter")), ["HTMLRewriter"]],
     [lazy(() => require("./url")), ["URL"]],
-    [lazy(() => part("urlpattern")), ["URLPattern"]],
     [lazy(() => require("./url-search-params")), ["URLSearchParams"]],
+];
+
+/** The same, of parts; see installParts. */
+const lazyParts: typeof lazyModules = [
+    [lazy(() => part("caches")), ["Cache", "CacheStorage", "caches"]],
+    [lazy(() => part("compression")), ["CompressionStream", "DecompressionStream"]],
+    [lazy(() => part("eventsource")), ["EventSource"]],
+    [lazy(() => part("messages")), ["MessageChannel", "MessagePort"]],
+    [lazy(() => part("rewriter")), ["HTMLRewriter"]],
+    [lazy(() => part("urlpattern")), ["URLPattern"]],
+    [subtle, ["CryptoKey", "SubtleCrypto"]],
 ];
 
 const functions: Readonly<Record<string, Function>> = {
@@ -92,18 +96,30 @@ function named(name: string, value: unknown): unknown {
     return value;
 }
 
-/** Installs everything on the global object and binds the natives that it stands on. Call once. */
+function installLazily(modules: typeof lazyModules): void {
+    for (const [load, names] of modules) {
+        for (const name of names) {
+            defineLazy(globalThis, name, () => named(name, (load() as Record<string, unknown>)[name]));
+        }
+    }
+}
+
+/**
+ * Installs the names of parts. Called when all else stands, so that what is hardly ever touched lies together, and not
+ * between what every cell touches.
+ */
+export function installParts(): void {
+    installLazily(lazyParts);
+}
+
+/** Installs everything else on the global object and binds the natives that it stands on. Call once. */
 export function install(native: Native): void {
     bindNative(native);
     forbidWaiting();
     for (const name of absent) {
         delete (globalThis as Record<string, unknown>)[name];
     }
-    for (const [load, names] of lazyModules) {
-        for (const name of names) {
-            defineLazy(globalThis, name, () => named(name, (load() as Record<string, unknown>)[name]));
-        }
-    }
+    installLazily(lazyModules);
     for (const [name, value] of Object.entries({ Body, Headers, Request, Response })) {
         define(globalThis, name, value);
     }

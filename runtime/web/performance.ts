@@ -2,6 +2,7 @@
 
 import { brand } from "./brand";
 import { DOMException } from "./domexception";
+import { EventTarget } from "./events";
 import { native } from "./host";
 
 const construct = Symbol("construct");
@@ -100,11 +101,12 @@ function sorted(entries: PerformanceEntry[]): PerformanceEntry[] {
     return entries.sort((a, b) => a.startTime - b.startTime);
 }
 
-export class Performance {
+export class Performance extends EventTarget {
     constructor(token?: unknown) {
         if (token !== construct) {
             throw new TypeError("Illegal constructor");
         }
+        super();
     }
 
     get timeOrigin(): number {

@@ -102,10 +102,11 @@ function streamFromBytes(take: () => Uint8Array): ReadableStream {
     );
 }
 
-/** The stream of a body that was used before anybody asked for it: disturbed and closed. */
+/** The stream of a body that was used before anybody asked for it: disturbed, closed, and locked to who used it. */
 function spentStream(): ReadableStream {
     const stream = streamFromBytes(() => new Uint8Array(0));
     void stream.cancel();
+    stream.getReader();
     return stream;
 }
 

@@ -53,6 +53,9 @@ export class TextDecoderStream {
         this.#decoder = decoder;
         this.#transform = new TransformStream({
             transform(chunk, controller) {
+                if (chunk === undefined) {
+                    throw new TypeError("TextDecoderStream takes chunks that are BufferSource.");
+                }
                 const text = decoder.decode(chunk as BufferSource, { stream: true });
                 if (text !== "") {
                     controller.enqueue(text);

@@ -32,16 +32,26 @@ function dataFiles(root, path, sources) {
 const PRELUDE = `
 self.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
 const $files = require("./files.json");
+let $needsNetwork = false;
 self.location ??= new URL($location);
+self.Request = class Request extends self.Request {
+    constructor(input, init) {
+        super(typeof input === "string" ? new URL(input, self.location) : input, init);
+    }
+};
 self.fetch = async (input) => {
     const path = new URL(typeof input === "string" ? input : input.url, self.location).pathname;
-    if (!Object.hasOwn($files, path)) throw new TypeError("no network in this run: " + path);
+    if (!Object.hasOwn($files, path)) {
+        $needsNetwork = true;
+        throw new TypeError("no network in this run: " + path);
+    }
     return new Response(Uint8Array.from(atob($files[path]), (c) => c.charCodeAt(0)));
 };
 `;
 
 const RESULTS = `
 const $done = new Promise((resolve) => add_completion_callback((tests, status) => resolve({
+    needsNetwork: $needsNetwork,
     harness: status.status === 0 ? null : String(status.message ?? status.status),
     tests: tests.map(({ name, status, message }) => [name.toWellFormed(), status, status === 0 ? "" : String(message).toWellFormed().slice(0, 300)]),
 })));
@@ -53,7 +63,8 @@ export function bundle(root, path, variant) {
     const source = read(path);
     const scripts = metaOf(source, "script").map((name) => read(resolvePath(path, name)));
     const title = metaOf(source, "title")[0] ?? path.split("/").pop().split(".")[0];
-    const all = [...scripts, source].join("\n;\n");
+    const scope = "if (typeof fetch_spec === 'function') self.fetch_spec = fetch_spec;";
+    const all = [...scripts, scope, source].join("\n;\n");
     const head = `const $location = ${JSON.stringify(`http://web-platform.test/${path.replace(/\.js$/, ".worker.html")}${variant}`)};`;
     return {
         "main.js": 'export default { async run() { return (await import("./test.cjs")).default(); } };',
