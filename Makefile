@@ -204,9 +204,10 @@ tests/packages/node_modules/.package-lock.json: tests/packages/package-lock.json
 
 # Each fuzzer for FUZZ_SECONDS, on a corpus that it keeps.
 FUZZ_SECONDS ?= 600
-fuzz: fuzzers
+fuzz: all fuzzers
 	@for f in $(FUZZERS); do mkdir -p build/corpus/$$(basename $$f); \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=1 build/corpus/$$(basename $$f) || exit 1; done
+	@node tests/rpc/run.mjs $(FUZZ_SECONDS)
 
 # --- What is run -------------------------------------------------------------------------------------------------------
 

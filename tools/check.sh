@@ -57,6 +57,7 @@ done
 rooms build plain
 rooms build/asan sanitized
 step "web platform, in cells" node tests/web/run.mjs
+step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 30
 step "behaviour" node tests/behaviour/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
 step "embed.c" build/embed

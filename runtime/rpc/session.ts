@@ -36,6 +36,10 @@ const RELEASES_MAX = 32;
 /** A result beyond this is released at once, so that the other side need not keep it. */
 const KEPT_BYTES_MAX = 4096;
 
+function isInteger(value: unknown): value is number {
+    return Number.isSafeInteger(value);
+}
+
 function tooMany(): Error {
     return new Error("One worker holds too many calls and stubs of another.");
 }
@@ -215,14 +219,14 @@ export class RpcSession {
         const [kind, id] = expression;
         if (kind === "writable") return writableFor(this.#stubHook(expression.slice(1)));
         if (kind === "readable" || kind === "signal") {
-            if (typeof id !== "number" || !Number.isInteger(id)) throw new ProtocolError("a stream without id");
+            if (!isInteger(id) || id <= 0 || id > 0xffffffff) throw new ProtocolError("a stream without id");
             return this.#channel.openStream(kind, id);
         }
         return makeStubFor(this.#stubHook(expression), stubs);
     }
 
     #stubHook([kind, id, more]: unknown[]): Hook {
-        if (typeof id !== "number" || !Number.isInteger(id)) throw new ProtocolError("a stub without id");
+        if (!isInteger(id)) throw new ProtocolError("a stub without id");
         switch (kind) {
             case "export":
             case "service":
@@ -291,8 +295,9 @@ export class RpcSession {
         this.#exports.set(id, answer);
         this.#answering++;
         answer.deliver((outcome) => {
+            if (this.#broken !== undefined) return;
             this.#answering--;
-            if (this.#broken === undefined) this.#reply(id, answer, outcome);
+            this.#reply(id, answer, outcome);
             this.#channel.onIdle?.();
         });
     }
@@ -371,8 +376,7 @@ export class RpcSession {
         this.#exports.clear();
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
-        this.#unanswered = 0;
-        this.#held = 0;
+        this.#unanswered = this.#answering = this.#held = 0;
         for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
     }

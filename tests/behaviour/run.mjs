@@ -30,6 +30,7 @@ const workers = [
     { name: "stubs", target: "stubs.js" },
     { name: "capabilities", target: "capabilities.jsonc" },
     { name: "rpc_streams", target: "rpc_streams.js" },
+    { name: "abuse", target: "abuse.js" },
     { name: "bodies", target: "bodies.js" },
     { name: "platform", target: "platform.js" },
 ];
