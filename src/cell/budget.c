@@ -74,7 +74,8 @@ static void on_tick(int number) {
         budget.cpu_us_begun = now.cpu_us;
     }
     uint64_t cpu_us = now.cpu_us - budget.cpu_us_begun, cpu_us_max = budget.cpu_us_max;
-    uint64_t bytes = now.bytes - budget.bytes_begun, bytes_max = budget.memory_bytes_max;
+    uint64_t bytes_max = budget.memory_bytes_max;
+    uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);
     if (bytes_max && bytes > bytes_max) end(LIMIT_MEMORY, bytes_max >> 20, bytes >> 20);
     if (cpu_us_max && cpu_us_max - cpu_us < TICK_US) set_timer(cpu_us_max - cpu_us);
@@ -104,6 +105,10 @@ void budget_open(int owner_fd) {
 
 void budget_set_silent(bool is_silent) {
     budget.is_silent = is_silent;
+}
+
+void budget_exempt(uint64_t bytes) {
+    budget.bytes_begun += bytes;
 }
 
 void budget_set(double cpu_ms, double memory_mb) {

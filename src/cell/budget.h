@@ -6,6 +6,7 @@
    it is killed from outside. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 /* In the zygote: what all cells inherit. */
 void budget_prepare(void);
@@ -16,6 +17,9 @@ void budget_open(int owner_fd);
 
 /* Amid a frame that goes out in parts the end says nothing to the owner. */
 void budget_set_silent(bool is_silent);
+
+/* Memory that came with the worker and is not charged: the frame that brought its code, and what is made of that. */
+void budget_exempt(uint64_t bytes);
 
 /* Limits from now on; 0 is none. */
 void budget_set(double cpu_ms, double memory_mb);

@@ -176,6 +176,7 @@ static int take_grant(struct cell *c, int number) {
 }
 
 static int dispatch(struct cell *c, int number, const struct frame *frame) {
+    if (frame->type == FRAME_LOAD) budget_exempt(2 * (uint64_t)frame->payload_len); /* it, and the engine's copy */
     if (frame->type == FRAME_LOAD) c->rest_ms = frame->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     const char *head;
     const uint8_t *tail;
