@@ -57,7 +57,7 @@ endif
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
 HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel json_text paths pool zygote) \
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel json_text paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
@@ -170,7 +170,7 @@ TEST_OBJ_test_module_scan     := $(filter $(O)/cell/module_%,$(CELL_OBJ)) $(BASE
 TEST_OBJ_test_library         := $(LIB_OBJ)
 TEST_OBJ_test_library_hostile := $(LIB_OBJ)
 TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
-TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o
+TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 
 .SECONDEXPANSION:

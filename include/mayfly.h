@@ -33,8 +33,8 @@
 
    Errors. Functions return 0 or a negative errno, and leave their ret_ arguments untouched on failure; `error` may be
    NULL. -EREMOTEIO: the worker's code threw. -EOWNERDEAD: its cell ended, and error->death says how. -ETIMEDOUT: a
-   limit's time has passed, likewise. -EINVAL: an argument is wrong. -ECANCELED: the worker was freed before the end.
-   Others are the system's. */
+   limit's time has passed, likewise. -EDQUOT: the worker took more memory than its limit, likewise. -EINVAL: an
+   argument is wrong. -ECANCELED: the worker was freed before the end. Others are the system's. */
 #ifndef MAYFLY_H
 #define MAYFLY_H
 
@@ -138,6 +138,11 @@ struct mf_limits {
     /* How long the start of a worker may take, and likewise each call, in real time; 0 is the default of 30,000, and
        MF_NO_LIMIT is none. A cell that takes longer is killed, which ends all its calls. */
     unsigned wall_ms;
+    /* CPU time for the start, and likewise for each call; 0 is the default of 30,000, and MF_NO_LIMIT is none. Of calls
+       that overlap, each that begins gives the worker its time anew. */
+    unsigned cpu_ms;
+    /* Memory of the worker, of whatever kind, in MiB; 0 is the default of 128, and MF_NO_LIMIT is none. */
+    unsigned memory_mb;
 };
 
 struct mf_code {

@@ -11,14 +11,25 @@ import * as F from "./frames";
 import { Channel, register } from "./channel";
 import type { Exchange } from "./exchange";
 import { answerFetch } from "./http";
+import { errorFromPayload, limitError, type LimitName } from "./limits";
 import type { Encoded } from "./rpc/values";
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 
 /** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, more on a busy machine. */
 const DEATH_NOTICE_MS = 500;
+/** How often the supervisor is told that a cell without a name is called. */
+const TOUCH_MS = 100;
 /** How long work handed to waitUntil keeps a cell that nobody holds; Cloudflare's limit. */
 const BACKGROUND_MS_MAX = 30_000;
+
+/** What the supervisor is told of a cell that is taken. */
+export interface Claim {
+    namespace?: string;
+    name?: string;
+    cpuMs: number;
+    memoryMb: number;
+}
 
 /** Whoever runs a worker in a cell. */
 export interface CellOwner {
@@ -50,10 +61,13 @@ export class Cell {
     #owner: CellOwner | undefined;
     /** Exports of the cell's RPC session for entrypoints without props, by name. */
     readonly #entrypoints = new Map<string, number>();
+    #calls = 0;
+    #touchedMs = -Infinity;
     #backgroundTimer: unknown;
     #isLeaving = false;
     #isLost = false;
-    #deathReason: string | undefined;
+    /** Why it ended, once that is known. */
+    #death: Error | undefined;
     #deathTimer: unknown;
 
     constructor(number: number, channelNumber: number) {
@@ -74,7 +88,7 @@ export class Cell {
     }
 
     /** Sends a worker into the cell. `claim` tells the supervisor what it will hold. */
-    load(owner: CellOwner, claim: { namespace?: string; name?: string }, head: string, tail: Uint8Array): void {
+    load(owner: CellOwner, claim: Claim, head: string, tail: Uint8Array): void {
         this.#owner = owner;
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
         this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, head, tail);
@@ -87,14 +101,21 @@ export class Cell {
         void answerFetch(exchange, frame, this.channel.rpc.service(target));
     }
 
-    /** Tells the supervisor that a named cell is used. */
-    touch(): void {
+    /** A call begins. The supervisor must know of each call of a named cell, to keep the most used ones; of others' calls
+     * only that there are some, to tell them from a cell that goes on by itself. */
+    touch(isNamed: boolean): void {
+        if (this.#calls++ === 0) return; // CLAIM told
+        if (!isNamed) {
+            const nowMs = native.monotonicTime();
+            if (nowMs < this.#touchedMs + TOUCH_MS) return;
+            this.#touchedMs = nowMs;
+        }
         supervisor.send(F.TOUCH, 0, this.number, "");
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
-    entrypoint(name: string | undefined, props: Encoded | undefined): number {
-        if (props !== undefined) return this.channel.rpc.entrypoint(name, props);
+    entrypoint(name: string | undefined, props: Encoded | undefined, cpuMs?: number): number {
+        if (props !== undefined || cpuMs !== undefined) return this.channel.rpc.entrypoint(name, props, cpuMs);
         const key = name ?? "default";
         let number = this.#entrypoints.get(key);
         if (number === undefined) this.#entrypoints.set(key, (number = this.channel.rpc.entrypoint(name, undefined)));
@@ -113,7 +134,21 @@ export class Cell {
 
     #take(frame: F.Frame): void {
         if (frame.type === F.BUSY) this.#setBackground(frame.flags !== 0);
+        else if (frame.type === F.EXCEEDED) this.#exceeded(frame.tail);
         else this.#owner?.take(frame);
+    }
+
+    /** Its last words: whoever waits for it is told at once, before its channel ends. */
+    #exceeded(payload: Uint8Array | undefined): void {
+        const error = errorFromPayload(payload);
+        if (error === undefined) throw new Error("EXCEEDED makes no sense");
+        this.exceeded(error);
+    }
+
+    /** Over a limit: its owner loses it, and it is given up. */
+    exceeded(error: Error): void {
+        this.#owner?.lost();
+        this.abandon(error);
     }
 
     #setBackground(isBusy: boolean): void {
@@ -144,7 +179,7 @@ export class Cell {
         clearTimeout(this.#backgroundTimer as number);
         this.channel.close();
         this.channel.lost(new Error("The dynamic worker has ended."));
-        supervisor.send(F.RELEASE, 0, this.number, "");
+        supervisor.send(F.RELEASE, 0, this.number, `{"calls":${this.#calls}}`);
     }
 
     /** Gives the cell up although calls are under way, which fail with this error. */
@@ -158,12 +193,12 @@ export class Cell {
         const at = idle.indexOf(this);
         if (at >= 0) idle.splice(at, 1);
         this.#owner?.lost();
-        if (this.#deathReason !== undefined) this.#end();
+        if (this.#death !== undefined) this.#end();
         else this.#deathTimer = setTimeout(() => this.#end(), DEATH_NOTICE_MS);
     }
 
-    died(reason: string): void {
-        this.#deathReason = reason;
+    died(death: Error): void {
+        this.#death ??= death;
         if (this.#isLost) this.#end();
     }
 
@@ -171,7 +206,7 @@ export class Cell {
         clearTimeout(this.#deathTimer as number);
         clearTimeout(this.#backgroundTimer as number);
         byNumber.delete(this.number);
-        this.channel.lost(new Error(`The dynamic worker's cell ${this.#deathReason ?? "closed its channel"}.`));
+        this.channel.lost(this.#death ?? endError("closed its channel"));
     }
 
     evicted(): void {
@@ -207,8 +242,16 @@ export function onGrant(number: number, channelNumber: number): void {
 
 /** A DIED frame came: the supervisor knows how a cell ended. */
 export function onDied(number: number, head: unknown): void {
-    const reason = (head as { reason?: unknown } | undefined)?.reason;
-    byNumber.get(number)?.died(typeof reason === "string" ? reason : "ended");
+    const { reason, limit, value, used } = (head ?? {}) as Record<string, unknown>;
+    byNumber.get(number)?.died(
+        limit === undefined
+            ? endError(typeof reason === "string" ? reason : "ended")
+            : limitError(limit as LimitName, value as number, used as number),
+    );
+}
+
+function endError(how: string): Error {
+    return new Error(`The dynamic worker's cell ${how}.`);
 }
 
 /** An EVICT frame came: a named cell has to go once its calls have ended. */

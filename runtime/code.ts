@@ -1,13 +1,11 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
+import type { Limits, OperatorLimits, SomeLimits } from "./limits";
 import { wasmSources } from "./modules/synthetic";
 import { encode } from "./rpc/encoder";
 import type { Transfer } from "./rpc/values";
 import { native } from "./web/host";
-
-const CODE_BYTES_MAX = 64 * 1024 * 1024;
-const ENV_BYTES_MAX = 1024 * 1024;
 
 export type ModuleKind = "js" | "cjs" | "text" | "data" | "json" | "wasm" | "ts";
 
@@ -24,6 +22,10 @@ export interface LoadHead {
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
     vars?: Record<string, unknown>;
     bindings?: Record<string, { type: string; [key: string]: unknown }>;
+    /** A dynamic worker's own; a host worker's are those that its operator set for what it loads. */
+    limits?: SomeLimits;
+    /** CPU time of a host worker's requests; none unless its operator set it. */
+    hostCpuMs?: number;
     modules: { name: string; kind: ModuleKind | "snippet"; size: number }[];
 }
 
@@ -32,11 +34,13 @@ export interface Source {
     tail: Uint8Array;
     /** Capabilities in the head, which are named when it is known which cell will get them. */
     transfers: Transfer[] | undefined;
+    limits: Limits;
 }
 
-/** Which flags the calling worker has; `experimental` opens `allowExperimental`. */
+/** Which flags the calling worker has (`experimental` opens `allowExperimental`), and the limits of what it loads. */
 export interface Caller {
     experimental: boolean;
+    limits: OperatorLimits;
 }
 
 const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"] as const;
@@ -211,23 +215,24 @@ export function convert(code: unknown, caller: Caller): Source {
     const named = code.modules as Record<string, unknown>;
     checkExperimental(code, caller);
     const compatibilityFlags = checkCompatibility(code);
+    const limits = caller.limits.ofCode(code.limits);
     if (Object.keys(named).length === 0) {
         throw new TypeError("Dynamic Worker code must contain at least one module.");
     }
     checkPython(code, named);
     const modules = Object.entries(named).map(([name, content]) => toModule(name, content));
     const codeBytes = modules.reduce((sum, module) => sum + module.bytes.length, 0);
-    if (codeBytes > CODE_BYTES_MAX) {
+    if (codeBytes > limits.codeBytes) {
         throw new Error(
-            `Dynamic Worker code size (${codeBytes} bytes) exceeds the maximum allowed size of ${CODE_BYTES_MAX} bytes.`,
+            `Dynamic Worker code size (${codeBytes} bytes) exceeds the maximum allowed size of ${limits.codeBytes} bytes.`,
         );
     }
     const env = encode(code.env ?? {}, "env");
     const envBytes = env.tail?.length ?? 0;
     const envSize = native.utf8Length(JSON.stringify(env.head)) + envBytes;
-    if (envSize > ENV_BYTES_MAX) {
+    if (envSize > limits.envBytes) {
         throw new Error(
-            `Dynamic Worker env size (${envSize} bytes) exceeds the maximum allowed size of ${ENV_BYTES_MAX} bytes.`,
+            `Dynamic Worker env size (${envSize} bytes) exceeds the maximum allowed size of ${limits.envBytes} bytes.`,
         );
     }
     const head: LoadHead = {
@@ -238,8 +243,15 @@ export function convert(code: unknown, caller: Caller): Source {
         env: env.head,
         envBytes,
         modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
+        limits: limitsOfCell(limits),
     };
-    return { head, tail: join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]), transfers: env.transfers };
+    const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
+    return { head, tail, transfers: env.transfers, limits };
+}
+
+/** Those that the cell itself keeps, short: they travel with every load. */
+function limitsOfCell({ cpuMs, memoryMb, logBytes, rpcMessageBytes }: Limits): SomeLimits {
+    return { cpuMs, memoryMb, logBytes, rpcMessageBytes };
 }
 
 function join(parts: Uint8Array[]): Uint8Array {

@@ -6,6 +6,7 @@
 
 import * as F from "./frames";
 import type { Channel } from "./channel";
+import { limitError } from "./limits";
 import { describeThrown } from "./thrown";
 import type { ByteSource } from "./web/body-source";
 
@@ -24,6 +25,8 @@ export class IncomingBody implements ByteSource {
     #ended = false;
     #error: unknown;
     #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+    #bytes = 0;
+    #bytesMax = Infinity;
     /** Whether somebody began to read. */
     isTouched = false;
 
@@ -31,8 +34,21 @@ export class IncomingBody implements ByteSource {
         this.#exchange = exchange;
     }
 
+    /** What may come in all; 0 is no limit. */
+    limit(bytesMax: number): void {
+        if (bytesMax > 0) this.#bytesMax = bytesMax;
+    }
+
+    /** Counts bytes that came; false, and the exchange is given up, when they are too many. */
+    weigh(bytes: number): boolean {
+        this.#bytes += bytes;
+        if (this.#bytes <= this.#bytesMax) return true;
+        this.#exchange.reset(limitError("responseBytes", this.#bytesMax, this.#bytes));
+        return false;
+    }
+
     push(chunk: Uint8Array): void {
-        if (this.#ended) return;
+        if (this.#ended || !this.weigh(chunk.length)) return;
         if (this.#waiting) {
             this.#waiting.resolve(chunk);
             this.#waiting = undefined;
@@ -264,6 +280,7 @@ export class Exchange {
         switch (frame.type) {
             case F.RESPONSE:
                 if (this.response === undefined) throw new Error("RESPONSE to an exchange that did not ask");
+                if (frame.flags & F.FIN && !this.incoming.weigh(frame.tail?.length ?? 0)) break;
                 this.response.resolve(frame);
                 break;
             case F.DATA:

@@ -22,6 +22,7 @@ export const DIED = 19;
 export const SOURCE = 20;
 export const RELEASE = 21;
 export const BUSY = 22;
+export const EXCEEDED = 23;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;

@@ -18,24 +18,33 @@ import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
 import { workerHeld, workerReleased } from "./collect";
 import { errorFromHead } from "./exchange";
+import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
 import { requestHead, responseFrom } from "./http";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
+import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
 import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
+import { native } from "./web/host";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
+import { clearTimeout, setTimeout } from "./web/timers";
 
-let caller: Caller = { experimental: false };
+let caller: Caller = { experimental: false, limits: new OperatorLimits({}) };
+let admission = new Admission(caller.limits.defaults);
 
 const namespaces = new Map<string, Map<string, DynamicWorker>>();
 
-export function startLoader(channel: Channel, flags: string[]): void {
+export function startLoader(channel: Channel, flags: string[], limits: SomeLimits): void {
     startCells(channel);
-    caller = { experimental: flags.includes("experimental") };
+    caller = { experimental: flags.includes("experimental"), limits: new OperatorLimits(limits) };
+    admission = new Admission(caller.limits.defaults);
 }
+
+/** What of a cell's log beyond its own limit is still no breach: the last message, and calls that overlap. */
+const LOG_SLACK_BYTES = 1024 * 1024;
 
 // --- Workers ---------------------------------------------------------------------------------------------------------
 
@@ -47,6 +56,9 @@ class DynamicWorker implements CellOwner {
     /** Settles when calls can be sent. */
     #ready: Promise<Cell> | undefined;
     #cell: Cell | undefined;
+    /** Those of the code that is loaded. */
+    #limits: Limits | undefined;
+    #logBytes = 0;
     #failure: { error: unknown } | undefined;
     #handles = 0;
     /** Calls that wait for the start. */
@@ -75,15 +87,19 @@ class DynamicWorker implements CellOwner {
     async #start(): Promise<Cell> {
         const given = this.#source();
         const source = given instanceof Promise ? await given : given;
+        this.#limits = source.limits;
+        admission.enter(native.monotonicTime());
         const found = takeCell();
         const cell = found instanceof Promise ? await found : found;
         if (this.#failure !== undefined) {
+            admission.leave();
             offerCell(cell);
             throw this.#failure.error;
         }
         this.#cell = cell;
         if (this.#name === undefined) workerHeld();
-        const claim = this.#name === undefined ? {} : { namespace: this.#namespace, name: this.#name };
+        const { cpuMs, memoryMb } = source.limits;
+        const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb };
         if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
         cell.load(this, claim, JSON.stringify(source.head), source.tail);
         return cell;
@@ -93,7 +109,6 @@ class DynamicWorker implements CellOwner {
     cell(): Cell | Promise<Cell> {
         if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
         if (this.#cell === undefined) return this.#wait(this.#ready ?? this.#begin());
-        if (this.#name !== undefined) this.#cell.touch();
         return this.#cell;
     }
 
@@ -123,7 +138,12 @@ class DynamicWorker implements CellOwner {
 
     // --- What the cell tells -----------------------------------------------------------------------------------------
 
+    get limits(): Limits {
+        return this.#limits ?? caller.limits.defaults;
+    }
+
     take(frame: F.Frame): void {
+        if (frame.type === F.LOG) return this.#weighLog(frame.head);
         // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
         const error = frame.type === F.STARTED ? (frame.head as { error?: unknown } | undefined)?.error : undefined;
         if (error === undefined) return;
@@ -131,6 +151,20 @@ class DynamicWorker implements CellOwner {
         this.#failure = { error: errorFromHead(error) };
         this.#forget();
         this.#unload()?.leave();
+    }
+
+    /** A cell keeps its own log limit; one that goes far beyond it does not play by the rules. */
+    #weighLog(head: unknown): void {
+        const { message } = (head ?? {}) as { message?: unknown };
+        this.#logBytes += typeof message === "string" ? message.length : 0;
+        const max = this.limits.logBytes;
+        if (this.#logBytes > 2 * max + LOG_SLACK_BYTES) this.#cell?.exceeded(limitError("logBytes", max, this.#logBytes));
+    }
+
+    /** A call begins: what it may log is counted anew. */
+    callBegins(): void {
+        this.#logBytes = 0;
+        this.#cell?.touch(this.#name !== undefined);
     }
 
     idle(): void {
@@ -152,6 +186,7 @@ class DynamicWorker implements CellOwner {
 
     #unload(): Cell | undefined {
         const cell = this.#cell;
+        if (cell !== undefined) admission.leave();
         if (cell !== undefined && this.#name === undefined) workerReleased();
         this.#cell = undefined;
         this.#ready = undefined;
@@ -199,9 +234,9 @@ class Handle {
     }
 
     /** The number of an entrypoint in a cell's RPC session. */
-    numberIn(cell: Cell, name: string | undefined, props: Encoded | undefined): number {
-        if (props === undefined) return cell.entrypoint(name, undefined);
-        if (this.#export?.cell !== cell) this.#export = { cell, number: cell.entrypoint(name, props) };
+    numberIn(cell: Cell, name: string | undefined, props: Encoded | undefined, cpuMs: number | undefined): number {
+        if (props === undefined && cpuMs === undefined) return cell.entrypoint(name, undefined);
+        if (this.#export?.cell !== cell) this.#export = { cell, number: cell.entrypoint(name, props, cpuMs) };
         return this.#export.number;
     }
 
@@ -227,12 +262,14 @@ class DynamicHook implements Hook {
     readonly #handle: Handle;
     readonly #name: string | undefined;
     readonly #props: Encoded | undefined;
+    readonly #limits: SomeLimits | undefined;
     readonly untransferable = DYNAMIC_UNTRANSFERABLE;
 
-    constructor(handle: Handle, name: string | undefined, props: Encoded | undefined) {
+    constructor(handle: Handle, name: string | undefined, props: Encoded | undefined, limits: SomeLimits | undefined) {
         this.#handle = handle;
         this.#name = name;
         this.#props = props;
+        this.#limits = limits;
     }
 
     #cell(): Cell | Promise<Cell> {
@@ -240,12 +277,30 @@ class DynamicHook implements Hook {
     }
 
     #numberIn(cell: Cell): number {
-        return this.#handle.numberIn(cell, this.#name, this.#props);
+        return this.#handle.numberIn(cell, this.#name, this.#props, this.#limits?.cpuMs);
     }
 
     /** The default entrypoint without props needs no number. */
     #isPlain(): boolean {
-        return (this.#name === undefined || this.#name === "default") && this.#props === undefined;
+        const isDefault = this.#name === undefined || this.#name === "default";
+        return isDefault && this.#props === undefined && this.#limits?.cpuMs === undefined;
+    }
+
+    #limitOf(name: "wallMs" | "responseBytes"): number {
+        return limitOf(name, this.#handle.worker.limits, this.#limits);
+    }
+
+    /** A call begins. If it takes too long, its cell is given up with all that is under way there. Gives what is to be
+     * called when the call has ended; undefined if nothing is. */
+    #begin(cell: Cell): (() => void) | undefined {
+        this.#handle.worker.callBegins();
+        const wallMs = this.#limitOf("wallMs");
+        if (wallMs === 0) return undefined;
+        const begunMs = native.monotonicTime();
+        const timer = setTimeout(() => {
+            cell.exceeded(limitError("wallMs", wallMs, Math.round(native.monotonicTime() - begunMs)));
+        }, wallMs);
+        return () => clearTimeout(timer);
     }
 
     async fetch(request: Request): Promise<Response> {
@@ -253,11 +308,20 @@ class DynamicHook implements Hook {
         const cell = found instanceof Promise ? await found : found;
         const head = requestHead(request);
         if (!this.#isPlain()) head.target = this.#numberIn(cell);
-        return responseFrom(cell.channel.fetch(head, takeBody(request)), request);
+        const exchange = cell.channel.fetch(head, takeBody(request));
+        exchange.incoming.limit(this.#limitOf("responseBytes"));
+        const ends = this.#begin(cell);
+        const response = responseFrom(exchange, request);
+        return ends === undefined ? response : response.finally(ends);
     }
 
     #push(path: Path, args: Arguments | undefined): Hook {
-        const push = (cell: Cell): Hook => cell.channel.rpc.push(this.#numberIn(cell), path, args);
+        const push = (cell: Cell): Hook => {
+            const result = cell.channel.rpc.push(this.#numberIn(cell), path, args);
+            const ends = this.#begin(cell);
+            if (ends !== undefined && result instanceof Import) result.onSettled = ends;
+            return result;
+        };
         const found = this.#cell();
         return found instanceof Promise ? new DeferredHook(found.then(push)) : push(found);
     }
@@ -307,10 +371,11 @@ export class WorkerStub {
         if (name !== undefined && name !== null && typeof name !== "string") {
             throw new TypeError("getEntrypoint: the name must be a string.");
         }
+        const limits = limitsOfCall(options?.limits);
         if (!this.#handle.isHeld) throw disposedError();
         const handle = new Handle(this.#handle.worker);
         const props = options?.props === undefined ? undefined : encode(options.props, "env");
-        const stub = makeService(new DynamicHook(handle, name ?? undefined, props));
+        const stub = makeService(new DynamicHook(handle, name ?? undefined, props, limits));
         handle.watch(stub);
         return stub;
     }

@@ -117,4 +117,8 @@ export interface Native {
     forbidEval(message: string): void;
     /** True in a cell that runs a host worker. */
     isHost(): boolean;
+    /** What this cell may use from now on; 0 is no limit. */
+    budget(cpuMs: number, memoryMb: number): void;
+    /** A call begins, for which the cell may use so much CPU time from now on. */
+    callBegins(cpuMs: number): void;
 }

@@ -2,6 +2,7 @@
 // A request that comes before the start has ended waits for it; after a failed start each gets the start's error.
 
 import * as F from "./frames";
+import { callBegins, callEnded, mayLog, openBudget } from "./budget";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
@@ -21,7 +22,7 @@ import { hooks, native } from "./web/host";
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
     readonly channel: Channel;
-    readonly bootstrap = { entrypoint: (name: string | undefined, props: unknown) => this.#entrypoint(name, props) };
+    readonly bootstrap = { entrypoint: (name: string | undefined, props: unknown, cpuMs?: number) => this.#entrypoint(name, props, cpuMs) };
     /** Entrypoints once started; until then the promise of them. */
     #started: Entrypoints | Promise<Entrypoints> | undefined;
     /** What the owner was asked and has not answered. */
@@ -43,7 +44,12 @@ export class Worker implements ChannelHandler {
     #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
         setOutbound(head.outbound);
-        if (native.isHost()) startLoader(this.channel, head.compatibilityFlags);
+        if (native.isHost()) {
+            startLoader(this.channel, head.compatibilityFlags, head.limits ?? {});
+            openBudget(head.hostCpuMs === undefined ? {} : { cpuMs: head.hostCpuMs });
+        } else {
+            openBudget(head.limits ?? {});
+        }
         const env = this.#envOf(head, tail);
         const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
         const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
@@ -96,11 +102,25 @@ export class Worker implements ChannelHandler {
     }
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
-    #entrypoint(name: string | undefined, props: unknown): Service {
+    #entrypoint(name: string | undefined, props: unknown, cpuMs?: number): Service {
         return {
-            call: (path, args) => this.#whenStarted((entrypoints) => entrypoints.call(name, props, path, args)),
-            fetch: async (request) => this.#whenStarted((entrypoints) => entrypoints.fetch(name, props, request)),
+            call: (path, args) => this.#run(cpuMs, (entrypoints) => entrypoints.call(name, props, path, args)),
+            fetch: async (request) => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request)),
         };
+    }
+
+    /** A call of the owner's: the cell may use so much CPU time for it. */
+    #run<T>(cpuMs: number | undefined, f: (entrypoints: Entrypoints) => T | Promise<T>): T | Promise<T> {
+        callBegins(cpuMs);
+        return cpuMs === undefined ? this.#whenStarted(f) : this.#runLimited(cpuMs, f);
+    }
+
+    async #runLimited<T>(cpuMs: number, f: (entrypoints: Entrypoints) => T | Promise<T>): Promise<T> {
+        try {
+            return await this.#whenStarted(f);
+        } finally {
+            callEnded(cpuMs);
+        }
     }
 
     async #answerCall(id: number, head: unknown): Promise<void> {
@@ -110,7 +130,7 @@ export class Worker implements ChannelHandler {
                 throw new TypeError("CALL needs a method and arguments.");
             }
             const name = typeof entrypoint === "string" ? entrypoint : undefined;
-            const result: unknown = await this.#whenStarted((e) => e.callJson(name, props, method, args as unknown[]));
+            const result: unknown = await this.#run(undefined, (e) => e.callJson(name, props, method, args as unknown[]));
             this.channel.send(F.RETURN, 0, id, (JSON.stringify(result) as string | undefined) ?? "null");
         } catch (thrown) {
             const stack = thrown instanceof Error ? String(thrown.stack ?? "") : "";
@@ -182,7 +202,10 @@ export class Worker implements ChannelHandler {
 
     /** Console and uncaught errors go to the owner. */
     log(level: string, message: string): void {
-        this.channel.send(F.LOG, 0, 0, JSON.stringify({ level, message: message.slice(0, LOG_CHARACTERS_MAX) }));
+        const text = message.slice(0, LOG_CHARACTERS_MAX);
+        const may = mayLog(text.length);
+        if (may === true) this.channel.send(F.LOG, 0, 0, JSON.stringify({ level, message: text }));
+        else if (may !== false) this.channel.send(F.LOG, 0, 0, JSON.stringify({ level: "warn", message: may }));
     }
 
     report(error: unknown): void {

@@ -84,6 +84,11 @@ static char *dump(const struct config *c, const char *root) {
         fprintf(out, "service: %s %s\n", c->services[i].binding,
                 c->services[i].entrypoint ? c->services[i].entrypoint : "-");
     }
+    struct buf limits = {0};
+    if (limits_put(&c->limits, &limits) == 0 && buf_len(&limits) > 2) {
+        fprintf(out, "limits: %.*s\n", (int)buf_len(&limits), (char *)buf_bytes(&limits));
+    }
+    buf_done(&limits);
     if (c->warning) fprintf(out, "warning: %s\n", c->warning);
     if (strcmp(c->root_dir, root) != 0) fprintf(out, "root_dir: %s, not %s\n", c->root_dir, root);
     char path[3 * PATH_MAX];

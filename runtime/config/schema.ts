@@ -16,6 +16,8 @@ export interface Config {
     vars: Record<string, unknown>;
     loaders: { binding: string; id: string | null }[];
     services: { binding: string; entrypoint: string | null }[];
+    /** Those that are set. */
+    limits: Record<string, number>;
 }
 
 export interface Problem {
@@ -174,6 +176,25 @@ class Reader {
         });
     }
 
+    /** Cloudflare's cpu_ms and subrequests, and mayfly's own beside them; 0 is no limit. */
+    limits(root: Section): Config["limits"] {
+        const node = root.take("limits");
+        if (node === undefined) return {};
+        const section = new Section(this, "limits", node);
+        const limits: Config["limits"] = {};
+        for (const name of LIMITS) {
+            const value = section.take(name);
+            if (value === undefined) continue;
+            if (value.kind === "number" && Number.isInteger(value.value) && value.value >= 0 && value.value <= LIMIT_MAX) {
+                limits[name] = value.value;
+            } else {
+                section.problem(value.place, name, `expected a whole number from 0 to ${LIMIT_MAX}`);
+            }
+        }
+        section.close();
+        return limits;
+    }
+
     services(root: Section, name: string): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
@@ -190,6 +211,24 @@ class Reader {
         });
     }
 }
+
+/** src/host/limits.h */
+const LIMITS = [
+    "cpu_ms",
+    "wall_ms",
+    "memory_mb",
+    "subrequests",
+    "connections",
+    "rpc_message_bytes",
+    "response_bytes",
+    "log_bytes",
+    "code_bytes",
+    "env_bytes",
+    "open_stubs",
+    "live_cells",
+    "loads_per_second",
+];
+const LIMIT_MAX = 0x7fffffff;
 
 const NOT_EMPTY = { pattern: /^[^\0]+$/, expected: "a string that is not empty" };
 const NAME = { pattern: /^[A-Za-z0-9_][A-Za-z0-9_-]*$/, expected: "a name of letters, digits, - and _" };
@@ -215,6 +254,7 @@ export function readConfig(file: Node): Reading {
         vars: reader.vars(root),
         loaders: reader.loaders(root),
         services: reader.services(root, name),
+        limits: reader.limits(root),
     };
     root.close();
     return { config, problems: reader.problems, unknown: reader.unknown };

@@ -23,6 +23,8 @@ export class Import implements Hook {
     #delivered: Outcome | undefined;
     #isTaken = false;
     #holders = 1;
+    /** Called when the answer to this push has come. */
+    onSettled?: () => void;
     /** For services. */
     fetch?: (request: Request) => Promise<Response>;
 

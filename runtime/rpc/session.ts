@@ -46,7 +46,7 @@ function tooMany(): Error {
 
 /** The main export: hands out entrypoints. */
 export interface Bootstrap {
-    entrypoint(name: string | undefined, props: unknown): Service;
+    entrypoint(name: string | undefined, props: unknown, cpuMs?: number): Service;
 }
 
 export class RpcSession {
@@ -136,10 +136,11 @@ export class RpcSession {
     // --- The calling side --------------------------------------------------------------------------------------------
 
     /** Asks the bootstrap for an entrypoint and returns the id that later calls name. */
-    entrypoint(name: string | undefined, props: Encoded | undefined): number {
+    entrypoint(name: string | undefined, props: Encoded | undefined, cpuMs?: number): number {
         this.fillCopy(props?.transfers);
-        const args = [[name ?? null, props?.head ?? ["undefined"]]];
-        this.#send(["push", ["pipeline", 0, ["getEntrypoint"], args]], props?.tail);
+        const args: unknown[] = [name ?? null, props?.head ?? ["undefined"]];
+        if (cpuMs !== undefined) args.push(cpuMs);
+        this.#send(["push", ["pipeline", 0, ["getEntrypoint"], [args]]], props?.tail);
         return this.#nextPush++;
     }
 
@@ -193,6 +194,7 @@ export class RpcSession {
         this.#imports.delete(id as number);
         this.#unanswered--;
         const hasStubs = settle(result);
+        result.onSettled?.();
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
             this.#send(["release", ...this.#released]);
@@ -280,9 +282,10 @@ export class RpcSession {
 
     #open(path: string[], args: unknown[] | undefined): Hook {
         if (path.length !== 1 || path[0] !== "getEntrypoint") throw new ProtocolError("no such method");
-        const [name, props] = args ?? [];
+        const [name, props, cpuMs] = args ?? [];
         if (name !== null && typeof name !== "string") throw new ProtocolError("bad entrypoint");
-        return new ServiceHook(this.#bootstrap.entrypoint(name ?? undefined, props));
+        if (cpuMs !== undefined && typeof cpuMs !== "number") throw new ProtocolError("bad limit");
+        return new ServiceHook(this.#bootstrap.entrypoint(name ?? undefined, props, cpuMs));
     }
 
     #answer(id: number, hook: Hook, path: string[], opened: Opened | undefined): void {

@@ -72,15 +72,21 @@ export function put(target: Record<string, unknown>, key: string, value: unknown
 
 /** Cloudflare's limit for one message, and its words for going beyond. */
 const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+let messageBytesMax = MESSAGE_BYTES_MAX;
+
+/** Lowers what this cell's messages may weigh. */
+export function limitMessages(bytes: number): void {
+    messageBytesMax = Math.min(bytes, MESSAGE_BYTES_MAX);
+}
 
 /** Throws if the value is too large to be sent; `text` is its JSON. */
 export function checkSize(text: string, tail: Uint8Array | undefined): void {
     // Only a long text can be too long in UTF-8, so that short ones are not measured.
-    const bytes = (text.length * 3 > MESSAGE_BYTES_MAX ? native.utf8Length(text) : text.length) + (tail?.length ?? 0);
-    if (bytes <= MESSAGE_BYTES_MAX) return;
+    const bytes = (text.length * 3 > messageBytesMax ? native.utf8Length(text) : text.length) + (tail?.length ?? 0);
+    if (bytes <= messageBytesMax) return;
+    const max = messageBytesMax === MESSAGE_BYTES_MAX ? "32MiB" : `${messageBytesMax} bytes`;
     throw new Error(
-        "Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: " +
-            `${bytes} bytes.`,
+        `Serialized RPC arguments or return values are limited to ${max}, but the size of this value was: ${bytes} bytes.`,
     );
 }
 

@@ -1,4 +1,5 @@
 #include "base/frame.h"
+#include "base/limits.h"
 #include "base/macros.h"
 #include <endian.h>
 #include <errno.h>
@@ -32,6 +33,7 @@ static const struct frame_rule {
     [FRAME_SOURCE] = {"SOURCE", FRAME_LOAD_BYTES_MAX, false},
     [FRAME_RELEASE] = {"RELEASE", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_BUSY] = {"BUSY", FRAME_SMALL_BYTES_MAX, false},
+    [FRAME_EXCEEDED] = {"EXCEEDED", LIMIT_EXCEEDED_BYTES, true},
 };
 
 static uint32_t get_u32(const uint8_t *p) {

@@ -3,7 +3,7 @@
    types it accepts in its phase, and anything else ends the channel.
 
    A frame is a 12-byte header, little-endian {u32 payload length, u8 type, u8 flags, u16 zero, u32 id}, then the payload.
-   In every type but DATA and WINDOW the payload is {u32 head length, head: JSON in UTF-8, tail: raw bytes}; the head may
+   In every type but DATA, WINDOW and EXCEEDED the payload is {u32 head length, head: JSON in UTF-8, tail: raw bytes}; the head may
    be empty. An id names an exchange (FETCH) or a call (CALL); whoever begins it chooses the id: the owner of a cell
    takes even ones, the cell odd ones. */
 #pragma once
@@ -47,6 +47,7 @@ enum frame_type {
                            {name, kind} and its bytes as tail, or head {error} */
     FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
+    FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
     FRAME_TYPES
 };
 

@@ -18,5 +18,6 @@ struct zygote_msg {
     uint32_t confinement; /* enum confinement, confinement.h */
     uint32_t threads;
     uint64_t cpu_us;
+    uint64_t peak_bytes; /* DIED: memory beyond what the zygote has; HELLO: that of the zygote, which no file backs */
     char text[200];
 };

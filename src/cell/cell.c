@@ -2,6 +2,7 @@
    cells it was granted), hands them to the runtime, and writes what the runtime queued. It opens nothing. */
 #include "cell/cell.h"
 #include "base/macros.h"
+#include "cell/budget.h"
 #include "cell/pages.h"
 #include <errno.h>
 #include <math.h>
@@ -134,7 +135,10 @@ static void flush(struct cell *c, int number) {
     struct channel *channel = channel_at(c, number);
     if (!channel) return;
     channel->dirty = false;
-    if (channel_flush(channel) < 0 || buf_len(&channel->out) > CHANNEL_OUT_BYTES_MAX) {
+    if (number == 0) budget_set_silent(true);
+    int r = channel_flush(channel);
+    if (number == 0) budget_set_silent(channel->is_amid_frame);
+    if (r < 0 || buf_len(&channel->out) > CHANNEL_OUT_BYTES_MAX) {
         if (channel->closing) close_now(c, number);
         else lose(c, number);
         return;
@@ -172,6 +176,7 @@ static int take_grant(struct cell *c, int number) {
 }
 
 static int dispatch(struct cell *c, int number, const struct frame *frame) {
+    if (frame->type == FRAME_LOAD) budget_exempt(2 * (uint64_t)frame->payload_len); /* it, and the engine's copy */
     if (frame->type == FRAME_LOAD) c->rest_ms = frame->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     const char *head;
     const uint8_t *tail;

@@ -13,7 +13,8 @@
 
 const uint32_t channel_from_owner = BIT(FRAME_LOAD) | BIT(FRAME_RPC) | CALLS | STREAMS;
 const uint32_t channel_from_supervisor = BIT(FRAME_GRANT) | BIT(FRAME_EVICT) | BIT(FRAME_DIED) | BIT(FRAME_SOURCE);
-const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | BIT(FRAME_BUSY) | STREAMS;
+const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | BIT(FRAME_BUSY) |
+                                     BIT(FRAME_EXCEEDED) | STREAMS;
 
 void channel_init(struct channel *channel, int fd, uint32_t accepted) {
     *channel = (struct channel){.fd = fd, .accepted = accepted};
@@ -78,6 +79,7 @@ int channel_flush(struct channel *channel) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN ? 0 : -errno;
         buf_consume(&channel->out, (size_t)n);
+        channel->is_amid_frame = buf_len(&channel->out) > 0;
     }
     return 0;
 }

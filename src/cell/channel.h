@@ -16,6 +16,7 @@ struct channel {
     bool closing;           /* close once `out` is empty */
     bool polls_out;
     bool dirty; /* `out` grew since the last flush */
+    bool is_amid_frame; /* what went out so far may end within a frame */
     int grants[CHANNEL_GRANTS_MAX];
     int grants_len;
 };

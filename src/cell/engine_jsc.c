@@ -373,6 +373,9 @@ struct engine *engine_new(void) {
        Loops reach these counts at once all the same. */
     setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
+    /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
+       (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is collected. */
+    setenv("JSC_forceRAMSize", "134217728", 1);
     /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms. */
     void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
     if (suspend) suspend();

@@ -1,6 +1,7 @@
 /* What the runtime gets from C: bytes and text, clocks, frames. runtime/native.d.ts says what each does, and is the
    contract. Runs in cells, on values that a worker may have made: every argument is checked. */
 #include "base/macros.h"
+#include "cell/budget.h"
 #include "cell/cell.h"
 #include "cell/parts.h"
 #include <errno.h>
@@ -197,6 +198,25 @@ static int is_host(void *context, const struct engine_value *args, struct engine
     return 0;
 }
 
+static int set_budget(void *context, const struct engine_value *args, struct engine_value *ret,
+                      struct engine_error *error) {
+    struct cell *c = context;
+    (void)ret;
+    if (args[0].kind != ENGINE_NUMBER || args[1].kind != ENGINE_NUMBER) return refuse(error, "budget: numbers are needed");
+    if (c->channels_len == 0) return 0; /* a rehearsal */
+    budget_open(c->channels[0].fd);
+    budget_set(args[0].number, args[1].number);
+    return 0;
+}
+
+static int call_begins(void *context, const struct engine_value *args, struct engine_value *ret,
+                       struct engine_error *error) {
+    (void)context, (void)ret;
+    if (args[0].kind != ENGINE_NUMBER) return refuse(error, "callBegins: a number is needed");
+    budget_call(args[0].number);
+    return 0;
+}
+
 void cell_natives_add(struct cell *c) {
     static const struct {
         const char *name;
@@ -218,6 +238,8 @@ void cell_natives_add(struct cell *c) {
         {"threaded", threaded},
         {"forbidEval", forbid_eval},
         {"isHost", is_host},
+        {"budget", set_budget},
+        {"callBegins", call_begins},
     };
     for (size_t i = 0; i < COUNT_OF(natives); i++) {
         CHECK(engine_native_add(c->engine, natives[i].name, natives[i].call, c) == 0);

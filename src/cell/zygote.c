@@ -4,7 +4,9 @@
 
    Started by a supervisor as `mayfly-cell NAMESPACES` with the control socket as descriptor 3. */
 #include "base/macros.h"
+#include "base/procfs.h"
 #include "base/zygote_wire.h"
+#include "cell/budget.h"
 #include "cell/cell.h"
 #include "cell/hugepages.h"
 #include "cell/jail.h"
@@ -44,6 +46,7 @@ struct zygote {
     int signal_fd;
     struct child *children;
     int children_len, children_capacity;
+    uint64_t anonymous_bytes; /* that it had before the first fork: each cell begins with as much */
     struct buf reports;
 };
 
@@ -83,6 +86,7 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
     pages_take(); /* nobody waits for this cell yet */
+    if (!is_host) budget_open(owner_fd);
     cell_send(&the_cell, 0, &(struct frame){.type = FRAME_READY}, "", 0);
     cell_run(&the_cell);
 }
@@ -102,6 +106,8 @@ static void report_death(struct zygote *z, pid_t pid, int status, const struct r
     for (int i = 0; i < z->children_len; i++) {
         if (z->children[i].pid != pid) continue;
         struct zygote_msg msg = {.op = ZYGOTE_DIED, .cell = z->children[i].cell, .status = status};
+        uint64_t peak_bytes = (uint64_t)used->ru_maxrss * 1024u;
+        msg.peak_bytes = peak_bytes > z->anonymous_bytes ? peak_bytes - z->anonymous_bytes : 0;
         msg.cpu_us = (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000u +
                      (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
         z->children[i] = z->children[--z->children_len];
@@ -237,8 +243,10 @@ int main(int argc, char **argv) {
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
 
+    budget_prepare();
     if (pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
+    CHECK(procfs_anonymous_bytes(0, &z.anonymous_bytes) == 0);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -247,6 +255,7 @@ int main(int argc, char **argv) {
     CHECK(z.signal_fd >= 0);
     signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
     uint32_t layers = jail_zygote(namespaces);
-    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO, .confinement = layers, .threads = (uint32_t)threads});
+    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO, .confinement = layers, .threads = (uint32_t)threads,
+                                  .peak_bytes = z.anonymous_bytes});
     serve(&z);
 }

@@ -172,6 +172,14 @@ static void take_services(struct config *c, json_t *list) {
     }
 }
 
+static void take_limits(struct config *c, json_t *limits) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(limits, name, value) {
+        if (json_is_integer(value)) limits_set(&c->limits, name, json_integer_value(value));
+    }
+}
+
 static int take_errors(const char *path, json_t *errors, char **ret_problems) {
     struct buf out = {0};
     size_t i;
@@ -201,6 +209,7 @@ static int take_answer(struct config *c, const char *path, json_t *answer, char 
     }
     take_flags(c, json_object_get(answer, "compatibilityFlags"));
     take_loaders(c, json_object_get(answer, "loaders"));
+    take_limits(c, json_object_get(answer, "limits"));
     take_services(c, json_object_get(answer, "services"));
     return set_main(c, main, main_at, ret_problems);
 }
@@ -362,7 +371,12 @@ static char *dump_load(const struct config *c, const char *main_kind, size_t mai
 int config_put_load(const struct config *c, const char *main_kind, size_t main_bytes, struct buf *out) {
     char *text = dump_load(c, main_kind, main_bytes);
     if (!text) return -ENOMEM;
-    int r = buf_printf(out, "{\"vars\":%s,%s", c->vars_json, text + 1);
+    /* Cloudflare's cpu_ms is a limit of the worker that has it, here the host worker, as well. */
+    int64_t cpu_ms = limits_get(&c->limits, "cpu_ms");
+    int r = buf_append_text(out, "{\"limits\":");
+    if (r == 0) r = limits_put(&c->limits, out);
+    if (r == 0 && cpu_ms > 0) r = buf_printf(out, ",\"hostCpuMs\":%lld", (long long)cpu_ms);
+    if (r == 0) r = buf_printf(out, ",\"vars\":%s,%s", c->vars_json, text + 1);
     free(text);
     return r;
 }

@@ -2,6 +2,7 @@
    parsed by a worker in a cell (runtime/config), never in this process; what that says is checked again here. */
 #pragma once
 #include "base/buf.h"
+#include "host/limits.h"
 
 /* A Worker Loader binding. Loaders of the same id share their named workers; NULL is an id of the binding's own. */
 struct config_loader {
@@ -28,7 +29,8 @@ struct config {
     size_t loaders_len;
     struct config_service *services;
     size_t services_len;
-    char *warning; /* one line, or NULL */
+    struct operator_limits limits; /* of dynamic workers */
+    char *warning;                 /* one line, or NULL */
 };
 
 /* Reads the file at `path`, or in the directory `path` the first of wrangler.json, .jsonc and .toml. A bare .js, .mjs,

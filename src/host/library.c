@@ -120,15 +120,11 @@ static void on_ready(void *context, uint32_t confinement) {
 }
 
 /* An idle cell says nothing: what can be read from it is its end, which the loop has not noticed yet. */
-int library_take_cell(struct mf_loader *loader, uint32_t *ret_cell) {
-    struct pool_cell cell;
+int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell) {
     for (;;) {
-        struct pollfd fd = {.fd = pool_take(loader->pool, &cell), .events = POLLIN};
+        struct pollfd fd = {.fd = pool_take(loader->pool, ret_cell), .events = POLLIN};
         if (fd.fd < 0) return fd.fd;
-        if (poll(&fd, 1, 0) == 0) {
-            *ret_cell = cell.number;
-            return fd.fd;
-        }
+        if (poll(&fd, 1, 0) == 0) return fd.fd;
         close(fd.fd);
     }
 }
@@ -137,12 +133,12 @@ static void on_idle(void *context) {
     struct mf_loader *loader = context;
     library_stir(loader);
     while (loader->waiting) {
-        uint32_t cell;
+        struct pool_cell cell;
         int fd = library_take_cell(loader, &cell);
         if (fd < 0) return;
         struct mf_worker *worker = loader->waiting;
         loader->waiting = worker->waiting_next;
-        worker_assign(worker, cell, fd);
+        worker_assign(worker, &cell, fd);
     }
 }
 

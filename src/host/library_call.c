@@ -182,6 +182,7 @@ int mf_worker_call_start(struct mf_worker *w, const struct mf_target *target, co
     }
     *w->calls_end = call;
     w->calls_end = &call->next;
+    w->police.is_called = true;
     worker_arm(w);
     return 0;
 }

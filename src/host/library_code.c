@@ -146,6 +146,12 @@ static int append_env(const struct mf_code *code, struct buf *out) {
     return r;
 }
 
+static int append_limits(const struct mf_code *code, struct buf *out) {
+    return buf_printf(out, "},\"limits\":{\"cpuMs\":%u,\"memoryMb\":%u",
+                      code_limit(code->limits.cpu_ms, LIMIT_CPU_MS_DEFAULT),
+                      code_limit(code->limits.memory_mb, LIMIT_MEMORY_MB_DEFAULT));
+}
+
 static int append_modules(const struct mf_code *code, struct buf *out, struct buf *tail) {
     int r = buf_append_text(out, "},\"modules\":[");
     for (size_t i = 0; i < code->modules_len && r == 0; i++) {
@@ -168,6 +174,7 @@ static int encode(const struct mf_code *code, struct buf *head, struct buf *tail
     if (r == 0) r = buf_append_text(head, ",\"compatibilityFlags\":[");
     if (r == 0) r = append_flags(code, head);
     if (r == 0) r = append_env(code, head);
+    if (r == 0) r = append_limits(code, head);
     return r == 0 ? append_modules(code, head, tail) : r;
 }
 

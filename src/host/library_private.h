@@ -2,6 +2,7 @@
    the life of a worker, library_call.c the calls in both directions, library_code.c makes LOAD frames. */
 #pragma once
 #include "host/json_text.h"
+#include "host/police.h"
 #include "host/pool.h"
 #include <mayfly.h>
 #include <stdint.h>
@@ -59,6 +60,8 @@ struct mf_worker {
     int death_status;
     char breach[120];
     unsigned wall_ms;
+    struct police police;
+    uint64_t look_ms; /* when the police comes next */
     uint32_t next_id;
     struct pending_call *calls, **calls_end;
     struct mf_call *incoming; /* capability calls that are not answered yet */
@@ -83,7 +86,7 @@ void library_stir(struct mf_loader *loader);
 /* Runs the loop until *done. Returns 0, or -EBUSY inside a callback. */
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error);
 /* Takes an idle cell that is alive. Returns the descriptor of its channel, or -EAGAIN when there is none. */
-int library_take_cell(struct mf_loader *loader, uint32_t *ret_cell);
+int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell);
 /* Starts the pool again if it was lost. Returns 0 or a negative errno. */
 int library_revive(struct mf_loader *loader, struct mf_error *error);
 
@@ -92,10 +95,15 @@ int library_revive(struct mf_loader *loader, struct mf_error *error);
 /* Checks the code and makes a LOAD frame's head and tail of it. Returns 0, -EINVAL or -ENOMEM; frees both else. */
 int code_encode(const struct mf_code *code, struct buf *head, struct buf *tail, struct mf_error *error);
 
+/* A limit as cells know it: 0 is none. */
+static inline unsigned code_limit(unsigned limit, unsigned fallback) {
+    return limit == MF_NO_LIMIT ? 0 : limit ? limit : fallback;
+}
+
 /* library_worker.c */
 
 /* Gives a waiting worker its cell. */
-void worker_assign(struct mf_worker *worker, uint32_t cell, int fd);
+void worker_assign(struct mf_worker *worker, const struct pool_cell *cell, int fd);
 /* A cell's wait status has come. */
 void worker_died(struct mf_worker *worker, int status);
 /* Ends a worker for a reason: its load and its calls fail with it. `death` may be NULL. The worker may be freed by one

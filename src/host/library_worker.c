@@ -1,6 +1,7 @@
 /* Part of libmayfly: the life of a worker, from its load to its cell's death. */
 #include "base/macros.h"
 #include "host/library_private.h"
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static void set_state(struct mf_worker *w, enum worker_state state) {
 }
 
 /* When the timer is due, or UINT64_MAX. */
-static uint64_t due_ms(const struct mf_worker *w) {
+static uint64_t deadline_ms(const struct mf_worker *w) {
     switch (w->state) {
     case WORKER_WAITING: return w->since_ms + w->loader->start_timeout_ms;
     case WORKER_STARTING: return w->wall_ms == MF_NO_LIMIT ? UINT64_MAX : w->since_ms + w->wall_ms;
@@ -32,9 +33,57 @@ static uint64_t due_ms(const struct mf_worker *w) {
     }
 }
 
+/* Whether somebody waits for the worker, so that it may use its processor. */
+static bool is_awaited(const struct mf_worker *w) {
+    return w->state == WORKER_STARTING || (w->state == WORKER_RUNNING && w->calls);
+}
+
+static uint64_t due_ms(const struct mf_worker *w) {
+    uint64_t deadline = deadline_ms(w);
+    return is_awaited(w) && w->look_ms < deadline ? w->look_ms : deadline;
+}
+
 static void kill_and_end(struct mf_worker *w, int result, const char *death) {
     pool_kill(w->loader->pool, w->cell);
     worker_end(w, result, death, "the worker's cell %s", death);
+}
+
+/* The worker went beyond a limit: its cell has ended, or is killed. */
+static void exceed(struct mf_worker *w, enum limit limit, uint64_t value, uint64_t used) {
+    char death[sizeof((struct mf_error *)0)->death];
+    bool is_cpu = limit == LIMIT_CPU;
+    pool_kill(w->loader->pool, w->cell);
+    snprintf(death, sizeof death, "%s limit of %llu %s", is_cpu ? "was killed: CPU-time" : "was killed: memory",
+             (unsigned long long)value, is_cpu ? "ms" : "MiB");
+    worker_end(w, is_cpu ? -ETIMEDOUT : -EDQUOT, death, "Worker exceeded %s limit. (limits.%s is %llu, used %llu)",
+               is_cpu ? "CPU time" : "memory", is_cpu ? "cpu_ms" : "memory_mb", (unsigned long long)value,
+               (unsigned long long)used);
+}
+
+/* Looks after a worker that somebody waits for. Returns whether it was ended. */
+static bool look(struct mf_worker *w, uint64_t now_ms) {
+    if (now_ms < w->look_ms) return false;
+    w->look_ms = now_ms + POLICE_MS;
+    enum limit limit = police_look(&w->police, pool_cell_bytes(w->loader->pool));
+    if (limit == LIMIT_CPU) {
+        exceed(w, limit, w->police.cpu_ms_max, (w->police.cpu_us - w->police.cpu_us_called) / 1000);
+    } else if (limit == LIMIT_MEMORY) {
+        exceed(w, limit, w->police.memory_mb_max, w->police.memory_mb_max + 1);
+    }
+    return limit != LIMIT_NONE;
+}
+
+static int on_exceeded(struct mf_worker *w, const uint8_t *tail, size_t tail_len) {
+    if (w->state >= WORKER_ENDED) return 0;
+    uint64_t value, used;
+    if (tail_len != LIMIT_EXCEEDED_BYTES || tail[0] <= LIMIT_NONE || tail[0] >= LIMITS) {
+        snprintf(w->breach, sizeof w->breach, "an EXCEEDED without sense");
+        return -EPROTO;
+    }
+    memcpy(&value, tail + 8, sizeof value);
+    memcpy(&used, tail + 16, sizeof used);
+    exceed(w, (enum limit)tail[0], le64toh(value), le64toh(used));
+    return 0;
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -47,7 +96,8 @@ static void on_timer(uv_timer_t *timer) {
         break;
     case WORKER_STARTING:
     case WORKER_RUNNING:
-        if (library_now_ms(w->loader) < due_ms(w)) {
+        if (is_awaited(w) && look(w, library_now_ms(w->loader))) break;
+        if (library_now_ms(w->loader) < deadline_ms(w)) {
             worker_arm(w);
             break;
         }
@@ -199,6 +249,7 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_STARTED: return on_started(w, head, head_len);
     case FRAME_LOG: return on_log(w, head, head_len);
     case FRAME_BUSY: return 0; /* a C host ends its workers itself */
+    case FRAME_EXCEEDED: return on_exceeded(w, tail, tail_len);
     case FRAME_CALL: return calls_on_call(w, frame, head, head_len);
     default: return calls_on_answer(w, frame, head, head_len);
     }
@@ -206,8 +257,10 @@ static int on_frame(void *context, const struct frame *frame) {
 
 static const struct host_channel_handler channel_events = {.on_frame = on_frame, .on_closed = on_closed};
 
-void worker_assign(struct mf_worker *w, uint32_t cell, int fd) {
-    w->cell = cell;
+void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
+    w->cell = cell->number;
+    w->police.pid = cell->pid;
+    w->look_ms = library_now_ms(w->loader) + POLICE_MS;
     w->channel = host_channel_new(&w->loader->loop, fd, host_channel_from_worker, &channel_events, w);
     if (!w->channel) {
         close(fd);
@@ -250,6 +303,8 @@ static struct mf_worker *worker_new(struct mf_loader *loader, const struct mf_co
     w->loader = loader;
     w->calls_end = &w->calls;
     w->wall_ms = code->limits.wall_ms ? code->limits.wall_ms : WALL_MS_DEFAULT;
+    w->police.cpu_ms_max = code_limit(code->limits.cpu_ms, LIMIT_CPU_MS_DEFAULT);
+    w->police.memory_mb_max = code_limit(code->limits.memory_mb, LIMIT_MEMORY_MB_DEFAULT);
     w->on_log = code->on_log;
     w->log_ctx = code->log_ctx;
     if (copy_bindings(w, code) < 0) {
@@ -270,10 +325,10 @@ static struct mf_worker *worker_new(struct mf_loader *loader, const struct mf_co
 static void enter_queue(struct mf_worker *w) {
     struct mf_loader *loader = w->loader;
     set_state(w, WORKER_WAITING);
-    uint32_t cell;
+    struct pool_cell cell;
     int fd = loader->waiting ? -EAGAIN : library_take_cell(loader, &cell);
     if (fd >= 0) {
-        worker_assign(w, cell, fd);
+        worker_assign(w, &cell, fd);
         return;
     }
     struct mf_worker **end = &loader->waiting;

@@ -1,7 +1,9 @@
 #include "host/loader.h"
 #include "base/macros.h"
 #include "base/procfs.h"
+#include "host/police.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,17 +21,22 @@ struct held_cell {
     struct held_cell *bucket_next;
     struct held_cell *older, *newer;
     uint32_t number;
-    int pid;
     enum held_state state;
     bool is_named, is_stale; /* is_stale: used since it was last weighed */
+    struct police police;
+    enum limit exceeded; /* it was killed for that */
+    uint32_t calls;
     uint64_t bytes;
+    char *name; /* as JSON, for the usage; NULL without */
 };
 
 struct loader {
     struct pool *pool;
     struct host_channel *channel;
     struct loader_config config;
-    uv_timer_t timer;
+    uv_timer_t timer, police;
+    int timers; /* of the two, not yet closed */
+    int usage_fd;
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
     unsigned released_len;
@@ -77,7 +84,7 @@ static int grant_one(struct loader *l) {
         close(fd);
         return -ENOMEM;
     }
-    *cell = (struct held_cell){.number = taken.number, .pid = taken.pid, .state = GRANTED};
+    *cell = (struct held_cell){.number = taken.number, .police.pid = taken.pid, .state = GRANTED};
     cell->bucket_next = l->buckets[cell->number % BUCKETS];
     l->buckets[cell->number % BUCKETS] = cell;
     l->stats.granted++;
@@ -96,7 +103,12 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     if (cell->state != GRANTED) return -EPROTO;
     json_t *claim = json_loadb(head, head_len, 0, NULL);
     bool is_named = json_is_string(json_object_get(claim, "name"));
+    cell->police.cpu_ms_max = (uint32_t)json_integer_value(json_object_get(claim, "cpuMs"));
+    cell->police.memory_mb_max = (uint32_t)json_integer_value(json_object_get(claim, "memoryMb"));
+    if (is_named && l->usage_fd >= 0) cell->name = json_dumps(json_object_get(claim, "name"), JSON_ENCODE_ANY);
     json_decref(claim);
+    cell->police.is_called = true;
+    cell->calls = 1;
     cell->state = CLAIMED;
     cell->is_named = cell->is_stale = is_named;
     l->stats.granted--;
@@ -112,6 +124,10 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
 
 void loader_touch(struct loader *l, uint32_t number) {
     struct held_cell *cell = *place_of(l, number);
+    if (cell) {
+        cell->police.is_called = true;
+        cell->calls++;
+    }
     if (!cell || !cell->is_named) return;
     cell->is_stale = true;
     if (cell == l->newest) return;
@@ -119,12 +135,49 @@ void loader_touch(struct loader *l, uint32_t number) {
     list_add_newest(l, cell);
 }
 
-void loader_release(struct loader *l, uint32_t number) {
+void loader_release(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
     if (!cell || cell->state == GRANTED || cell->state >= RELEASED) return;
+    json_t *release = json_loadb(head, head_len, 0, NULL);
+    if (release) cell->calls = (uint32_t)json_integer_value(json_object_get(release, "calls"));
+    json_decref(release);
     unname(l, cell);
     cell->state = RELEASED;
     l->released_len++;
+}
+
+/* --- The end ---------------------------------------------------------------------------------------------------- */
+
+/* What the cell used, for whoever bills. One write a line, so that several may append to one file. */
+static void write_usage(const struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
+                        const char *reason) {
+    if (l->usage_fd < 0 || cell->state == GRANTED) return;
+    struct buf line = {0};
+    int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
+                       cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
+                       (unsigned long long)death->peak_bytes, reason);
+    if (r == 0 && write(l->usage_fd, buf_bytes(&line), buf_len(&line)) < 0) fprintf(stderr, "mayfly: usage: %m\n");
+    buf_done(&line);
+}
+
+/* The head of a DIED frame. */
+static int describe_end(const struct held_cell *cell, const struct zygote_death *death, const char *reason, char *out,
+                        size_t out_len) {
+    enum limit limit = cell->exceeded ? cell->exceeded : zygote_exceeded_limit(death->status);
+    if (limit == LIMIT_CPU) {
+        return snprintf(out, out_len, "{\"limit\":\"cpuMs\",\"value\":%u,\"used\":%llu}", cell->police.cpu_ms_max,
+                        (unsigned long long)death->cpu_us / 1000);
+    }
+    if (limit == LIMIT_MEMORY) {
+        return snprintf(out, out_len, "{\"limit\":\"memoryMb\",\"value\":%u,\"used\":%llu}", cell->police.memory_mb_max,
+                        (unsigned long long)death->peak_bytes >> 20);
+    }
+    return snprintf(out, out_len, "{\"reason\":\"%s\"}", reason);
+}
+
+static void free_cell(struct held_cell *cell) {
+    free(cell->name);
+    free(cell);
 }
 
 void loader_cell_died(struct loader *l, const struct zygote_death *death) {
@@ -136,10 +189,11 @@ void loader_cell_died(struct loader *l, const struct zygote_death *death) {
     if (cell->state >= RELEASED) l->released_len--;
     if (cell->state == GRANTED) l->stats.granted--;
     else l->stats.claimed--;
-    free(cell);
     char reason[100], text[200];
     zygote_describe_death(death->status, reason, sizeof reason);
-    int n = snprintf(text, sizeof text, "{\"reason\":\"%s\"}", reason);
+    write_usage(l, cell, death, reason);
+    int n = describe_end(cell, death, reason, text, sizeof text);
+    free_cell(cell);
     host_channel_send(l->channel, FRAME_DIED, 0, death->cell, text, (size_t)n, NULL, 0);
     loader_grant(l);
 }
@@ -156,7 +210,7 @@ static void evict(struct loader *l, struct held_cell *cell) {
 static void weigh(struct loader *l, struct held_cell *cell) {
     uint64_t bytes;
     cell->is_stale = false;
-    if (cell->pid <= 0 || procfs_private_bytes(cell->pid, &bytes) < 0) return;
+    if (cell->police.pid <= 0 || procfs_private_bytes(cell->police.pid, &bytes) < 0) return;
     l->stats.named_bytes += bytes - cell->bytes;
     cell->bytes = bytes;
 }
@@ -168,6 +222,22 @@ static void kill_overdue(struct loader *l) {
             if (cell->state == OVERDUE) pool_kill(l->pool, cell->number);
             else if (cell->state == RELEASED) cell->state = OVERDUE;
         }
+    }
+}
+
+/* --- Limits from outside ---------------------------------------------------------------------------------------- */
+
+/* A cell that is over a limit is killed; how far is told when it has ended. */
+static void police_cell(struct loader *l, struct held_cell *cell) {
+    if (cell->state == GRANTED || cell->exceeded) return;
+    cell->exceeded = police_look(&cell->police, pool_cell_bytes(l->pool));
+    if (cell->exceeded) pool_kill(l->pool, cell->number);
+}
+
+static void on_police(uv_timer_t *timer) {
+    struct loader *l = timer->data;
+    for (size_t i = 0; i < BUCKETS && l->stats.claimed > 0; i++) {
+        for (struct held_cell *cell = l->buckets[i]; cell; cell = cell->bucket_next) police_cell(l, cell);
     }
 }
 
@@ -192,14 +262,19 @@ struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channe
     l->pool = pool;
     l->channel = channel;
     l->config = *config;
-    CHECK(uv_timer_init(loop, &l->timer) == 0);
-    l->timer.data = l;
+    l->usage_fd = config->usage_path ? open(config->usage_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (config->usage_path && l->usage_fd < 0) fprintf(stderr, "mayfly: %s: %m\n", config->usage_path);
+    CHECK(uv_timer_init(loop, &l->timer) == 0 && uv_timer_init(loop, &l->police) == 0);
+    l->timer.data = l->police.data = l;
+    l->timers = 2;
     CHECK(uv_timer_start(&l->timer, on_timer, SAMPLE_MS, SAMPLE_MS) == 0);
+    CHECK(uv_timer_start(&l->police, on_police, POLICE_MS, POLICE_MS) == 0);
     return l;
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
-    free(handle->data);
+    struct loader *l = handle->data;
+    if (--l->timers == 0) free(l);
 }
 
 void loader_free(struct loader *l) {
@@ -208,10 +283,12 @@ void loader_free(struct loader *l) {
         while (l->buckets[i]) {
             struct held_cell *cell = l->buckets[i];
             l->buckets[i] = cell->bucket_next;
-            free(cell);
+            free_cell(cell);
         }
     }
+    if (l->usage_fd >= 0) close(l->usage_fd);
     uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&l->police, on_timer_closed);
 }
 
 void loader_stats(const struct loader *l, struct loader_stats *ret) {

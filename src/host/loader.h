@@ -1,5 +1,5 @@
 /* The cells that a host worker holds: granted ahead of need, claimed by load() or get(), named ones evicted least
-   recently used under a byte budget. Runs in the supervisor. dynamic-workers.md 1.3; design.md section 6. */
+   recently used under a byte budget, those killed that go beyond a limit and do not end by themselves. Runs in the supervisor. dynamic-workers.md 1.3; design.md section 6. */
 #pragma once
 #include "host/channel.h"
 #include "host/pool.h"
@@ -9,6 +9,7 @@ struct loader;
 struct loader_config {
     unsigned grants_target;   /* idle cells that the host worker holds ahead of need */
     uint64_t named_bytes_max; /* private memory that all named cells may have together */
+    const char *usage_path;   /* where lines about ended cells go; NULL for nowhere */
 };
 
 /* `channel` is the host worker's cell's; it must outlive the loader. NULL without memory. */
@@ -25,8 +26,9 @@ void loader_grant(struct loader *loader);
 int loader_claim(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 void loader_touch(struct loader *loader, uint32_t cell);
 
-/* RELEASE: the host worker gave the cell up. One that spins does not see that, and is killed within two seconds. */
-void loader_release(struct loader *loader, uint32_t cell);
+/* RELEASE: the host worker gave the cell up, after so many requests. One that spins does not see that, and is killed
+   within two seconds. */
+void loader_release(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
 /* A cell ended; tells the host worker why, if it held that cell. */
 void loader_cell_died(struct loader *loader, const struct zygote_death *death);

@@ -155,6 +155,10 @@ void pool_kill(struct pool *pool, uint32_t cell) {
     if (pool->zygote) zygote_kill(pool->zygote, cell);
 }
 
+uint64_t pool_cell_bytes(const struct pool *pool) {
+    return pool->zygote ? zygote_anonymous_bytes(pool->zygote) : 0;
+}
+
 unsigned pool_idle(const struct pool *pool) {
     return pool->ready_len;
 }

@@ -45,5 +45,8 @@ int pool_fork_host(struct pool *pool, uint32_t *ret_cell);
 /* Kills a cell that was taken; on_death follows. */
 void pool_kill(struct pool *pool, uint32_t cell);
 
+/* Memory that each cell has from the start, in bytes. */
+uint64_t pool_cell_bytes(const struct pool *pool);
+
 /* How many cells are idle now. */
 unsigned pool_idle(const struct pool *pool);

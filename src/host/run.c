@@ -19,6 +19,8 @@ static const char help[] =
     "  -               the same from standard input, JavaScript or TypeScript\n"
     "\n"
     "  --json INPUT    the input, as JSON (null)\n"
+    "  --cpu MS        processor time that it may use (30000); 0 for as much as it likes\n"
+    "  --memory MIB    memory that it may take (128); 0 for as much as it likes\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
     "\n"
     "It runs in a sandbox of its own, without network and without files. The result is printed as JSON, console "
@@ -128,14 +130,14 @@ static int run(const struct run *options, const char *source, size_t len) {
 
 /* --- Options ---------------------------------------------------------------------------------------------------- */
 
-static int parse_timeout(const char *text, unsigned *ret_ms) {
+static int parse_limit(const char *option, const char *unit, const char *text, unsigned *ret) {
     char *end;
-    unsigned long ms = strtoul(text, &end, 10);
-    if (*end || end == text || text[0] == '-' || ms > INT_MAX) {
-        fprintf(stderr, "mayfly run: --timeout takes milliseconds, a whole number, not '%s'\n", text);
+    unsigned long n = strtoul(text, &end, 10);
+    if (*end || end == text || text[0] == '-' || n > INT_MAX) {
+        fprintf(stderr, "mayfly run: --%s takes %s, a whole number, not '%s'\n", option, unit, text);
         return -EINVAL;
     }
-    *ret_ms = ms == 0 ? MF_NO_LIMIT : (unsigned)ms;
+    *ret = n == 0 ? MF_NO_LIMIT : (unsigned)n;
     return 0;
 }
 
@@ -155,13 +157,17 @@ static int parse_input(const char *text, const char **ret) {
 static int parse_options(struct run *options, int argc, char **argv) {
     static const struct option known[] = {{"json", required_argument, NULL, 'j'},
                                           {"timeout", required_argument, NULL, 't'},
+                                          {"cpu", required_argument, NULL, 'c'},
+                                          {"memory", required_argument, NULL, 'm'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int r = 0;
     for (int option; r == 0 && (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (option) {
         case 'j': r = parse_input(optarg, &options->input); break;
-        case 't': r = parse_timeout(optarg, &options->limits.wall_ms); break;
+        case 't': r = parse_limit("timeout", "milliseconds", optarg, &options->limits.wall_ms); break;
+        case 'c': r = parse_limit("cpu", "milliseconds", optarg, &options->limits.cpu_ms); break;
+        case 'm': r = parse_limit("memory", "MiB", optarg, &options->limits.memory_mb); break;
         case 'h': fputs(help, stdout); return 1;
         default: r = -EINVAL;
         }

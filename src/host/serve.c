@@ -25,6 +25,7 @@ struct server {
     uv_signal_t interrupt, terminate;
     uv_timer_t restart;
     struct config config;
+    struct operator_limits limits; /* of the command line, which go before the configuration's */
     struct pool_config pool_config;
     struct host_cell_config host_config;
     struct ingress_config ingress_config;
@@ -251,6 +252,8 @@ static const char help[] =
     "  --pool N               idle, warm cells to keep (8)\n"
     "  --grants N             idle cells that the host worker holds ahead of need (16)\n"
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
+    "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
+    "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -270,6 +273,13 @@ static int parse_listen(char *text, struct ingress_config *ret) {
     return 0;
 }
 
+static int parse_limit(struct operator_limits *limits, const char *text) {
+    int r = limits_parse(limits, text);
+    if (r == -ENOENT) fprintf(stderr, "mayfly serve: --limit %s: there is no such limit\n", text);
+    else if (r < 0) fprintf(stderr, "mayfly serve: --limit takes NAME=N, a whole number from 0 (none), not '%s'\n", text);
+    return r;
+}
+
 static int parse_number(const char *option, const char *text, unsigned max, unsigned *ret) {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
@@ -287,6 +297,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"pool", required_argument, NULL, 'p'},
                                             {"grants", required_argument, NULL, 'g'},
                                             {"named-mb", required_argument, NULL, 'm'},
+                                            {"limit", required_argument, NULL, 'L'},
+                                            {"usage", required_argument, NULL, 'u'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -302,6 +314,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'p': r = parse_number("pool", optarg, 4096, &s->pool_config.idle_target); break;
         case 'g': r = parse_number("grants", optarg, 256, &s->host_config.loader.grants_target); break;
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
+        case 'L': r = parse_limit(&s->limits, optarg); break;
+        case 'u': s->host_config.loader.usage_path = optarg; break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -362,6 +376,7 @@ int serve_main(int argc, char **argv) {
         free(s);
         return 1;
     }
+    limits_merge(&s->config.limits, &s->limits);
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;

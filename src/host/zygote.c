@@ -23,6 +23,7 @@ struct zygote {
     pid_t pid;
     const struct zygote_handler *handler;
     void *context;
+    uint64_t anonymous_bytes;
     bool lost;
 };
 
@@ -94,9 +95,10 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         if (msg.op == ZYGOTE_HELLO && msg.text[0]) {
             lose(z, msg.text);
         } else if (msg.op == ZYGOTE_HELLO) {
+            z->anonymous_bytes = msg.peak_bytes;
             z->handler->on_ready(z->context, msg.confinement);
         } else if (msg.op == ZYGOTE_DIED) {
-            z->handler->on_death(z->context, &(struct zygote_death){msg.cell, msg.status, msg.cpu_us});
+            z->handler->on_death(z->context, &(struct zygote_death){msg.cell, msg.status, msg.cpu_us, msg.peak_bytes});
         }
     }
 }
@@ -161,9 +163,22 @@ void zygote_stop(struct zygote *z) {
     close(z->fd);
 }
 
+uint64_t zygote_anonymous_bytes(const struct zygote *z) {
+    return z->anonymous_bytes;
+}
+
+enum limit zygote_exceeded_limit(int status) {
+    int limit = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) - LIMIT_EXIT_STATUS_FIRST : 0;
+    return limit > LIMIT_NONE && limit < LIMITS ? (enum limit)limit : LIMIT_NONE;
+}
+
 void zygote_describe_death(int status, char *out, size_t out_len) {
     if (status < 0) {
         snprintf(out, out_len, "could not be started: %s", strerror(-status));
+    } else if (zygote_exceeded_limit(status) == LIMIT_CPU) {
+        snprintf(out, out_len, "exceeded its CPU time limit");
+    } else if (zygote_exceeded_limit(status) == LIMIT_MEMORY) {
+        snprintf(out, out_len, "exceeded its memory limit");
     } else if (WIFEXITED(status)) {
         snprintf(out, out_len, "exited with status %d", WEXITSTATUS(status));
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {

@@ -1,5 +1,6 @@
 /* The supervisor's side of a zygote: starts one, has it fork cells, learns of their deaths. On one libuv loop. */
 #pragma once
+#include "base/limits.h"
 #include "base/zygote_wire.h"
 #include <stdbool.h>
 #include <uv.h>
@@ -10,7 +11,7 @@ struct zygote;
 struct zygote_death {
     uint32_t cell;
     int status; /* as of wait(2); negative errno if it could not be forked */
-    uint64_t cpu_us;
+    uint64_t cpu_us, peak_bytes;
 };
 
 struct zygote_handler {
@@ -34,6 +35,12 @@ void zygote_kill(struct zygote *zygote, uint32_t cell);
 
 /* Ends the zygote, and with it every cell, and waits for it. */
 void zygote_stop(struct zygote *zygote);
+
+/* Memory that each cell has from the start, in bytes. */
+uint64_t zygote_anonymous_bytes(const struct zygote *zygote);
+
+/* The limit that a cell ended by, if it was one. */
+enum limit zygote_exceeded_limit(int status);
 
 /* "exited with status 3", "crashed with signal 11 (Segmentation fault)", ... */
 void zygote_describe_death(int status, char *out, size_t out_len);

@@ -1,0 +1,20 @@
+/* The limits whose breach ends a cell, and how it tells: in an EXCEEDED frame if its channel can take one, and by its
+   exit status in any case. Both sides know these numbers. */
+#pragma once
+
+enum limit {
+    LIMIT_NONE = 0,
+    LIMIT_CPU = 1,    /* milliseconds of CPU time since the last call began */
+    LIMIT_MEMORY = 2, /* MiB that the cell holds beyond what it was forked with */
+    LIMITS
+};
+
+#define LIMIT_EXIT_STATUS_FIRST  112
+#define LIMIT_EXIT_STATUS(limit) (LIMIT_EXIT_STATUS_FIRST + (limit))
+
+/* What a worker may use if nobody says anything: Cloudflare's numbers (dynamic-workers.md 1.11). */
+#define LIMIT_CPU_MS_DEFAULT    30000u
+#define LIMIT_MEMORY_MB_DEFAULT 128u
+
+/* The payload of an EXCEEDED frame, in little-endian: {u32 limit, u32 zero, u64 value, u64 used}. */
+#define LIMIT_EXCEEDED_BYTES 24

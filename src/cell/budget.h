@@ -1,0 +1,28 @@
+/* What a cell may use of the processor and of memory. Enforced by the kernel's clock for this process's CPU time, whose
+   signal no JavaScript sees, delays or catches: every few milliseconds of CPU time the cell is weighed, and one that is
+   over a limit says so on its owner's channel and ends. A cell that waits costs nothing.
+
+   The supervisor looks at cells too, more seldom (host/loader.c): should machine code in a cell take this signal away,
+   it is killed from outside. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In the zygote: what all cells inherit. */
+void budget_prepare(void);
+
+/* In a cell, before anybody waits for it: from now on it is weighed; what it holds now is not charged. `owner_fd` is
+ * told of the end. Once. */
+void budget_open(int owner_fd);
+
+/* Amid a frame that goes out in parts the end says nothing to the owner. */
+void budget_set_silent(bool is_silent);
+
+/* Memory that came with the worker and is not charged: the frame that brought its code, and what is made of that. */
+void budget_exempt(uint64_t bytes);
+
+/* Limits from now on; 0 is none. */
+void budget_set(double cpu_ms, double memory_mb);
+
+/* A call begins: the cell may use so much CPU time from now on. */
+void budget_call(double cpu_ms);
