@@ -193,12 +193,29 @@ fuzz: fuzzers
 	@for f in $(FUZZERS); do mkdir -p build/corpus/$$(basename $$f); \
 	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=1 build/corpus/$$(basename $$f) || exit 1; done
 
+# What tests and benchmarks feed on: published packages, and one file of a package that is too large to install.
+PEERS     := build/peers/node_modules/.package-lock.json
+DOCUMENTS := build/documents/github.json
+
+$(PEERS): tests/peers/package.json tests/peers/package-lock.json
+	@mkdir -p build/peers && cp $^ build/peers/
+	cd build/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(DOCUMENTS):
+	@mkdir -p build/documents
+	cd build/documents && npm pack --silent @octokit/openapi@23.0.2 && \
+	  tar -xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json && rm octokit-openapi-23.0.2.tgz && \
+	  mv package/generated/api.github.com.json github.json && rm -r package
+
+peers: $(PEERS) $(DOCUMENTS)
+
 # --- What is run -------------------------------------------------------------------------------------------------------
 
 demo: all
 	@node tools/demo.mjs
 
-check: all tests fuzzers
+check: all tests fuzzers peers
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
 
@@ -216,4 +233,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers fuzz demo check bench format clean
+.PHONY: all peers tests fuzzers fuzz demo check bench format clean

@@ -51,6 +51,7 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 
 step "layers" tools/check-layers.sh
 step "types of the runtime" node_modules/.bin/tsc -p .
+step "types of the sdk" node_modules/.bin/tsc -p sdk
 for standard in "gcc -std=c99" "g++ -std=c++11 -x c++"; do
     step "mayfly.h as ${standard#* -std=}" $standard -pedantic -Wall -Wextra -Werror -fsyntax-only include/mayfly.h
 done
@@ -58,6 +59,8 @@ rooms build plain
 rooms build/asan sanitized
 step "web platform, in cells" node tests/web/run.mjs
 step "behaviour" node tests/behaviour/run.mjs
+step "sdk: schemas" node tests/sdk/schemas.mjs
+step "sdk: documents" node tests/sdk/documents.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"
