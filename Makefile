@@ -227,10 +227,13 @@ build/peer/node_modules/.bin/workerd:
 bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
+bench-tokens: peers node_modules/.package-lock.json
+	@node bench/tokens.mjs
+
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf build
 
-.PHONY: all peers tests fuzzers fuzz demo check bench format clean
+.PHONY: all peers tests fuzzers fuzz demo check bench bench-tokens format clean
