@@ -61,6 +61,7 @@ step "web platform, in cells" node tests/web/run.mjs
 step "behaviour" node tests/behaviour/run.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
+step "sdk: code as models write it" node tests/sdk/code.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"
