@@ -82,10 +82,15 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches compression encodings eventsource messages rewriter subtle urlpattern
+PARTS      := caches compression encodings eventsource messages node rewriter subtle urlpattern
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
+# unenv's modules import each other by Node's names; where ours replace them, ours.
+PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
+  --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
+  $(foreach m,async_hooks dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
+    --alias:node:$(m)=unenv/node/$(m))
 PART_FLAGS_rewriter  := $(foreach module,assert fs path util,--alias:$(module)=./runtime/rewriter/node.ts) \
                         --inject:runtime/rewriter/globals.ts
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json

@@ -52,6 +52,7 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 step "layers" tools/check-layers.sh
 step "types of the runtime" node_modules/.bin/tsc -p .
 step "types of the sdk" node_modules/.bin/tsc -p sdk
+step "types of node modules" node_modules/.bin/tsc -p runtime/node
 for standard in "gcc -std=c99" "g++ -std=c++11 -x c++"; do
     step "mayfly.h as ${standard#* -std=}" $standard -pedantic -Wall -Wextra -Werror -fsyntax-only include/mayfly.h
 done
