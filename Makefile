@@ -207,13 +207,20 @@ $(PEERS): tests/peers/package.json tests/peers/package-lock.json
 	cd build/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# The packages of the example, as its users install them.
+CODEMODE := build/codemode-packages/node_modules/.package-lock.json
+$(CODEMODE): examples/codemode/package.json examples/codemode/package-lock.json
+	@mkdir -p build/codemode-packages && cp $^ build/codemode-packages/
+	cd build/codemode-packages && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(DOCUMENTS):
 	@mkdir -p build/documents
 	cd build/documents && npm pack --silent @octokit/openapi@23.0.2 && \
 	  tar -xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json && rm octokit-openapi-23.0.2.tgz && \
 	  mv package/generated/api.github.com.json github.json && rm -r package
 
-peers: $(PEERS) $(DOCUMENTS)
+peers: $(PEERS) $(DOCUMENTS) $(CODEMODE)
 
 # --- What is run -------------------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ rooms build plain
 rooms build/asan sanitized
 step "web platform, in cells" node tests/web/run.mjs
 step "behaviour" node tests/behaviour/run.mjs
+step "codemode, as published" node tests/codemode/run.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
