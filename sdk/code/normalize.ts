@@ -193,15 +193,13 @@ export function normalizeCode(written: string, scope: readonly string[] = []): N
     const typeless = parsed.isTypeScript ? stripTypes(text) : { text, original: (place: Place) => place };
     const imports = rewriter.imports.length > 0 ? `${rewriter.imports.join(";")};` : "";
     // The scope is a function around the code's own, so that the code may declare the same names.
-    const head = `${imports}export default async(${SCOPE})=>{${prelude(scope, parsed.text)}return(async()=>{`;
+    const head = `${imports}export default async(${SCOPE})=>{${prelude(scope, parsed.text)}return(async()=>{\n`;
     const foot = "\n})()}\n";
     return {
         code: head + typeless.text + foot,
         source: parsed.text,
-        original: ({ line, column }) => {
-            const inBody = line === 1 ? { line, column: Math.max(1, column - head.length) } : { line, column };
-            return original(typeless.original(inBody));
-        },
+        // The head has a line of its own: what an engine's wrapper does to columns, it does to the first line.
+        original: ({ line, column }) => original(typeless.original({ line: line - 1, column })),
     };
 }
 

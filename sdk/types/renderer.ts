@@ -93,6 +93,12 @@ export class Renderer {
         return made;
     }
 
+    /** Where the type of this name stands; undefined if none has it, or none yet. */
+    pointerOf(name: string): string | undefined {
+        for (const [pointer, known] of this.#nameOf) if (known === name) return pointer;
+        return undefined;
+    }
+
     #collecting<T>(render: () => T): { type: T; mentions: Set<string> } {
         const [mentions, steps] = [this.#mentions, this.#steps];
         this.#mentions = new Set();
