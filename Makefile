@@ -105,6 +105,12 @@ build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) runtime/config/main.ts --format=esm --outfile=$@
 
+# The worker behind mayfly mcp; see src/host/mcp.c.
+build/mcp.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
+	@mkdir -p build
+	@echo "  TS   $@"
+	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' --outfile=$@
+
 $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -122,6 +128,8 @@ $(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"' -DREWRITER_WASM='
 $(O)/cell/parts.o: $(PART_FILES)
 $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js
+$(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
+$(O)/host/mcp_blob.o: build/mcp.js
 $(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)

@@ -25,6 +25,8 @@ interface Env {
     LOADER: Loader;
     SOURCES: SourceOptions[];
     TIMEOUT_MS?: number;
+    /** What requests must carry, if anything: the command line's own are the only ones then. */
+    TOKEN?: string;
     /** Where the command line passes messages on to servers that it has started. */
     CHILDREN?: string;
 }
@@ -122,6 +124,7 @@ async function answerBody(body: string, env: Env): Promise<Response> {
 export default {
     async fetch(request: Request, env: Env): Promise<Response> {
         if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
+        if (env.TOKEN && request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) return new Response("Unauthorized\n", { status: 401 });
         if (request.method === "DELETE") return new Response(null, { status: 200 });
         if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
         if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });
