@@ -82,7 +82,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches compression encodings eventsource messages rewriter subtle urlpattern
+PARTS      := caches compression encodings eventsource messages node rewriter subtle urlpattern
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
@@ -98,6 +98,11 @@ build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 	  -e 's/new WebAssembly.Module(bytes)/require("compiled").compile()/' \
 	  node_modules/html-rewriter-wasm/dist/html_rewriter.js >$@
 
+# unenv's modules import each other by Node's names; where ours replace them, ours.
+PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
+  --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
+  $(foreach m,async_hooks dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
+    --alias:node:$(m)=unenv/node/$(m))
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
@@ -109,6 +114,12 @@ build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
 	@mkdir -p build
 	@echo "  TS   $@"
 	@$(BUNDLE) runtime/config/main.ts --format=esm --outfile=$@
+
+# The worker behind mayfly mcp; see src/host/mcp.c.
+build/mcp.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
+	@mkdir -p build
+	@echo "  TS   $@"
+	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' --outfile=$@
 
 $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -127,6 +138,8 @@ $(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"' -DREWRITER_WASM='
 $(O)/cell/parts.o: $(PART_FILES)
 $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js
+$(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
+$(O)/host/mcp_blob.o: build/mcp.js
 $(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
@@ -209,12 +222,36 @@ fuzz: all fuzzers
 	  $$f -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=1 build/corpus/$$(basename $$f) || exit 1; done
 	@node tests/rpc/run.mjs $(FUZZ_SECONDS)
 
+# What tests and benchmarks feed on: published packages, and one file of a package that is too large to install.
+PEERS     := build/peers/node_modules/.package-lock.json
+DOCUMENTS := build/documents/github.json
+
+$(PEERS): tests/peers/package.json tests/peers/package-lock.json
+	@mkdir -p build/peers && cp $^ build/peers/
+	cd build/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The packages of the example, as its users install them.
+CODEMODE := build/codemode-packages/node_modules/.package-lock.json
+$(CODEMODE): examples/codemode/package.json examples/codemode/package-lock.json
+	@mkdir -p build/codemode-packages && cp $^ build/codemode-packages/
+	cd build/codemode-packages && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(DOCUMENTS):
+	@mkdir -p build/documents
+	cd build/documents && npm pack --silent @octokit/openapi@23.0.2 && \
+	  tar -xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json && rm octokit-openapi-23.0.2.tgz && \
+	  mv package/generated/api.github.com.json github.json && rm -r package
+
+peers: $(PEERS) $(DOCUMENTS) $(CODEMODE)
+
 # --- What is run -------------------------------------------------------------------------------------------------------
 
 demo: all
 	@node tools/demo.mjs
 
-check: all tests fuzzers tests/packages/node_modules/.package-lock.json
+check: all tests fuzzers peers tests/packages/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
 
@@ -230,10 +267,13 @@ build/peer/node_modules/.bin/workerd:
 bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
+bench-tokens: peers node_modules/.package-lock.json
+	@node bench/tokens.mjs
+
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf build
 
-.PHONY: all tests fuzzers fuzz demo check wpt bench format clean
+.PHONY: all peers tests fuzzers fuzz demo check wpt bench bench-tokens format clean

@@ -39,6 +39,12 @@ export class WorkerEntrypoint {
     }
 }
 
+/** Can be extended, since packages do so at their start; no binding makes one yet. */
+export class DurableObject extends WorkerEntrypoint {}
+
+/** Likewise. */
+export class WorkflowEntrypoint extends WorkerEntrypoint {}
+
 export class RpcTarget {}
 
 let ownExports: () => unknown = () => undefined;
@@ -70,8 +76,9 @@ export function watchBackground(watcher: (isBusy: boolean) => void): void {
 export function workersModule(env: unknown, exports: object): Record<string, unknown> {
     const module: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
     const { Fetcher, RpcPromise, RpcProperty, RpcStub } = require("./rpc/stubs") as typeof import("./rpc/stubs");
+    const classes = { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint };
     const stubs = { RpcPromise, RpcProperty, RpcStub, ServiceStub: Fetcher };
-    for (const [name, value] of Object.entries({ WorkerEntrypoint, RpcTarget, ...stubs, env, exports, waitUntil })) {
+    for (const [name, value] of Object.entries({ ...classes, ...stubs, env, exports, waitUntil })) {
         module[name] = value;
     }
     define(module, Symbol.toStringTag, "Module");

@@ -5,6 +5,7 @@ import type { LoadHead } from "./code";
 import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
+import { nodeFinder } from "./nodejs";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -36,10 +37,11 @@ export async function linkWorker(
     builtins: Record<string, Record<string, unknown>>,
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
-    const linker = new Linker(async (name) => {
+    const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
         return found && record(name, found.kind, found.bytes);
-    });
+    };
+    const linker = new Linker(findMore, nodeFinder(head.compatibilityFlags, head.compatibilityDate, builtins));
     try {
         for (const [name, namespace] of Object.entries(builtins)) {
             linker.add(declareExports(makeRecord(name, "builtin", namespace)));

@@ -25,6 +25,8 @@ forbid "the engine stays in its file" 'JavaScriptCore/|JSContextRef|JSValueRef|J
 forbid "mayfly run is built on mayfly.h" '#include "host/(channel|pool|zygote|loader|library)' src/host/run.c
 forbid "the runtime knows nothing of what is around it" 'from "\.\./(src|sdk|tools|tests)' $(find runtime -name '*.ts')
 
+forbid "the sdk knows nothing of the runtime's insides" 'from "(\.\./)+(src|runtime|tools|tests)' $(find sdk -name '*.ts')
+
 # The supervisor's binary links no engine.
 if [ -x build/mayfly ]; then
     if ldd build/mayfly | grep -qiE 'javascriptcore|libwebkit|libicu'; then

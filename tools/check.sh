@@ -51,6 +51,8 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktra
 
 step "layers" tools/check-layers.sh
 step "types of the runtime" node_modules/.bin/tsc -p .
+step "types of the sdk" node_modules/.bin/tsc -p sdk
+step "types of node modules" node_modules/.bin/tsc -p runtime/node
 for standard in "gcc -std=c99" "g++ -std=c++11 -x c++"; do
     step "mayfly.h as ${standard#* -std=}" $standard -pedantic -Wall -Wextra -Werror -fsyntax-only include/mayfly.h
 done
@@ -60,6 +62,10 @@ step "web platform, in cells" node tests/web/run.mjs
 step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 30
 step "behaviour" node tests/behaviour/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
+step "codemode, as published" node tests/codemode/run.mjs
+step "sdk: schemas" node tests/sdk/schemas.mjs
+step "sdk: documents" node tests/sdk/documents.mjs
+step "sdk: code as models write it" node tests/sdk/code.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"

@@ -13,16 +13,21 @@ import { candidates, moduleUrl, normalName } from "./resolve";
 /** Makes a record for a name that the worker was not given at first; undefined if there is none. */
 export type FindMore = (name: string) => Promise<ModuleRecord | undefined>;
 
+/** Makes a record for a builtin module when it is first named; undefined if there is none of that name. */
+export type FindBuiltin = (name: string) => ModuleRecord | undefined;
+
 /** What `with { type }` asks for, as kinds of modules. */
 const ATTRIBUTE_KINDS: Record<string, Kind | undefined> = { json: "json", text: "text", bytes: "data" };
 
 export class Linker implements Surroundings {
     readonly #modules = new Map<string, ModuleRecord>();
     readonly #findMore: FindMore;
+    readonly #findBuiltin: FindBuiltin;
     #main: ModuleRecord | undefined;
 
-    constructor(findMore: FindMore) {
+    constructor(findMore: FindMore, findBuiltin: FindBuiltin = () => undefined) {
         this.#findMore = findMore;
+        this.#findBuiltin = findBuiltin;
     }
 
     add(record: ModuleRecord): void {
@@ -53,11 +58,18 @@ export class Linker implements Surroundings {
 
     /** The module of one of these names: the first that is there, or else the first that can be found. */
     #find(names: string[]): ModuleRecord | undefined | Promise<ModuleRecord | undefined> {
+        return this.#findHere(names) ?? this.#findAmong(names);
+    }
+
+    /** Among what is there already, and the builtins. */
+    #findHere(names: string[]): ModuleRecord | undefined {
         for (const name of names) {
             const known = this.#modules.get(name);
             if (known) return known;
         }
-        return this.#findAmong(names);
+        const builtin = this.#findBuiltin(names.at(-1)!);
+        if (builtin) this.#modules.set(builtin.name, builtin);
+        return builtin;
     }
 
     async #findAmong(names: string[]): Promise<ModuleRecord | undefined> {
@@ -186,9 +198,8 @@ export class Linker implements Surroundings {
     /** require(): everything that it reaches must be there and must not wait. */
     requireSync(specifier: string, referrer: ModuleRecord): unknown {
         const names = this.#names(specifier, referrer);
-        const name = names.find((candidate) => this.#modules.has(candidate));
-        if (name === undefined) throw this.#missing(names[0]!, referrer);
-        const module = this.#modules.get(name)!;
+        const module = this.#findHere(names);
+        if (module === undefined) throw this.#missing(names[0]!, referrer);
         if (module.kind === "cjs" && module.state === "evaluating") return module.commonJs!.exports;
         if (this.#load(module)) throw new Error(`require("${specifier}") needs a module that is not there yet.`);
         this.#link(module);

@@ -13,6 +13,7 @@
     X(encodings)                                                                                                       \
     X(eventsource)                                                                                                     \
     X(messages)                                                                                                        \
+    X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
     X(subtle)                                                                                                          \
     X(urlpattern)

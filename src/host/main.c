@@ -1,5 +1,6 @@
 /* The mayfly command line: finds the command and hands over. */
 #include "host/doctor.h"
+#include "host/mcp.h"
 #include "host/run.h"
 #include "host/serve.h"
 #include <mayfly.h>
@@ -13,6 +14,7 @@ static const struct command {
 } commands[] = {
     {"serve", "mayfly serve", serve_main, "serve HTTP with a host worker that may load dynamic workers"},
     {"run", "mayfly run", run_main, "run one snippet in a sandbox and print its result"},
+    {"mcp", "mayfly mcp", mcp_main, "serve APIs to a model as three tools: search, types, execute"},
     {"doctor", "mayfly doctor", doctor_main, "tell what this machine offers, and what is missing"},
 };
 

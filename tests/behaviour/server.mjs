@@ -172,9 +172,9 @@ export class Server {
     }
 }
 
-/** Starts `mayfly serve TARGET`, a file beside this one, on a free port. */
+/** Starts `mayfly serve TARGET`, an absolute path or a file beside this one, on a free port. */
 export function startServer(target, options = []) {
-    const path = fileURLToPath(new URL(target, import.meta.url));
+    const path = target.startsWith("/") ? target : fileURLToPath(new URL(target, import.meta.url));
     return new Server([path, "--listen", "127.0.0.1:0", ...options]).ready();
 }
 

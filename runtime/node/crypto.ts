@@ -1,0 +1,146 @@
+// node:crypto's basics: random values, hashes, HMACs, comparison; and WebCrypto. Ciphers, keys and signatures are
+// WebCrypto's here (crypto.subtle).
+
+import { native } from "../web/host";
+import { Buffer } from "./buffer";
+
+type Data = string | ArrayBuffer | ArrayBufferView;
+type Encoding = "hex" | "base64" | "base64url" | "latin1" | "binary";
+
+const HASHES: Record<string, string> = {
+    md5: "MD5", sha1: "SHA-1", "sha-1": "SHA-1", sha256: "SHA-256", "sha-256": "SHA-256", sha384: "SHA-384",
+    "sha-384": "SHA-384", sha512: "SHA-512", "sha-512": "SHA-512",
+};
+
+function hashName(algorithm: string): string {
+    const name = HASHES[algorithm.toLowerCase()];
+    if (name === undefined) throw new Error("Digest method not supported");
+    return name;
+}
+
+function bytesOf(data: Data, encoding?: string): Uint8Array {
+    if (typeof data === "string") return Buffer.from(data, encoding as "utf8");
+    if (!ArrayBuffer.isView(data)) return new Uint8Array(data);
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function encoded(bytes: Uint8Array, encoding?: string): Uint8Array | string {
+    const buffer = Buffer.from(bytes);
+    return encoding === undefined || encoding === "buffer" ? buffer : buffer.toString(encoding as Encoding);
+}
+
+/** What update() collects and digest() ends. */
+abstract class Digesting {
+    #parts: Uint8Array[] = [];
+    #isDone = false;
+
+    update(data: Data, encoding?: string): this {
+        if (this.#isDone) throw new Error("Digest already called");
+        this.#parts.push(Uint8Array.from(bytesOf(data, encoding)));
+        return this;
+    }
+
+    digest(encoding?: string): Uint8Array | string {
+        if (this.#isDone) throw new Error("Digest already called");
+        this.#isDone = true;
+        return encoded(this.compute(Buffer.concat(this.#parts)), encoding);
+    }
+
+    protected get parts(): readonly Uint8Array[] {
+        return this.#parts;
+    }
+
+    protected abstract compute(data: Uint8Array): Uint8Array;
+}
+
+export class Hash extends Digesting {
+    readonly #name: string;
+
+    constructor(algorithm: string) {
+        super();
+        this.#name = algorithm;
+        hashName(algorithm);
+    }
+
+    protected override compute(data: Uint8Array): Uint8Array {
+        return native.crypto("digest", hashName(this.#name), data) as Uint8Array;
+    }
+
+    copy(): Hash {
+        const copy = new Hash(this.#name);
+        for (const part of this.parts) copy.update(part);
+        return copy;
+    }
+}
+
+export class Hmac extends Digesting {
+    readonly #name: string;
+    readonly #key: Uint8Array;
+
+    constructor(algorithm: string, key: Data) {
+        super();
+        this.#name = hashName(algorithm);
+        this.#key = Uint8Array.from(bytesOf(key));
+    }
+
+    protected override compute(data: Uint8Array): Uint8Array {
+        return native.crypto("hmac", this.#name, this.#key, data) as Uint8Array;
+    }
+}
+
+export const createHash = (algorithm: string): Hash => new Hash(algorithm);
+export const createHmac = (algorithm: string, key: Data): Hmac => new Hmac(algorithm, key);
+export const hash = (algorithm: string, data: Data, encoding = "hex") => new Hash(algorithm).update(data).digest(encoding);
+export const getHashes = (): string[] => ["md5", "sha1", "sha256", "sha384", "sha512"];
+
+export function randomFillSync<T extends ArrayBufferView>(view: T, offset = 0, size = view.byteLength - offset): T {
+    native.random(new Uint8Array(view.buffer, view.byteOffset + offset, size));
+    return view;
+}
+
+type RandomDone = (error: null, bytes: Uint8Array) => void;
+
+export function randomBytes(size: number, done?: RandomDone): Uint8Array | undefined {
+    if (!Number.isInteger(size) || size < 0 || size > 0x7fffffff) {
+        throw new RangeError(`The value of "size" is out of range. It must be >= 0 && <= 2147483647. Received ${size}`);
+    }
+    const bytes = randomFillSync(Buffer.alloc(size));
+    if (done === undefined) return bytes;
+    queueMicrotask(() => done(null, bytes));
+    return undefined;
+}
+
+export function randomInt(min: number, max?: number): number {
+    const [low, high] = max === undefined ? [0, min] : [min, max];
+    const range = high - low;
+    if (!(range > 0 && range <= 2 ** 48)) throw new RangeError('The value of "max" is out of range.');
+    // Values past the last whole multiple of the range would favour small results.
+    const limit = 2 ** 48 - (2 ** 48 % range);
+    for (;;) {
+        const bytes = randomFillSync(new Uint8Array(6));
+        const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+        if (value < limit) return low + (value % range);
+    }
+}
+
+export function timingSafeEqual(a: Data, b: Data): boolean {
+    const [left, right] = [bytesOf(a), bytesOf(b)];
+    if (left.length !== right.length) throw new RangeError("Input buffers must have the same byte length");
+    return native.crypto("equal", left, right) as boolean;
+}
+
+export const webcrypto = globalThis.crypto;
+export const randomUUID = (): string => webcrypto.randomUUID();
+export const getRandomValues: typeof webcrypto.getRandomValues = (view) => webcrypto.getRandomValues(view);
+/** A getter: WebCrypto is a part of its own. */
+export const subtle = new Proxy({} as Record<string, unknown>, {
+    get: (_, name) => {
+        const own = webcrypto.subtle as unknown as Record<PropertyKey, unknown>;
+        return typeof own[name] === "function" ? (own[name] as () => unknown).bind(own) : own[name];
+    },
+});
+
+export default {
+    Hash, Hmac, createHash, createHmac, hash, getHashes, randomBytes, randomFillSync, randomInt, randomUUID, timingSafeEqual,
+    webcrypto, getRandomValues, subtle,
+};

@@ -1,0 +1,60 @@
+// Compatibility with Node.js, for workers that ask for it by the flag nodejs_compat: modules `node:*`, also by their
+// bare names, and the globals Buffer, process and global. Nothing of it is in the engine until it is named.
+
+import { makeRecord, type ModuleRecord } from "./modules/record";
+import { declareExports } from "./modules/synthetic";
+import { part } from "./parts";
+import { defineLazy, lazy } from "./web/lazy";
+
+type Namespace = Record<string, unknown>;
+
+const node = lazy(() => part<typeof import("./node/main")>("node"));
+
+/** The date since which process.env holds the worker's env without a flag of its own. */
+const ENV_DATE = "2025-04-01";
+
+export function wantsNode(flags: readonly string[]): boolean {
+    return flags.includes("nodejs_compat") || flags.includes("nodejs_compat_v2");
+}
+
+function wantsEnv(flags: readonly string[], date: string): boolean {
+    if (flags.includes("nodejs_compat_do_not_populate_process_env")) return false;
+    return date >= ENV_DATE || flags.includes("nodejs_compat_populate_process_env");
+}
+
+/** The texts among a worker's bindings; what else there is becomes its JSON, as Cloudflare does it. */
+function environment(env: unknown): Record<string, string> {
+    const texts: Record<string, string> = {};
+    for (const [name, value] of Object.entries((env ?? {}) as Namespace)) {
+        if (typeof value === "string") texts[name] = value;
+        else if (Object.getPrototypeOf(value ?? 0) === Object.prototype) texts[name] = JSON.stringify(value);
+    }
+    return texts;
+}
+
+function loadDefault(name: string): Namespace {
+    return node().load(name)!.default as Namespace;
+}
+
+/**
+ * What finds the builtin modules of Node for a worker with these flags, whose globals it defines; for a worker without
+ * them, nothing.
+ */
+export function nodeFinder(flags: readonly string[], date: string, builtins: Record<string, Namespace>) {
+    if (!wantsNode(flags)) return undefined;
+    const process = lazy(() => {
+        const made = loadDefault("process");
+        if (wantsEnv(flags, date)) Object.assign(made.env as object, environment(builtins["cloudflare:workers"]?.env));
+        return made;
+    });
+    defineLazy(globalThis, "Buffer", () => loadDefault("buffer").Buffer);
+    defineLazy(globalThis, "process", process);
+    defineLazy(globalThis, "global", () => globalThis);
+    return (specifier: string): ModuleRecord | undefined => {
+        const name = specifier.replace(/^node:/, "");
+        if (specifier !== name && /^(?:cloudflare|workerd):/.test(name)) return undefined;
+        if (!node().names.has(name)) return undefined;
+        if (name === "process") process();
+        return declareExports(makeRecord(`node:${name}`, "builtin", node().load(name)!));
+    };
+}

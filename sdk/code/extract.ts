@@ -1,0 +1,109 @@
+// Finds the code in what a model wrote: fences, prose around it, a JSON wrapper, escapes that went one round too far.
+// Lines that are not code become empty, so that every place in the code is the place in what was sent.
+
+import { parseProgram, type Parsed } from "./parse";
+
+/** A line that code may begin with, where prose stands before it. */
+const CODE_START =
+    /^\s*(?:async\b|const\b|let\b|var\b|function\b|export\b|import\b|await\b|return\b|class\b|type\b|interface\b|enum\b|for\b|if\b|try\b|\(|\{|\/\/|\/\*|[A-Za-z_$][\w$]*(?:\.[\w$]+)*\()/;
+const STARTS_MAX = 12;
+const PARAGRAPHS_MAX = 6;
+const CODE_LANGUAGES = /^(?:|js|jsx|ts|tsx|mjs|mts|javascript|typescript|node|nodejs|es6)$/i;
+
+const isBlank = (line: string): boolean => line.trim() === "";
+
+/** The lines from `from` to `to` where they stood; empty ones instead of all others before them. */
+function keepLines(lines: string[], from: number, to: number): string {
+    return "\n".repeat(from) + lines.slice(from, to).join("\n");
+}
+
+/** The fenced blocks of a text that may be code; a fence that is never closed goes to the end. */
+function fencedBlocks(text: string): string[] {
+    const lines = text.split("\n");
+    const blocks: string[] = [];
+    for (let i = 0; i < lines.length; i++) {
+        const open = /^\s*(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/.exec(lines[i]!);
+        if (!open) continue;
+        const isClose = (line: string): boolean => line.trim().startsWith(open[1]!) && /^[`~]+$/.test(line.trim());
+        let end = i + 1;
+        while (end < lines.length && !isClose(lines[end]!)) end++;
+        if (CODE_LANGUAGES.test(open[2]!)) blocks.push(keepLines(lines, i + 1, end));
+        i = end;
+    }
+    // ```js code``` on one line.
+    const inline = /^\s*```(?:(?:js|ts|javascript|typescript)\s)?([^\n]*?)```\s*$/.exec(text);
+    if (blocks.length === 0 && inline) blocks.push(inline[1]!);
+    return blocks;
+}
+
+/** What no prose has: a part of the code that does not parse is not to be taken for prose, and the rest run. */
+const CODE_MARK = /[{}=;]|\)\s*$/m;
+
+/** Readings of a text in which prose stands before or behind the code, without fences. */
+function* withoutProse(text: string): Generator<string> {
+    const lines = text.split("\n");
+    const starts = lines.flatMap((line, index) => (CODE_START.test(line) ? [index] : [])).slice(0, STARTS_MAX);
+    const ends = [lines.length];
+    for (let i = lines.length - 1; i > 0 && ends.length < PARAGRAPHS_MAX; i--) {
+        if (isBlank(lines[i]!) && !isBlank(lines[i - 1]!)) ends.push(i);
+    }
+    const isProse = (from: number, to: number): boolean => !CODE_MARK.test(lines.slice(from, to).join("\n"));
+    for (const start of starts.filter((line) => isProse(0, line))) {
+        for (const end of ends.filter((line) => line > start && isProse(line, lines.length))) {
+            yield keepLines(lines, start, end);
+        }
+    }
+}
+
+const ENTITIES: Record<string, string> = { "&gt;": ">", "&lt;": "<", "&amp;": "&", "&quot;": '"', "&#39;": "'" };
+
+/** The code of `{"code": "..."}`, a tool call that was written out as text. */
+function fromJson(text: string): string | undefined {
+    if (!/^\s*\{\s*"code"\s*:/.test(text)) return undefined;
+    try {
+        const call = JSON.parse(text) as { code?: unknown };
+        return typeof call.code === "string" && Object.keys(call).length === 1 ? call.code : undefined;
+    } catch {
+        return undefined;
+    }
+}
+
+/** `\n` and `\"` as they were meant, in a text that is one line because of them. */
+function unescaped(text: string): string | undefined {
+    if (text.trim().includes("\n") || !/\\n|\\"/.test(text)) return undefined;
+    return text.replace(/\\(n|t|r|"|\\)/g, (_, c: string) => ({ n: "\n", t: "\t", r: "\r" })[c] ?? c);
+}
+
+/** All readings of the text, the likeliest first. */
+function* readings(text: string): Generator<string> {
+    const label = /^\s*(?:js|javascript|ts|typescript)[ \t]*\n/i.exec(text);
+    if (label) yield text.replace(label[0].trim(), "");
+    const code = fromJson(text);
+    if (code !== undefined) yield* readings(code);
+    if (!/^\s*(?:`{3}|~{3})/.test(text)) yield text;
+    const blocks = fencedBlocks(text);
+    yield* blocks.toSorted((a, b) => b.trim().length - a.trim().length);
+    if (/&(?:gt|lt|amp|quot|#39);/.test(text)) yield text.replace(/&(?:gt|lt|amp|quot|#39);/g, (entity) => ENTITIES[entity]!);
+    const meant = unescaped(text);
+    if (meant !== undefined) yield* readings(meant);
+    if (blocks.length === 0) yield* withoutProse(text);
+}
+
+/**
+ * The first reading that is code, parsed. If none is, the error of the likeliest one that is more than prose: a fenced
+ * block before the text as a whole.
+ */
+export function extractCode(written: string): Parsed {
+    const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "");
+    let failure: { error: unknown; isFence: boolean } | undefined;
+    const blocks = new Set(fencedBlocks(text));
+    for (const reading of readings(text)) {
+        try {
+            return parseProgram(reading);
+        } catch (error) {
+            const isFence = blocks.has(reading);
+            if (failure === undefined || (isFence && !failure.isFence)) failure = { error, isFence };
+        }
+    }
+    throw failure!.error;
+}

@@ -1,0 +1,215 @@
+// Code as models write it, made into one async function. What counts as its result is what its writer most likely
+// meant: a `return`, the value of the last expression or declaration, the function that was defined last.
+
+import { transform } from "sucrase";
+import { Edits, type Place } from "./edits";
+import { extractCode } from "./extract";
+import type { Node, Parsed } from "./parse";
+import { generatedToSource } from "./source-map";
+
+/** The parameter that holds all namespaces; a function that the code defines is called with it. */
+const SCOPE = "$scope";
+
+export interface Normalized {
+    /** An ES module whose default export is an async function of one object, the scope. */
+    code: string;
+    /** From a place in `code` to the one in what was written. */
+    original: (place: Place) => Place;
+    /** What was written, lines in place; for showing the line of an error. */
+    source: string;
+}
+
+/** Names under which a model defines what is to be run. */
+const MAIN = /^(?:main|run|execute|handler|default|solution|task)$/i;
+
+const child = (node: Node | undefined, key: string): Node | undefined => node?.[key] as Node | undefined;
+const nodes = (node: Node | undefined, key: string): Node[] => (node?.[key] as Node[] | undefined) ?? [];
+const nameOf = (node: Node | undefined): string => (child(node, "id")?.name as string | undefined) ?? "";
+
+const isTypeOnly = ({ type, exportKind, importKind }: Node): boolean =>
+    /^TS(?:TypeAlias|Interface|Declare)/.test(type) || exportKind === "type" || importKind === "type";
+
+/** Statements that only define: a program of such alone is meant to have its last function called. */
+function isDefinition(statement: Node): boolean {
+    if (/^(?:Function|Class|TSEnum|TSModule)Declaration$|^EmptyStatement$/.test(statement.type)) return true;
+    return isTypeOnly(statement) || statement.type === "ImportDeclaration";
+}
+
+/** Makes one change after the other; each statement is changed once. */
+class Rewriter {
+    readonly edits: Edits;
+    readonly #text: string;
+    readonly imports: string[] = [];
+
+    constructor(text: string) {
+        this.#text = text;
+        this.edits = new Edits(text);
+    }
+
+    #source({ start, end }: Node): string {
+        return this.#text.slice(start, end);
+    }
+
+    /** The value of an expression becomes the result; a function is called. `end` may have a semicolon before it. */
+    returnExpression(start: number, end: number): void {
+        this.edits.insert(start, "return $result((");
+        this.edits.insert(this.#text[end - 1] === ";" ? end - 1 : end, "))");
+    }
+
+    /** An expression's value becomes the result once all that follows it has run, since it may need that. */
+    keep(start: number, end: number, last: number): void {
+        this.edits.insert(start, "const $default = (");
+        this.edits.insert(this.#text[end - 1] === ";" ? end - 1 : end, ");");
+        this.edits.insert(last, ";return $result($default);");
+    }
+
+    /** Imports stand outside the function. */
+    hoist(statement: Node): void {
+        if (statement.importKind !== "type") this.imports.push(this.#source(statement).replaceAll("\n", " "));
+        this.edits.blank(statement.start, statement.end);
+    }
+
+    /** Takes `export` away; gives the declaration behind it, if there is one. */
+    unexport(statement: Node): Node | undefined {
+        const declaration = child(statement, "declaration");
+        this.edits.blank(statement.start, declaration?.start ?? statement.end);
+        return declaration;
+    }
+
+    /** Takes `export default` away; gives where its value begins. */
+    unexportDefault(statement: Node): number {
+        const start = statement.start + /^export\s+default/.exec(this.#source(statement))![0].length;
+        this.edits.blank(statement.start, start);
+        return start;
+    }
+
+    /** Has the statement yield its value as the result, if it can. Returns whether it does. */
+    complete(statement: Node): boolean {
+        switch (statement.type) {
+            case "ExpressionStatement":
+                this.returnExpression(statement.start, statement.end);
+                return true;
+            case "VariableDeclaration": {
+                const last = nodes(statement, "declarations").at(-1);
+                const id = child(last, "id");
+                if (id?.type !== "Identifier" || statement.declare) return false;
+                this.edits.insert(statement.end, `;return $result(${id.name as string});`);
+                return true;
+            }
+            case "FunctionDeclaration":
+            case "ClassDeclaration":
+            case "TSEnumDeclaration": {
+                const name = nameOf(statement);
+                if (name === "") return false;
+                this.edits.insert(statement.end, `;return $result(${name});`);
+                return true;
+            }
+            case "BlockStatement":
+                return this.completeLast(nodes(statement, "body"));
+            case "IfStatement":
+                return [child(statement, "consequent"), child(statement, "alternate")]
+                    .map((branch) => branch !== undefined && this.#completeBranch(branch))
+                    .includes(true);
+            case "TryStatement":
+                return [child(statement, "block"), child(child(statement, "handler"), "body")]
+                    .map((block) => block !== undefined && this.complete(block))
+                    .includes(true);
+            default:
+                return false;
+        }
+    }
+
+    /** A branch without braces can only be an expression: a declaration's value would need a second statement. */
+    #completeBranch(branch: Node): boolean {
+        return /^(?:ExpressionStatement|BlockStatement|IfStatement)$/.test(branch.type) && this.complete(branch);
+    }
+
+    completeLast(statements: Node[]): boolean {
+        const last = statements.findLast(({ type }) => type !== "EmptyStatement");
+        return last !== undefined && this.complete(last);
+    }
+}
+
+/** Of a program that only defines, the function to be called. */
+function mainOf(statements: Node[]): Node | undefined {
+    const functions = statements.filter(({ type }) => type === "FunctionDeclaration");
+    return functions.find((statement) => MAIN.test(nameOf(statement))) ?? functions.at(-1);
+}
+
+/** `export default` decides; then what is exported; then the last statement. */
+function rewrite({ body, expression }: Parsed, rewriter: Rewriter): void {
+    if (expression) {
+        rewriter.returnExpression(expression.start, expression.end);
+        return;
+    }
+    const statements: Node[] = [];
+    let byDefault: Node | undefined;
+    const exported: Node[] = [];
+    for (const statement of body) {
+        if (statement.type === "ImportDeclaration") rewriter.hoist(statement);
+        else if (statement.type === "ExportDefaultDeclaration") byDefault = statement;
+        else if (statement.type === "ExportNamedDeclaration") {
+            const declaration = rewriter.unexport(statement);
+            if (!declaration) continue;
+            statements.push(declaration);
+            if (/^(?:Function|Variable)Declaration$/.test(declaration.type)) exported.push(declaration);
+        } else if (statement.type === "ExportAllDeclaration") rewriter.edits.blank(statement.start, statement.end);
+        else if (!isTypeOnly(statement)) statements.push(statement);
+    }
+    if (byDefault) rewriteDefault(byDefault, statements, rewriter);
+    else if (exported.length > 0) rewriter.complete(exported.find((d) => MAIN.test(nameOf(d))) ?? exported.at(-1)!);
+    else {
+        const main = statements.every(isDefinition) ? mainOf(statements) : undefined;
+        if (main) rewriter.complete(main);
+        else rewriter.completeLast(statements);
+    }
+}
+
+function rewriteDefault(statement: Node, others: Node[], rewriter: Rewriter): void {
+    const value = child(statement, "declaration")!;
+    const start = rewriter.unexportDefault(statement);
+    const isNamed = /^(?:Function|Class)Declaration$/.test(value.type) && nameOf(value) !== "";
+    const last = others.findLast((other) => other.start > statement.start);
+    if (isNamed) rewriter.complete(last ? { ...value, end: last.end } : value);
+    else if (!last) rewriter.returnExpression(start, statement.end);
+    else rewriter.keep(start, statement.end, last.end);
+}
+
+/** What the code finds: the scope's members, how results are given, and where CommonJS leaves its exports. */
+function prelude(scope: readonly string[], text: string): string {
+    const module = /\bmodule\.exports\b|\bexports\.\w/.test(text) ? "const module={exports:{}},exports=module.exports;" : "";
+    const result = `const $result=(v)=>typeof v==="function"&&!/^class\\b/.test(String(v))?v(${SCOPE}):v;`;
+    return `const{${scope.join(",")}}=${SCOPE};${result}${module}`;
+}
+
+/**
+ * Makes a module of what a model wrote; `scope` are the names that it finds. Throws CodeError for what is no code.
+ */
+export function normalizeCode(written: string, scope: readonly string[] = []): Normalized {
+    const parsed = extractCode(written);
+    const rewriter = new Rewriter(parsed.text);
+    rewrite(parsed, rewriter);
+    const { text, original } = rewriter.edits.apply();
+    const typeless = parsed.isTypeScript ? stripTypes(text) : { text, original: (place: Place) => place };
+    const imports = rewriter.imports.length > 0 ? `${rewriter.imports.join(";")};` : "";
+    // The scope is a function around the code's own, so that the code may declare the same names.
+    const head = `${imports}export default async(${SCOPE})=>{${prelude(scope, parsed.text)}return(async()=>{\n`;
+    const foot = "\n})()}\n";
+    return {
+        code: head + typeless.text + foot,
+        source: parsed.text,
+        // The head has a line of its own: what an engine's wrapper does to columns, it does to the first line.
+        original: ({ line, column }) => original(typeless.original({ line: line - 1, column })),
+    };
+}
+
+function stripTypes(text: string): { text: string; original: (place: Place) => Place } {
+    const { code, sourceMap } = transform(text, {
+        transforms: ["typescript"],
+        disableESTransforms: true,
+        production: true,
+        filePath: "code.ts",
+        sourceMapOptions: { compiledFilename: "code.ts" },
+    });
+    return { text: code, original: generatedToSource(sourceMap!.mappings) };
+}

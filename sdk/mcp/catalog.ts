@@ -1,0 +1,130 @@
+// Everything that code may call, whatever it comes from: entries with names and words to search by, declared when asked
+// for and called through their source.
+
+import { nearestNames, nameWords } from "../code/nearest";
+import { missingMethod } from "../code/errors";
+
+/** One function. */
+export interface Entry {
+    name: string;
+    /** One line that says what it does. */
+    summary: string;
+    /** More words to be found by: path, tags, the rest of the description. */
+    words: string;
+}
+
+export interface Source {
+    namespace: string;
+    title: string;
+    entries: Entry[];
+    /** The signatures of these functions, in their order, and the types that they mention, nearest first. */
+    declare(names: string[]): { signatures: string[]; types: string[] };
+    /** The declaration of one named type, with what it mentions; none if there is no such type. */
+    type(name: string): string[];
+    call(name: string, args: unknown[]): Promise<unknown>;
+}
+
+export interface Found {
+    namespace: string;
+    entry: Entry;
+}
+
+/** Words of an entry with their weights; made once. */
+interface Indexed extends Found {
+    name: Set<string>;
+    summary: Set<string>;
+    words: Set<string>;
+}
+
+const WEIGHTS = { name: 10, summary: 4, words: 1 };
+
+const stem = (word: string): string => word.replace(/(?:ies)$/, "y").replace(/(?<=[^su])s$/, "").replace(/(?<=..)(?:ing|ed)$/, "");
+
+function wordsOf(text: string): Set<string> {
+    return new Set(nameWords(text).map(stem));
+}
+
+/** 1 for the word itself, less for one that begins with it or is begun by it. */
+function match(word: string, words: Set<string>): number {
+    if (words.has(word)) return 1;
+    for (const other of words) {
+        if (word.length > 2 && other.startsWith(word)) return 0.6;
+        if (other.length > 3 && word.startsWith(other)) return 0.4;
+    }
+    return 0;
+}
+
+export class Catalog {
+    readonly sources: readonly Source[];
+    #index: Indexed[] | undefined;
+    #frequency = new Map<string, number>();
+
+    constructor(sources: readonly Source[]) {
+        this.sources = sources;
+    }
+
+    get namespaces(): string[] {
+        return this.sources.map(({ namespace }) => namespace);
+    }
+
+    source(namespace: string): Source | undefined {
+        return this.sources.find((source) => source.namespace === namespace);
+    }
+
+    #indexed(): Indexed[] {
+        if (this.#index) return this.#index;
+        this.#index = this.sources.flatMap(({ namespace, entries }) =>
+            entries.map((entry) => ({
+                namespace,
+                entry,
+                name: wordsOf(`${namespace} ${entry.name}`),
+                summary: wordsOf(entry.summary),
+                words: wordsOf(entry.words),
+            })),
+        );
+        for (const { name, summary, words } of this.#index) {
+            for (const word of new Set([...name, ...summary, ...words])) {
+                this.#frequency.set(word, (this.#frequency.get(word) ?? 0) + 1);
+            }
+        }
+        return this.#index;
+    }
+
+    /** Entries that have to do with these words, best first: rare words count more, names more than descriptions. */
+    search(query: string): Found[] {
+        const index = this.#indexed();
+        const wanted = [...wordsOf(query)].filter((word) => !/^(?:a|an|the|of|to|for|in|on|and|or|with|by)$/.test(word));
+        const exact = query.trim().toLowerCase();
+        const weightOf = (word: string): number => Math.log(1 + index.length / (1 + (this.#frequency.get(word) ?? 0)));
+        const scored = index.map((item) => {
+            let score = 0;
+            for (const word of wanted) {
+                const fields = (["name", "summary", "words"] as const).map((field) => WEIGHTS[field] * match(word, item[field]));
+                score += Math.max(...fields) * weightOf(word);
+            }
+            const full = `${item.namespace}.${item.entry.name}`.toLowerCase();
+            if (full === exact || item.entry.name.toLowerCase() === exact) score += 1000;
+            // Of two that match alike, the one that says nothing else is meant.
+            return { item, score: score / (1 + item.name.size / 40) };
+        });
+        const found = scored.filter(({ score }) => score > 0);
+        found.sort((a, b) => b.score - a.score || (a.item.entry.name < b.item.entry.name ? -1 : 1));
+        const best = found[0]?.score ?? 0;
+        return found.filter(({ score }) => score > best / 5).map(({ item }) => item);
+    }
+
+    /** The names that `wanted` may have meant, as namespace.name. */
+    near(wanted: string): string[] {
+        const names = this.sources.flatMap(({ namespace, entries }) => entries.map(({ name }) => `${namespace}.${name}`));
+        return nearestNames(wanted, names);
+    }
+
+    async call(namespace: string, name: string, args: unknown[]): Promise<unknown> {
+        const source = this.source(namespace);
+        if (!source) throw new TypeError(`There is no ${namespace}.`);
+        if (!source.entries.some((entry) => entry.name === name)) {
+            throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name)));
+        }
+        return source.call(name, args);
+    }
+}

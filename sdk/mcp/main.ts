@@ -1,0 +1,133 @@
+// The worker behind `mayfly mcp`: a host worker in a cell, which reads the sources, answers MCP messages over HTTP (the
+// command line turns standard input into such requests) and runs models' code in fresh sandboxes through env.LOADER.
+// Documents of others are parsed here and nowhere else; credentials are never here.
+
+import { isObject, text, type Json } from "../types/schema";
+import { Names } from "../types/names";
+import { Catalog, type Source } from "./catalog";
+import { DEFAULT_LIMITS, type Loader } from "./execute";
+import { httpExchange, mcpSource, type Exchange } from "./mcp-source";
+import { openApiSource } from "./openapi-source";
+import { answerMessage } from "./protocol";
+import { Tools } from "./tools";
+import { typeScriptSource } from "./typescript-source";
+
+/** A source as the command line gives it; `file` names a module that has its text. */
+interface SourceOptions {
+    name: string;
+    kind: "openapi" | "mcp" | "typescript";
+    file?: string;
+    url?: string;
+    server?: string;
+}
+
+interface Env {
+    LOADER: Loader;
+    SOURCES: SourceOptions[];
+    TIMEOUT_MS?: number;
+    /** What requests must carry, if anything: the command line's own are the only ones then. */
+    TOKEN?: string;
+    /** Where the command line passes messages on to servers that it has started. */
+    CHILDREN?: string;
+}
+
+const BODY_BYTES_MAX = 8 << 20;
+
+async function textOf({ file, url }: SourceOptions): Promise<string> {
+    if (file !== undefined) return ((await import(file)) as { default: string }).default;
+    const response = await fetch(url!);
+    if (!response.ok) throw new Error(`HTTP ${response.status} from ${url}`);
+    return response.text();
+}
+
+/** Calls an export of a file of tools, in the sandbox that is kept for it. */
+function exportCaller(env: Env, name: string, source: string) {
+    const main = `import * as tools from "./tools.ts";
+import { WorkerEntrypoint } from "cloudflare:workers";
+export default class extends WorkerEntrypoint { call(name, args) { return tools[name](...args); } }`;
+    const loader = env.LOADER as Loader & { get(id: string, code: () => unknown): { getEntrypoint(): unknown } };
+    const worker = loader.get(`tools:${name}`, () => ({
+        compatibilityDate: "2026-01-01",
+        compatibilityFlags: ["nodejs_compat"],
+        mainModule: "main.js",
+        modules: { "main.js": main, "tools.ts": source },
+        env: {},
+    }));
+    const entrypoint = worker.getEntrypoint() as { call(name: string, args: unknown[]): Promise<unknown> };
+    return (wanted: string, args: unknown[]) => entrypoint.call(wanted, args);
+}
+
+/** An exchange with a server that the command line has started and passes messages to. */
+function childExchange(env: Env, name: string): Exchange {
+    return httpExchange(`${env.CHILDREN}/${encodeURIComponent(name)}`, (request) => fetch(request));
+}
+
+async function readSource(options: SourceOptions, env: Env, names: Names): Promise<Source> {
+    const { name, kind, url, server } = options;
+    if (kind === "typescript") {
+        const source = await textOf(options);
+        return typeScriptSource(name, source, exportCaller(env, name, source));
+    }
+    if (kind === "mcp") {
+        const exchange = url === undefined ? childExchange(env, name) : httpExchange(url, (request) => fetch(request));
+        return mcpSource(name, exchange, names);
+    }
+    const source = openApiSource({ namespace: name, text: await textOf(options), ...(url && { url }), ...(server && { server }) }, names, (request) => fetch(request));
+    for (const problem of source.problems.slice(0, 10)) console.warn(`${name}: left out: ${problem}`);
+    return source;
+}
+
+async function readSources(env: Env): Promise<Tools> {
+    const names = Names.ofTypes();
+    const sources: Source[] = [];
+    for (const options of env.SOURCES) {
+        const start = Date.now();
+        try {
+            const source = await readSource(options, env, names);
+            console.info(`${options.name}: ${source.entries.length} functions (${Date.now() - start} ms)`);
+            sources.push(source);
+        } catch (error) {
+            console.error(`${options.name}: left out: ${(error as Error).message}`);
+        }
+    }
+    const limits = { ...DEFAULT_LIMITS, ...(env.TIMEOUT_MS && { timeoutMs: env.TIMEOUT_MS }) };
+    return new Tools(new Catalog(sources), env.LOADER, limits);
+}
+
+let tools: Promise<Tools> | undefined;
+
+/** A page in a browser may not speak to a server on its user's machine. */
+function isForeign(request: Request): boolean {
+    const origin = request.headers.get("origin");
+    if (origin === null) return false;
+    try {
+        return !["localhost", "127.0.0.1", "[::1]"].includes(new URL(origin).hostname);
+    } catch {
+        return true;
+    }
+}
+
+async function answerBody(body: string, env: Env): Promise<Response> {
+    let message: unknown;
+    try {
+        message = JSON.parse(body);
+    } catch {
+        return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } }, { status: 400 });
+    }
+    const ready = await (tools ??= readSources(env));
+    const messages = Array.isArray(message) ? message.slice(0, 100) : [message];
+    const answers = (await Promise.all(messages.map((one) => answerMessage(ready, one)))).filter((one): one is Json => isObject(one));
+    if (answers.length === 0) return new Response(null, { status: 202 });
+    return Response.json(Array.isArray(message) ? answers : answers[0]);
+}
+
+export default {
+    async fetch(request: Request, env: Env): Promise<Response> {
+        if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
+        if (env.TOKEN && request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) return new Response("Unauthorized\n", { status: 401 });
+        if (request.method === "DELETE") return new Response(null, { status: 200 });
+        if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
+        if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });
+        return answerBody(text(await request.text()), env);
+    },
+};

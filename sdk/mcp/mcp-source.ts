@@ -1,0 +1,161 @@
+// Another MCP server as a source: its tools as functions. Talks through `exchange`, which takes a message and gives the
+// answer to it, whatever lies between.
+
+import { isObject, list, own, text, type Json } from "../types/schema";
+import { firstSentence } from "../types/comments";
+import { sanitizeToolName, Names } from "../types/names";
+import { declareTool, type Tool } from "../types/tool";
+import type { Entry, Source } from "./catalog";
+
+export const PROTOCOL_VERSION = "2025-06-18";
+
+const PAGES_MAX = 100;
+const TOOLS_MAX = 10_000;
+
+/** Sends a message; resolves with the answer if the message is a request. */
+export type Exchange = (message: Json) => Promise<Json | undefined>;
+
+/** A connection to a server: requests, and what their answers say. */
+export class McpConnection {
+    readonly #exchange: Exchange;
+    #next = 0;
+
+    constructor(exchange: Exchange) {
+        this.#exchange = exchange;
+    }
+
+    async request(method: string, params: Json): Promise<Json> {
+        const answer = await this.#exchange({ jsonrpc: "2.0", id: ++this.#next, method, params });
+        const error = own(answer, "error");
+        if (error !== undefined) throw new Error(text(own(error, "message")) || "the server answered with an error");
+        const result = own(answer, "result");
+        if (!isObject(result)) throw new Error(`the server gave no result to ${method}`);
+        return result;
+    }
+
+    async start(): Promise<string> {
+        const clientInfo = { name: "mayfly", version: "0.1.0" };
+        const result = await this.request("initialize", { protocolVersion: PROTOCOL_VERSION, capabilities: {}, clientInfo });
+        await this.#exchange({ jsonrpc: "2.0", method: "notifications/initialized" });
+        const info = own(result, "serverInfo");
+        return text(own(info, "title")) || text(own(info, "name"));
+    }
+
+    async tools(): Promise<Tool[]> {
+        const tools: Tool[] = [];
+        let cursor: unknown;
+        for (let page = 0; page < PAGES_MAX && tools.length < TOOLS_MAX; page++) {
+            const result = await this.request("tools/list", typeof cursor === "string" ? { cursor } : {});
+            for (const tool of list(own(result, "tools"))) {
+                if (text(own(tool, "name")) !== "") tools.push(tool as Tool);
+            }
+            cursor = own(result, "nextCursor");
+            if (typeof cursor !== "string" || cursor === "") break;
+        }
+        return tools;
+    }
+}
+
+/**
+ * The value of a tool's result: what is structured, or else its text, as JSON where it is that; contents of other kinds
+ * as they are. An error is thrown.
+ */
+export function toolValue(result: Json, label: string): unknown {
+    if (Object.hasOwn(result, "toolResult")) return result.toolResult;
+    const content = list(result.content);
+    const texts = content.map((part) => (own(part, "type") === "text" ? text(own(part, "text")) : undefined));
+    const words = texts.filter((part) => part !== undefined).join("\n");
+    if (result.isError === true) throw new Error(`${label}: ${words || "the tool failed"}`);
+    if (result.structuredContent !== undefined && result.structuredContent !== null) return result.structuredContent;
+    if (content.length === 0 || texts.includes(undefined)) return result;
+    try {
+        return JSON.parse(words);
+    } catch {
+        return words;
+    }
+}
+
+export async function mcpSource(namespace: string, exchange: Exchange, types: Names): Promise<Source> {
+    const connection = new McpConnection(exchange);
+    const title = await connection.start();
+    const names = new Names();
+    const tools = new Map((await connection.tools()).map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
+    const entries = [...tools].map(([name, { description }]): Entry => {
+        const said = typeof description === "string" ? description : "";
+        return { name, summary: firstSentence(said, 120), words: said.slice(0, 500) };
+    });
+    const declared = new Map<string, ReturnType<typeof declareTool>>();
+    const declare = (name: string): ReturnType<typeof declareTool> => {
+        const known = declared.get(name);
+        if (known) return known;
+        const tool = tools.get(name)!;
+        const made = declareTool({ ...tool, name, description: text(tool.description) }, types);
+        declared.set(name, made);
+        return made;
+    };
+    return {
+        namespace,
+        title: title || namespace,
+        entries,
+        declare: (wanted) => {
+            const all = wanted.map(declare);
+            return { signatures: all.map((tool) => tool.text), types: [...new Set(all.flatMap((tool) => tool.types))] };
+        },
+        type: () => [],
+        async call(name, args) {
+            const label = `${namespace}.${name}`;
+            const input = args[0] ?? {};
+            if (!isObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
+            try {
+                return toolValue(await connection.request("tools/call", { name: tools.get(name)!.name, arguments: input }), label);
+            } catch (error) {
+                const { message } = error as Error;
+                throw new Error(message.startsWith(label) ? message : `${label}: ${message}`);
+            }
+        },
+    };
+}
+
+// --- HTTP ------------------------------------------------------------------------------------------------------------
+
+/** The message with this id in a stream of server-sent events. */
+async function answerInEvents(response: Response, id: unknown): Promise<Json | undefined> {
+    const decoder = new TextDecoder();
+    const reader = response.body!.getReader();
+    let waiting = "";
+    for (;;) {
+        const { done, value } = await reader.read();
+        waiting += decoder.decode(value, { stream: !done });
+        const events = waiting.split(/\r\n\r\n|\n\n|\r\r/);
+        waiting = done ? "" : events.pop()!;
+        for (const event of events) {
+            const data = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith("data:"));
+            const message: unknown = data.length > 0 ? JSON.parse(data.map((line) => line.slice(5).replace(/^ /, "")).join("\n")) : undefined;
+            if (!isObject(message) || message.id !== id) continue;
+            await reader.cancel();
+            return message;
+        }
+        if (done) return undefined;
+    }
+}
+
+/** An exchange with a server that speaks streamable HTTP. */
+export function httpExchange(url: string, send: (request: Request) => Promise<Response>): Exchange {
+    let session: string | undefined;
+    return async (message) => {
+        const headers = new Headers({
+            "content-type": "application/json",
+            accept: "application/json, text/event-stream",
+            "mcp-protocol-version": PROTOCOL_VERSION,
+        });
+        if (session !== undefined) headers.set("mcp-session-id", session);
+        const response = await send(new Request(url, { method: "POST", headers, body: JSON.stringify(message) }));
+        session ??= response.headers.get("mcp-session-id") ?? undefined;
+        if (!response.ok) throw new Error(`HTTP ${response.status} ${(await response.text()).slice(0, 300)}`);
+        if (message.id === undefined) return void (await response.body?.cancel());
+        const type = response.headers.get("content-type") ?? "";
+        const answer = type.includes("text/event-stream") ? await answerInEvents(response, message.id) : await response.json();
+        if (!isObject(answer)) throw new Error("the server's answer is no message");
+        return answer;
+    };
+}

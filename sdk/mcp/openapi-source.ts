@@ -1,0 +1,81 @@
+// An OpenAPI document as a source: each operation a function, each call a request.
+
+import { parse as parseYaml } from "yaml";
+import { Declarer } from "../openapi/declare";
+import { readOpenApi, type Api, type Operation } from "../openapi/operations";
+import { buildRequest, readResponse, serverOf } from "../openapi/request";
+import { firstSentence } from "../types/comments";
+import type { Names } from "../types/names";
+import { closure } from "../types/renderer";
+import type { Entry, Source } from "./catalog";
+
+export interface OpenApiOptions {
+    namespace: string;
+    /** The document's text. */
+    text: string;
+    /** Where it came from, for servers that are given relative to it. */
+    url?: string;
+    /** The server to ask instead of the document's. */
+    server?: string;
+}
+
+/** How a request goes out; the sandboxed code has no part in it. */
+export type Send = (request: Request) => Promise<Response>;
+
+export function parseDocument(text: string): unknown {
+    return /^\s*[{[]/.test(text) ? JSON.parse(text) : parseYaml(text, { maxAliasCount: 10_000 });
+}
+
+function entryOf(operation: Operation): Entry {
+    const { name, id, method, path, summary, description, tags } = operation;
+    return { name, summary: firstSentence(summary || description || `${method} ${path}`, 120), words: `${id} ${path} ${tags.join(" ")} ${description.slice(0, 300)}` };
+}
+
+class OpenApiSource implements Source {
+    readonly namespace: string;
+    readonly title: string;
+    readonly entries: Entry[];
+    readonly #api: Api;
+    readonly #declarer: Declarer;
+    readonly #operations: Map<string, Operation>;
+    readonly #options: OpenApiOptions;
+    readonly #send: Send;
+
+    constructor(options: OpenApiOptions, names: Names, send: Send) {
+        this.#api = readOpenApi(parseDocument(options.text));
+        this.#options = options;
+        this.#send = send;
+        this.#declarer = new Declarer(this.#api, "brief", names);
+        this.#operations = new Map(this.#api.operations.map((operation) => [operation.name, operation]));
+        this.namespace = options.namespace;
+        this.title = this.#api.title || options.namespace;
+        this.entries = this.#api.operations.map(entryOf);
+    }
+
+    get problems(): string[] {
+        return this.#api.problems;
+    }
+
+    declare(names: string[]): { signatures: string[]; types: string[] } {
+        const declared = names.map((name) => this.#declarer.operation(this.#operations.get(name)!));
+        const types = closure(this.#declarer.renderer, new Set(declared.flatMap(({ mentions }) => [...mentions])));
+        return { signatures: declared.map(({ text }) => text), types: types.map(({ declaration }) => declaration) };
+    }
+
+    type(name: string): string[] {
+        const pointer = this.#declarer.renderer.pointerOf(name);
+        return pointer === undefined ? [] : closure(this.#declarer.renderer, [pointer]).map(({ declaration }) => declaration);
+    }
+
+    async call(name: string, args: unknown[]): Promise<unknown> {
+        const operation = this.#operations.get(name)!;
+        const label = `${this.namespace}.${name}`;
+        const base = this.#options.server?.replace(/\/+$/, "") ?? serverOf(this.#api, operation, this.#options.url);
+        if (!/^https?:\/\//.test(base)) throw new Error(`${label}: the document names no server; start mayfly mcp with one`);
+        return readResponse(await this.#send(buildRequest(this.#api, operation, args[0], base, label)), label);
+    }
+}
+
+export function openApiSource(options: OpenApiOptions, names: Names, send: Send): Source & { problems: string[] } {
+    return new OpenApiSource(options, names, send);
+}

@@ -1,0 +1,198 @@
+// An OpenAPI 3.0 or 3.1 document as a list of operations that can be called by name. What is wrong in one operation
+// costs that operation; what is wrong in all of them is the caller's to report.
+
+import { camelCase, Names } from "../types/names";
+import { isObject, list, own, SchemaDocument, text, type Json } from "../types/schema";
+
+const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/** Headers that are not an operation's to set: 3.x says so of the first three, the others belong to the transport. */
+const IGNORED_HEADERS = /^(?:accept|content-type|authorization|host|content-length|connection|cookie)$/i;
+
+export type Location = "path" | "query" | "header" | "cookie";
+
+export interface Parameter {
+    /** Its name on the wire, and the name of the property that carries it; they differ where two share a name. */
+    name: string;
+    property: string;
+    location: Location;
+    isRequired: boolean;
+    schema: unknown;
+    description: string;
+    style: string;
+    explode: boolean;
+    allowReserved: boolean;
+    /** Set if the value goes over as this media type instead of by style. */
+    mediaType?: string;
+}
+
+export interface RequestBody {
+    mediaType: string;
+    schema: unknown;
+    isRequired: boolean;
+    /** Whether its properties stand among the parameters, or it is the property of this name. */
+    property: string | undefined;
+    encoding: Json;
+}
+
+export interface Operation {
+    name: string;
+    /** What it is called in the document, or "METHOD PATH". */
+    id: string;
+    method: string;
+    path: string;
+    summary: string;
+    description: string;
+    tags: string[];
+    isDeprecated: boolean;
+    parameters: Parameter[];
+    body: RequestBody | undefined;
+    responses: Json;
+    servers: unknown;
+}
+
+export interface Api {
+    document: SchemaDocument;
+    title: string;
+    operations: Operation[];
+    /** One line for each operation that had to be left out. */
+    problems: string[];
+}
+
+function parameterOf(document: SchemaDocument, value: unknown): Omit<Parameter, "property"> | undefined {
+    const parameter = document.resolve(value);
+    const name = text(own(parameter, "name"));
+    const location = text(own(parameter, "in")) as Location;
+    if (!isObject(parameter) || name === "" || !["path", "query", "header", "cookie"].includes(location)) return undefined;
+    if (location === "header" && IGNORED_HEADERS.test(name)) return undefined;
+    const content = own(parameter, "content");
+    const [mediaType, media] = Object.entries(isObject(content) ? content : {})[0] ?? [undefined, undefined];
+    const style = text(own(parameter, "style")) || (location === "query" || location === "cookie" ? "form" : "simple");
+    return {
+        name,
+        location,
+        isRequired: location === "path" || own(parameter, "required") === true,
+        schema: media === undefined ? own(parameter, "schema") : own(media, "schema"),
+        description: text(own(parameter, "description")),
+        style,
+        explode: typeof own(parameter, "explode") === "boolean" ? parameter.explode === true : style === "form",
+        allowReserved: own(parameter, "allowReserved") === true,
+        ...(mediaType === undefined ? {} : { mediaType }),
+    };
+}
+
+/** The parameters of a path and of its operation, which replaces what it names again. */
+function parametersOf(document: SchemaDocument, ...lists: unknown[]): Parameter[] {
+    const found = new Map<string, Omit<Parameter, "property">>();
+    for (const value of lists.flatMap(list)) {
+        const parameter = parameterOf(document, value);
+        if (parameter) found.set(`${parameter.location} ${parameter.name}`, parameter);
+    }
+    const all = [...found.values()];
+    const count = (name: string): number => all.filter((other) => other.name === name).length;
+    const property = ({ name, location }: { name: string; location: string }): string =>
+        count(name) > 1 && location !== "path" ? `${location}_${name}` : name;
+    return all.map((parameter) => ({ ...parameter, property: property(parameter) }));
+}
+
+/** Names of an object schema's properties, variants and bases included; undefined if it may be anything else. */
+export function objectProperties(document: SchemaDocument, value: unknown, depth = 0): Set<string> | undefined {
+    const schema = document.resolve(value);
+    if (!isObject(schema) || depth > 10) return undefined;
+    const type = own(schema, "type");
+    if (type !== undefined && type !== "object") return undefined;
+    if (own(schema, "nullable") === true || own(schema, "enum") !== undefined) return undefined;
+    const properties = own(schema, "properties");
+    const names = new Set(isObject(properties) ? Object.keys(properties) : []);
+    let isObjectLike = type === "object" || isObject(properties);
+    for (const key of ["allOf", "anyOf", "oneOf"]) {
+        for (const part of list(own(schema, key))) {
+            const inner = objectProperties(document, part, depth + 1);
+            if (inner === undefined && key !== "allOf" && !isObjectLike) return undefined;
+            isObjectLike ||= inner !== undefined;
+            for (const name of inner ?? []) names.add(name);
+        }
+    }
+    const isOpen = own(schema, "additionalProperties") === true || isObject(own(schema, "additionalProperties"));
+    return isObjectLike && !(isOpen && names.size === 0) ? names : undefined;
+}
+
+/** JSON first, then forms, then whatever is there. */
+function preferredMedia(content: Json): string | undefined {
+    const types = Object.keys(content);
+    const find = (pattern: RegExp): string | undefined => types.find((type) => pattern.test(type));
+    return find(/^application\/json\b/i) ?? find(/\bjson\b/i) ?? find(/multipart\/form-data/i) ?? find(/x-www-form/i) ?? types[0];
+}
+
+function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[]): RequestBody | undefined {
+    const body = document.resolve(value);
+    const content = own(body, "content");
+    const mediaType = isObject(content) ? preferredMedia(content) : undefined;
+    if (!isObject(content) || mediaType === undefined) return undefined;
+    const media = content[mediaType];
+    const schema = own(media, "schema");
+    const taken = new Set(parameters.map(({ property }) => property));
+    const canMerge = /\bjson\b|form/i.test(mediaType);
+    const names = canMerge ? objectProperties(document, schema) : undefined;
+    const isMerged = names !== undefined && names.size > 0 && [...names].every((name) => !taken.has(name));
+    const encoding = own(media, "encoding");
+    return {
+        mediaType,
+        schema,
+        isRequired: own(body, "required") === true,
+        property: isMerged ? undefined : taken.has("body") ? "requestBody" : "body",
+        encoding: isObject(encoding) ? encoding : {},
+    };
+}
+
+function operationOf(document: SchemaDocument, path: string, item: Json, method: string, names: Names): Operation {
+    const value = item[method];
+    if (!isObject(value)) throw new TypeError("is not an object");
+    const id = text(own(value, "operationId"));
+    const parameters = parametersOf(document, own(item, "parameters"), own(value, "parameters"));
+    const placeholders = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);
+    for (const name of placeholders) {
+        if (parameters.some((parameter) => parameter.location === "path" && parameter.name === name)) continue;
+        const schema = { type: "string" };
+        const rest = { isRequired: true, description: "", style: "simple", explode: false, allowReserved: false };
+        parameters.push({ name, property: name, location: "path", schema, ...rest });
+    }
+    const responses = own(value, "responses");
+    return {
+        name: names.claim(camelCase(id === "" ? `${method} ${path}` : id)),
+        id: id === "" ? `${method.toUpperCase()} ${path}` : id,
+        method: method.toUpperCase(),
+        path,
+        summary: text(own(value, "summary")) || text(own(item, "summary")),
+        description: text(own(value, "description")) || text(own(item, "description")),
+        tags: list(own(value, "tags")).filter((tag) => typeof tag === "string"),
+        isDeprecated: own(value, "deprecated") === true,
+        parameters,
+        body: bodyOf(document, own(value, "requestBody"), parameters),
+        responses: isObject(responses) ? responses : {},
+        servers: own(value, "servers") ?? own(item, "servers"),
+    };
+}
+
+/** Reads a parsed document. Throws only if it is no OpenAPI 3 document at all. */
+export function readOpenApi(root: unknown): Api {
+    const version = text(own(root, "openapi"));
+    if (own(root, "swagger") !== undefined) throw new Error("This is Swagger 2.0; OpenAPI 3.0 and 3.1 are understood.");
+    if (!/^3\.[012]\b/.test(version)) throw new Error("This is no OpenAPI 3 document: it has no `openapi: 3.x`.");
+    const document = new SchemaDocument(root);
+    const api: Api = { document, title: text(own(own(root, "info"), "title")), operations: [], problems: [] };
+    const names = new Names();
+    const paths = own(root, "paths");
+    for (const [path, value] of Object.entries(isObject(paths) ? paths : {})) {
+        const item = document.resolve(value);
+        if (!isObject(item)) continue;
+        for (const method of METHODS.filter((name) => Object.hasOwn(item, name))) {
+            try {
+                api.operations.push(operationOf(document, path, item, method, names));
+            } catch (error) {
+                api.problems.push(`${method.toUpperCase()} ${path}: ${(error as Error).message}`);
+            }
+        }
+    }
+    return api;
+}

@@ -1,0 +1,100 @@
+// JSON Schema as it arrives: values that nobody has checked. Every schema here is `unknown` until one of these
+// functions has looked at it; documents may be wrong, cyclic or hostile, and nothing here throws for that.
+
+export type Json = Record<string, unknown>;
+
+export function isObject(value: unknown): value is Json {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A property that the object itself has. */
+export function own(object: unknown, key: string): unknown {
+    return isObject(object) && Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+export function list(value: unknown): unknown[] {
+    return Array.isArray(value) ? value : [];
+}
+
+export function text(value: unknown): string {
+    return typeof value === "string" ? value : "";
+}
+
+/** The names in `required`; OpenAPI 2's `required: true` on a property is none. */
+export function requiredNames(schema: Json): Set<string> {
+    return new Set(list(own(schema, "required")).filter((name) => typeof name === "string"));
+}
+
+function decodeSegment(segment: string): string {
+    let decoded = segment;
+    try {
+        decoded = decodeURIComponent(segment);
+    } catch {
+        // Not percent-encoded, so it is what it says.
+    }
+    return decoded.replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+export function pointerSegments(pointer: string): string[] {
+    return pointer.split("/").slice(1).map(decodeSegment);
+}
+
+function step(value: unknown, segment: string): unknown {
+    if (Array.isArray(value)) return /^\d+$/.test(segment) ? value[Number(segment)] : undefined;
+    return own(value, segment);
+}
+
+/** A document, and what its references mean. */
+export class SchemaDocument {
+    readonly root: unknown;
+    #anchors: Map<string, string> | undefined;
+
+    constructor(root: unknown) {
+        this.root = root;
+    }
+
+    /** The pointer that a $ref means: itself, or where its anchor stands; undefined if it leads out of the document. */
+    pointer(ref: string): string | undefined {
+        if (ref === "" || ref === "#" || ref === "#/") return "#";
+        if (ref.startsWith("#/")) return ref;
+        return this.#anchored().get(ref);
+    }
+
+    /** What stands at a pointer; undefined if nothing does. */
+    at(pointer: string): unknown {
+        let value = this.root;
+        for (const segment of pointerSegments(pointer)) value = step(value, segment);
+        return value;
+    }
+
+    /** Follows references until something else stands there; undefined if they go in a circle or lead nowhere. */
+    resolve(value: unknown): unknown {
+        const seen = new Set<string>();
+        while (typeof own(value, "$ref") === "string") {
+            const pointer = this.pointer((value as { $ref: string }).$ref);
+            if (pointer === undefined || seen.has(pointer)) return undefined;
+            seen.add(pointer);
+            value = this.at(pointer);
+        }
+        return value;
+    }
+
+    /** `$anchor` and `$id` of subschemas; looked for once, and only in documents that refer by them. */
+    #anchored(): Map<string, string> {
+        if (this.#anchors) return this.#anchors;
+        const anchors = (this.#anchors = new Map<string, string>());
+        const waiting: [unknown, string][] = [[this.root, "#"]];
+        for (let next = waiting.pop(); next; next = waiting.pop()) {
+            const [value, pointer] = next;
+            if (typeof value !== "object" || value === null) continue;
+            const anchor = own(value, "$anchor");
+            const id = own(value, "$id");
+            if (typeof anchor === "string" && !anchors.has(`#${anchor}`)) anchors.set(`#${anchor}`, pointer);
+            if (typeof id === "string" && !anchors.has(id)) anchors.set(id, pointer);
+            for (const [key, inner] of Object.entries(value)) {
+                waiting.push([inner, `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`]);
+            }
+        }
+        return anchors;
+    }
+}

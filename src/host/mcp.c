@@ -1,0 +1,256 @@
+/* `mayfly mcp`: an MCP server in front of any number of sources, so that a model writes code against them instead of
+   calling them one by one. The server is a host worker (sdk/mcp) under `mayfly serve`, started as a child; this process
+   writes its project, and in the stdio form passes messages on. It reads no document and no answer. */
+#include "host/mcp.h"
+#include "base/macros.h"
+#include "host/mcp_project.h"
+#include "host/mcp_stdio.h"
+#include "host/serve.h"
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: mayfly mcp SOURCE... [options]\n"
+    "\n"
+    "Sources, each with a name that the code calls it by:\n"
+    "  --openapi NAME=FILE|URL     an OpenAPI 3.0 or 3.1 document, JSON or YAML: its operations\n"
+    "  --mcp NAME=URL              another MCP server over streamable HTTP: its tools\n"
+    "  --tools NAME=FILE           a TypeScript file: its exported functions\n"
+    "\n"
+    "  --server NAME=URL           the server to ask instead of the one that the document names\n"
+    "  --secret NAME:HEADER=ENV    a header for all requests of that source, to its server alone; the value is taken "
+    "from\n"
+    "                              the environment variable by the egress process, and no code ever sees it\n"
+    "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
+    "  --timeout MS                how long one execution may take (30000)\n"
+    "\n"
+    "It shows a model three tools: search, types, execute.\n";
+
+/* The child, for the signal handler. */
+static volatile pid_t server_pid;
+
+static void on_signal(int signal) {
+    if (server_pid > 0) kill(server_pid, signal);
+}
+
+/* --- Options ---------------------------------------------------------------------------------------------------- */
+
+static int refuse(const char *option, const char *text, const char *wanted) {
+    fprintf(stderr, "mayfly mcp: --%s takes %s, not '%s'\n", option, wanted, text);
+    return -EINVAL;
+}
+
+static bool is_name(const char *name) {
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return len > 0 && len <= 64 && name[len] == 0 && !(name[0] >= '0' && name[0] <= '9');
+}
+
+/* Cuts text at the separator. Returns what is behind, or NULL. */
+static char *cut(char *text, char separator) {
+    char *at = strchr(text, separator);
+    if (!at || at == text || !at[1]) return NULL;
+    *at = 0;
+    return at + 1;
+}
+
+static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text) {
+    char *place = cut(text, '=');
+    if (!place || !is_name(text)) return refuse(option, text, "NAME=PLACE, the name an identifier");
+    if (mcp_project_find(project, text)) return refuse(option, text, "a name that no other source has");
+    if (project->sources_len == MCP_SOURCES_MAX) return refuse(option, text, "64 sources at most");
+    project->sources[project->sources_len++] = (struct mcp_source){.kind = kind, .name = text, .place = place};
+    return 0;
+}
+
+/* Options about a source may come before it, so they are looked at when all sources are known. */
+struct later {
+    char *servers[MCP_SOURCES_MAX], *secrets[MCP_SOURCES_MAX];
+    size_t servers_len, secrets_len;
+};
+
+static int add_server(struct mcp_project *project, char *text) {
+    char *url = cut(text, '=');
+    struct mcp_source *source = url ? mcp_project_find(project, text) : NULL;
+    if (!source || strncmp(url, "http", 4) != 0) return refuse("server", text, "NAME=URL, the name a source's");
+    source->server = url;
+    return 0;
+}
+
+static int add_secret(struct mcp_project *project, char *text) {
+    char *variable = cut(text, '='), *header = variable ? cut(text, ':') : NULL;
+    struct mcp_source *source = header ? mcp_project_find(project, text) : NULL;
+    if (!source) return refuse("secret", text, "NAME:HEADER=ENV, the name a source's");
+    if (!getenv(variable)) {
+        fprintf(stderr, "mayfly mcp: --secret %s: there is no environment variable %s\n", text, variable);
+        return -EINVAL;
+    }
+    source->header = header;
+    source->variable = variable;
+    return 0;
+}
+
+static int keep(const char *option, char **list, size_t *len, char *text) {
+    if (*len == MCP_SOURCES_MAX) return refuse(option, text, "one value for each source");
+    list[(*len)++] = text;
+    return 0;
+}
+
+static int parse_timeout(const char *text, unsigned *ret_ms) {
+    char *end;
+    unsigned long ms = strtoul(text, &end, 10);
+    if (*end || end == text || text[0] == '-' || ms == 0 || ms > 86400000) {
+        return refuse("timeout", text, "milliseconds, a whole number");
+    }
+    *ret_ms = (unsigned)ms;
+    return 0;
+}
+
+static int parse_option(int option, struct mcp_project *project, struct later *later, const char **listen) {
+    switch (option) {
+    case 'o': return add_source(project, "openapi", MCP_OPENAPI, optarg);
+    case 'm': return add_source(project, "mcp", MCP_SERVER, optarg);
+    case 't': return add_source(project, "tools", MCP_TYPESCRIPT, optarg);
+    case 's': return keep("server", later->servers, &later->servers_len, optarg);
+    case 'k': return keep("secret", later->secrets, &later->secrets_len, optarg);
+    case 'l': *listen = optarg; return 0;
+    case 'w': return parse_timeout(optarg, &project->timeout_ms);
+    default: return -EINVAL;
+    }
+}
+
+/* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
+static int parse_options(struct mcp_project *project, const char **listen, int argc, char **argv) {
+    static const struct option known[] = {{"openapi", required_argument, NULL, 'o'},
+                                          {"mcp", required_argument, NULL, 'm'},
+                                          {"tools", required_argument, NULL, 't'},
+                                          {"server", required_argument, NULL, 's'},
+                                          {"secret", required_argument, NULL, 'k'},
+                                          {"listen", required_argument, NULL, 'l'},
+                                          {"timeout", required_argument, NULL, 'w'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    struct later later = {0};
+    int r = 0;
+    for (int option; r == 0 && (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 1;
+        }
+        r = parse_option(option, project, &later, listen);
+    }
+    for (size_t i = 0; r == 0 && i < later.servers_len; i++) r = add_server(project, later.servers[i]);
+    for (size_t i = 0; r == 0 && i < later.secrets_len; i++) r = add_secret(project, later.secrets[i]);
+    if (r == 0 && (optind != argc || project->sources_len == 0)) {
+        fprintf(stderr, "mayfly mcp: name at least one source, with --openapi, --mcp or --tools\n");
+        r = -EINVAL;
+    }
+    if (r == 0) r = mcp_project_check(project);
+    if (r < 0) fprintf(stderr, "see mayfly mcp --help\n");
+    return r;
+}
+
+/* --- The server ------------------------------------------------------------------------------------------------- */
+
+static _Noreturn void run_server(const struct mcp_project *project, const char *listen, int out) {
+    char config[PATH_MAX + 32];
+    char address[128];
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (out >= 0) dup2(out, STDOUT_FILENO);
+    snprintf(config, sizeof config, "%s/wrangler.json", project->dir);
+    snprintf(address, sizeof address, "%s", listen);
+    char *argv[] = {"mayfly mcp", config, "--listen", address, "--pool", "4", "--grants", "8", NULL};
+    optind = 1;
+    exit(serve_main(8, argv));
+}
+
+/* Starts the server; its standard output comes through *ret_out, unless that is NULL. Returns its pid. */
+static pid_t start_server(const struct mcp_project *project, const char *listen, int *ret_out) {
+    int out[2] = {-1, -1};
+    CHECK(!ret_out || pipe(out) == 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        if (ret_out) close(out[0]);
+        run_server(project, listen, out[1]);
+    }
+    if (ret_out) {
+        close(out[1]);
+        *ret_out = out[0];
+    }
+    return pid;
+}
+
+/* The port in "... listens on http://127.0.0.1:PORT"; 0 if the server ended before it said so. */
+static uint16_t read_port(int out) {
+    char line[512];
+    size_t len = 0;
+    while (len < sizeof line - 1 && !memchr(line, '\n', len)) {
+        ssize_t n = read(out, line + len, sizeof line - 1 - len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        len += (size_t)n;
+    }
+    line[len] = 0;
+    const char *colon = strrchr(line, ':');
+    return colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+static int wait_for_server(void) {
+    int status = 0;
+    while (waitpid(server_pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void make_token(char token[33]) {
+    uint8_t bytes[16];
+    CHECK(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(token + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int run_stdio(const struct mcp_project *project) {
+    int out;
+    server_pid = start_server(project, "127.0.0.1:0", &out);
+    uint16_t port = read_port(out);
+    int r = port ? mcp_stdio_run(port, project->token, out) : -EPIPE;
+    close(out);
+    kill(server_pid, SIGTERM);
+    int status = wait_for_server();
+    return r < 0 ? 1 : status;
+}
+
+int mcp_main(int argc, char **argv) {
+    struct mcp_project *project = calloc(1, sizeof *project);
+    CHECK(project);
+    const char *listen = NULL;
+    int r = parse_options(project, &listen, argc, argv);
+    if (r != 0) {
+        free(project);
+        return r < 0 ? 2 : 0;
+    }
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!listen) make_token(project->token);
+    int status = 1;
+    if (mcp_project_write(project) == 0) {
+        if (listen) {
+            server_pid = start_server(project, listen, NULL);
+            status = wait_for_server();
+        } else {
+            status = run_stdio(project);
+        }
+    }
+    mcp_project_remove(project);
+    free(project);
+    return status;
+}

@@ -1,0 +1,3 @@
+/* The command `mayfly mcp`. */
+#pragma once
+int mcp_main(int argc, char **argv);

@@ -1,0 +1,207 @@
+#include "host/mcp_project.h"
+#include "host/mcp_blob.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const kind_names[] = {"openapi", "mcp", "typescript"};
+
+struct mcp_source *mcp_project_find(struct mcp_project *project, const char *name) {
+    for (size_t i = 0; i < project->sources_len; i++) {
+        if (strcmp(project->sources[i].name, name) == 0) return &project->sources[i];
+    }
+    return NULL;
+}
+
+static bool is_url(const char *place) {
+    return strncmp(place, "http://", 7) == 0 || strncmp(place, "https://", 8) == 0;
+}
+
+/* Where a source's requests go, as far as it is known here. */
+static const char *server_of(const struct mcp_source *source) {
+    if (source->server) return source->server;
+    return is_url(source->place) ? source->place : NULL;
+}
+
+int mcp_project_check(const struct mcp_project *project) {
+    int r = 0;
+    for (size_t i = 0; i < project->sources_len; i++) {
+        const struct mcp_source *source = &project->sources[i];
+        if (source->kind == MCP_SERVER && !is_url(source->place)) {
+            fprintf(stderr, "mayfly mcp: --mcp %s: '%s' is no http or https address\n", source->name, source->place);
+            r = -EINVAL;
+        } else if (!is_url(source->place) && access(source->place, R_OK) < 0) {
+            fprintf(stderr, "mayfly mcp: %s: %s: %s\n", source->name, source->place, strerror(errno));
+            r = -EINVAL;
+        }
+        if (source->header && !server_of(source)) {
+            fprintf(stderr, "mayfly mcp: --secret %s: say with --server %s=URL which server may have it\n",
+                    source->name, source->name);
+            r = -EINVAL;
+        }
+    }
+    return r;
+}
+
+/* --- The way out ------------------------------------------------------------------------------------------------ */
+
+/* A rule for one server: its scheme, host and port, and the credential that goes there. */
+static json_t *make_rule(const char *url, const struct mcp_source *source, size_t number) {
+    bool is_secure = strncmp(url, "https://", 8) == 0;
+    const char *host = url + (is_secure ? 8 : 7);
+    size_t authority_len = strcspn(host, "/?#"), host_len = authority_len;
+    long port = is_secure ? 443 : 80;
+    const char *close = host[0] == '[' ? memchr(host, ']', authority_len) : NULL;
+    const char *colon = memchr(close ? close : host, ':', authority_len - (size_t)((close ? close : host) - host));
+    if (colon) {
+        port = strtol(colon + 1, NULL, 10);
+        host_len = (size_t)(colon - host);
+    }
+    if (close) {
+        host++;
+        host_len = (size_t)(close - host);
+    }
+    json_t *rule = json_pack("{s:[s%], s:[s], s:[I]}", "hosts", host, host_len, "schemes", is_secure ? "https" : "http",
+                             "ports", (json_int_t)port);
+    if (strncmp(host, "localhost", host_len) == 0 && host_len == 9) {
+        json_object_set_new(rule, "addresses", json_pack("[s, s]", "127.0.0.1", "::1"));
+    }
+    if (source && source->header) {
+        char secret[24];
+        snprintf(secret, sizeof secret, "SECRET_%zu", number);
+        json_object_set_new(rule, "inject", json_pack("[{s:s, s:s}]", "header", source->header, "secret", secret));
+        if (!is_secure) json_object_set_new(rule, "injectPlain", json_true());
+    }
+    return rule;
+}
+
+/* Each source's server; and any public address over https for documents that name their servers themselves. */
+static json_t *make_outbound(const struct mcp_project *project) {
+    json_t *rules = json_array();
+    bool needs_public = false;
+    for (size_t i = 0; i < project->sources_len; i++) {
+        const struct mcp_source *source = &project->sources[i];
+        const char *server = server_of(source);
+        if (server) json_array_append_new(rules, make_rule(server, source, i));
+        /* Where the document comes from is asked without the credential. */
+        if (source->server && is_url(source->place)) {
+            json_array_append_new(rules, make_rule(source->place, NULL, i));
+        }
+        needs_public |= source->kind == MCP_OPENAPI && !source->server;
+    }
+    if (needs_public) {
+        json_array_append_new(rules, json_pack("{s:[s], s:[s]}", "hosts", "*", "schemes", "https"));
+    }
+    return json_pack("{s:o}", "allow", rules);
+}
+
+static json_t *make_secrets(const struct mcp_project *project) {
+    json_t *secrets = json_object();
+    for (size_t i = 0; i < project->sources_len; i++) {
+        char name[24];
+        if (!project->sources[i].header) continue;
+        snprintf(name, sizeof name, "SECRET_%zu", i);
+        json_object_set_new(secrets, name, json_pack("{s:s}", "env", project->sources[i].variable));
+    }
+    return secrets;
+}
+
+/* --- The configuration ------------------------------------------------------------------------------------------ */
+
+static json_t *make_source(const struct mcp_source *source) {
+    char file[300];
+    snprintf(file, sizeof file, "./%s.txt", source->name);
+    bool has_url = is_url(source->place);
+    return json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "name", source->name, "kind", kind_names[source->kind], "file",
+                     has_url ? NULL : file, "url", has_url ? source->place : NULL, "server", source->server);
+}
+
+static json_t *make_config(const struct mcp_project *project) {
+    json_t *sources = json_array();
+    for (size_t i = 0; i < project->sources_len; i++) {
+        json_array_append_new(sources, make_source(&project->sources[i]));
+    }
+    json_t *vars = json_pack("{s:o, s:I, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
+                             "TOKEN", project->token);
+    return json_pack("{s:s, s:s, s:s, s:[{s:s}], s:o, s:{s:o, s:o}}", "name", "mcp", "main", "mcp.js",
+                     "compatibility_date", "2026-01-01", "worker_loaders", "binding", "LOADER", "vars", vars, "mayfly",
+                     "secrets", make_secrets(project), "outbound", make_outbound(project));
+}
+
+/* --- Files ------------------------------------------------------------------------------------------------------ */
+
+static int write_file(const struct mcp_project *project, const char *name, const char *data, size_t len) {
+    char path[PATH_MAX + 300];
+    snprintf(path, sizeof path, "%s/%s", project->dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return -errno;
+    int r = 0;
+    for (size_t done = 0; done < len && r == 0;) {
+        ssize_t n = write(fd, data + done, len - done);
+        if (n < 0 && errno != EINTR) r = -errno;
+        if (n > 0) done += (size_t)n;
+    }
+    close(fd);
+    return r;
+}
+
+static int copy_file(const struct mcp_project *project, const struct mcp_source *source) {
+    char path[PATH_MAX + 300];
+    snprintf(path, sizeof path, "%s/%s.txt", project->dir, source->name);
+    int from = open(source->place, O_RDONLY | O_CLOEXEC | O_NONBLOCK), to = -1, r = from < 0 ? -errno : 0;
+    struct stat st;
+    if (r == 0 && (fstat(from, &st) < 0 || !S_ISREG(st.st_mode))) r = -EINVAL;
+    if (r == 0) to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (r == 0 && to < 0) r = -errno;
+    for (off_t done = 0; r == 0 && done < st.st_size;) {
+        ssize_t n = sendfile(to, from, &done, (size_t)(st.st_size - done));
+        if (n <= 0) r = n < 0 ? -errno : -EIO;
+    }
+    if (from >= 0) close(from);
+    if (to >= 0) close(to);
+    if (r < 0) fprintf(stderr, "mayfly mcp: %s: %s\n", source->place, strerror(-r));
+    return r;
+}
+
+static int write_config(const struct mcp_project *project) {
+    json_t *config = make_config(project);
+    char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
+    json_decref(config);
+    int r = text ? write_file(project, "wrangler.json", text, strlen(text)) : -ENOMEM;
+    free(text);
+    return r;
+}
+
+int mcp_project_write(struct mcp_project *project) {
+    const char *parent = getenv("TMPDIR");
+    snprintf(project->dir, sizeof project->dir, "%s/mayfly-mcp-XXXXXX", parent && *parent ? parent : "/tmp");
+    if (!mkdtemp(project->dir)) {
+        int r = -errno;
+        fprintf(stderr, "mayfly mcp: %s: %s\n", project->dir, strerror(errno));
+        project->dir[0] = 0;
+        return r;
+    }
+    int r = write_file(project, "mcp.js", mcp_source, (size_t)(mcp_source_end - mcp_source));
+    if (r == 0) r = write_config(project);
+    if (r < 0) fprintf(stderr, "mayfly mcp: %s: %s\n", project->dir, strerror(-r));
+    for (size_t i = 0; r == 0 && i < project->sources_len; i++) {
+        if (!is_url(project->sources[i].place)) r = copy_file(project, &project->sources[i]);
+    }
+    return r;
+}
+
+void mcp_project_remove(const struct mcp_project *project) {
+    DIR *dir = project->dir[0] ? opendir(project->dir) : NULL;
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    closedir(dir);
+    rmdir(project->dir);
+}

@@ -1,0 +1,39 @@
+/* What `mayfly mcp` was told, and the project that it makes of it for `mayfly serve`: a directory with the worker of
+   sdk/mcp, the sources' texts, and a wrangler.json that binds them. Documents are copied unread: they are parsed in the
+   worker's cell alone. */
+#pragma once
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MCP_SOURCES_MAX 64
+
+enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
+
+/* All strings are the command line's. */
+struct mcp_source {
+    enum mcp_kind kind;
+    const char *name;
+    const char *place;             /* a file or a URL */
+    const char *server;            /* the server to ask instead of the document's, or NULL */
+    const char *header, *variable; /* a credential: header and environment variable, or NULL */
+};
+
+struct mcp_project {
+    struct mcp_source sources[MCP_SOURCES_MAX];
+    size_t sources_len;
+    unsigned timeout_ms; /* 0: the worker's default */
+    char token[33];      /* what requests must carry; "" for none */
+    char dir[PATH_MAX];  /* set by mcp_project_write */
+};
+
+/* The source of this name, or NULL. */
+struct mcp_source *mcp_project_find(struct mcp_project *project, const char *name);
+
+/* Checks what options alone cannot: servers for credentials, files that exist. Prints what is wrong; returns 0 or
+   -EINVAL. */
+int mcp_project_check(const struct mcp_project *project);
+
+/* Writes the directory, for its owner alone. Prints what is wrong; returns 0 or a negative errno. */
+int mcp_project_write(struct mcp_project *project);
+void mcp_project_remove(const struct mcp_project *project);

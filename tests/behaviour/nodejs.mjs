@@ -1,0 +1,152 @@
+// Node's modules in workers with nodejs_compat: the same module runs in node and in a cell, and gives the same.
+
+/** Modules whose default export is called; results must survive JSON. */
+const snippets = {
+    "Buffer from text": `import { Buffer } from "node:buffer";
+        export default () => ["héllo", "aGk=", "6869"].map((t, i) => Buffer.from(t, ["utf8", "base64", "hex"][i]).toString("latin1"));`,
+    "Buffer reads and writes": `import { Buffer } from "buffer";
+        export default () => {
+            const b = Buffer.alloc(16);
+            b.writeUInt32BE(0xdeadbeef, 0); b.writeDoubleLE(1.5, 4); b.writeInt16LE(-2, 12);
+            return [b.toString("hex"), b.readUInt32BE(0), b.readDoubleLE(4), b.readInt16LE(12), b.indexOf("ef"), b.subarray(0, 2).toJSON()];
+        };`,
+    "Buffer joins, compares, fills": `import { Buffer } from "node:buffer";
+        export default () => [Buffer.concat([Buffer.from("a"), Buffer.from("bc")]).toString(), Buffer.compare(Buffer.from("a"), Buffer.from("b")),
+            Buffer.from("abc").equals(Buffer.from("abc")), Buffer.alloc(5, "xy").toString(), Buffer.byteLength("é"), Buffer.isBuffer(new Uint8Array(1)),
+            Buffer.from([1, 2, 300]).join(), Buffer.from("abcdef").slice(1, -1).toString(), Buffer.isEncoding("UTF-8")];`,
+    "Buffer's helpers": `import { isUtf8, isAscii, transcode, Buffer } from "node:buffer";
+        export default () => [isUtf8(new Uint8Array([0xff])), isUtf8(Buffer.from("é")), isAscii(Buffer.from("é")), transcode(Buffer.from("é"), "utf8", "latin1").toString("hex")];`,
+    "Buffer is a global": `export default () => globalThis.Buffer.from("x").toString("base64");`,
+    EventEmitter: `import { EventEmitter, once } from "node:events";
+        export default async () => {
+            const e = new EventEmitter(), seen = [];
+            e.on("a", (x) => seen.push(x)); e.once("a", () => seen.push("once")); e.prependListener("a", () => seen.push("first"));
+            e.emit("a", 1); e.emit("a", 2);
+            const waiting = once(e, "b"); e.emit("b", 3);
+            let thrown; try { e.emit("error", new Error("x")); } catch (error) { thrown = error.message; }
+            return [seen, await waiting, e.listenerCount("a"), e.eventNames(), thrown, e.off("z", () => {}) === e];
+        };`,
+    "EventEmitter is the default": `import Emitter from "events";
+        export default () => { class A extends Emitter {} const a = new A(); let n = 0; a.on("x", () => n++); a.emit("x"); return [n, Emitter.EventEmitter === Emitter, Emitter.defaultMaxListeners]; };`,
+    "util.format": `import { format } from "node:util";
+        export default () => [format("%s %d %i %j %o %%", "a", 1.5, 2.7, { a: 1 }, [1]), format("a", "b", { c: 1 }), format("%s", null, undefined)];`,
+    "util.inspect": `import util from "node:util";
+        export default () => [util.inspect({ a: [1, { b: new Map([[1, 2]]) }] }), util.inspect("x"), util.inspect(new Set([1])), util.inspect({ [util.inspect.custom]: () => "mine" })];`,
+    "util.promisify and callbackify": `import { promisify, callbackify } from "node:util";
+        export default async () => {
+            const f = promisify((a, done) => done(null, a + 1)), g = promisify((done) => done(new Error("no")));
+            const called = await new Promise((r) => callbackify(async (a) => a * 2)(4, (error, value) => r([error, value])));
+            return [await f(1), await g().catch((error) => error.message), called];
+        };`,
+    "util.isDeepStrictEqual": `import { isDeepStrictEqual as same } from "node:util";
+        export default () => {
+            const a = { x: 1 }; a.self = a; const b = { x: 1 }; b.self = b;
+            return [same({ a: [1, new Map([[{ k: 1 }, new Set([2])]])] }, { a: [1, new Map([[{ k: 1 }, new Set([2])]])] }), same([1], { 0: 1 }), same(NaN, NaN), same(0, -0),
+                same(a, b), same(new Date(1), new Date(2)), same(/a/g, /a/g), same(new Uint8Array([1]), new Uint8Array([1])), same({ a: undefined }, {}), same(Object("a"), Object("a"))];
+        };`,
+    "util.types": `import { types } from "node:util";
+        export default () => [types.isPromise(Promise.resolve()), types.isDate(new Date()), types.isRegExp(/a/), types.isUint8Array(new Uint8Array()), types.isMap(new Map()),
+            types.isAsyncFunction(async () => {}), types.isNativeError(new TypeError()), types.isTypedArray(new DataView(new ArrayBuffer(1))), types.isAnyArrayBuffer(new ArrayBuffer(1)), types.isGeneratorFunction(function* () {}), types.isBoxedPrimitive(Object(1n))];`,
+    "util.inherits, deprecate, stripVTControlCharacters": `import { inherits, deprecate, stripVTControlCharacters } from "node:util";
+        export default () => { function A() {} function B() {} inherits(B, A); return [new B() instanceof A, deprecate((x) => x + 1, "old")(1), stripVTControlCharacters("\\u001b[31mred\\u001b[39m")]; };`,
+    path: `import path, { join, resolve, relative } from "node:path";
+        export default () => [join("/a", "..", "b", "./c"), resolve("/x", "y", "../z"), relative("/a/b/c", "/a/d"), path.basename("/a/b.txt", ".txt"), path.extname("x.tar.gz"),
+            path.dirname("/a/b/c"), path.parse("/home/u/f.txt"), path.format({ dir: "/d", base: "b" }), path.normalize("/a//b/../c/."), path.isAbsolute("a"), path.sep, path.posix.join("a", "b")];`,
+    "path/posix": `import { join } from "node:path/posix"; export default () => join("a", "../b");`,
+    url: `import { parse, fileURLToPath, pathToFileURL, URL, format } from "node:url";
+        export default () => [parse("http://u:p@h:1/a/b?c=d#e", true).query.c, parse("/x?y").pathname, fileURLToPath("file:///a/b%20c"), pathToFileURL("/a b").href, new URL("http://a/../b").href, format(new URL("http://a/b"))];`,
+    querystring: `import qs from "node:querystring";
+        export default () => [qs.parse("a=1&b=2&a=3&c=%20x"), qs.stringify({ a: [1, 2], b: "x y", c: "" }), qs.escape("a b&"), qs.unescape("%41")];`,
+    string_decoder: `import { StringDecoder } from "node:string_decoder";
+        export default () => {
+            const d = new StringDecoder("utf8"), e = Buffer.from("€é"), out = [];
+            for (const byte of e) out.push(d.write(Buffer.from([byte])));
+            const b = new StringDecoder("base64");
+            return [out, d.end(), b.write(Buffer.from("ab")) , b.end(), new StringDecoder("utf16le").write(Buffer.from("6100e9", "hex"))];
+        };`,
+    "crypto hashes": `import { createHash, createHmac, timingSafeEqual, getHashes } from "node:crypto";
+        export default () => [["md5", "sha1", "sha256", "sha384", "sha512"].map((a) => createHash(a).update("a").update(Buffer.from("bc")).digest("hex")),
+            createHmac("sha256", "key").update("data").digest("base64"), createHash("sha256").update("616263", "hex").digest("base64url"),
+            timingSafeEqual(Buffer.from("a"), Buffer.from("a")), timingSafeEqual(Buffer.from("a"), Buffer.from("b")), createHash("sha1").copy().update("x").digest("hex"),
+            Buffer.isBuffer(createHash("md5").digest()), getHashes().includes("sha256")];`,
+    "crypto's random values": `import { randomBytes, randomUUID, randomInt, randomFillSync, webcrypto } from "node:crypto";
+        export default async () => [randomBytes(16).length, /^[0-9a-f-]{36}$/.test(randomUUID()), [...Array(200)].every(() => { const n = randomInt(3, 7); return n >= 3 && n < 7; }),
+            randomFillSync(new Uint8Array(4)).length, (await new Promise((r) => randomBytes(8, (error, bytes) => r(bytes)))).length, typeof webcrypto.subtle, randomBytes(8).equals(randomBytes(8))];`,
+    "crypto says what it has not": `import { createHash } from "node:crypto";
+        export default () => { try { createHash("nothing"); } catch (error) { return error.message; } };`,
+    "process.env is the worker's": `import process, { env } from "node:process";
+        export default () => [env === process.env, globalThis.process === process, typeof process.nextTick, process.platform, Array.isArray(process.hrtime()), typeof process.hrtime.bigint()];`,
+    "nextTick comes before timers": `export default () => new Promise((r) => { const o = []; setTimeout(() => { o.push("timer"); r(o); }, 0); process.nextTick((x) => o.push(x), "tick"); o.push("now"); });`,
+    "timers/promises": `import { setTimeout as wait } from "node:timers/promises"; export default () => wait(1, "value");`,
+    "timers": `import { setTimeout as later } from "node:timers"; export default () => new Promise((r) => later(() => r(1), 1));`,
+    assert: `import assert from "node:assert";
+        export default () => { const out = []; for (const f of [() => assert.equal(1, 2), () => assert.deepStrictEqual({ a: 1 }, { a: 1 }), () => assert(0, "zero"), () => assert.throws(() => { throw new TypeError("t"); }, TypeError)]) { try { f(); out.push("fine"); } catch (error) { out.push(error.name); } } return out; };`,
+    "node:module": `import { builtinModules, isBuiltin } from "node:module"; export default () => [builtinModules.includes("path"), isBuiltin("node:fs"), isBuiltin("x")];`,
+    "modules without a machine can be imported": `import fs from "node:fs"; import http from "node:http"; import cp from "node:child_process"; import os from "node:os"; import net from "node:net";
+        export default () => [typeof fs.readFileSync, typeof http.request, typeof cp.spawn, os.EOL, typeof net.Socket];`,
+};
+
+async function ask(server, body) {
+    const response = await fetch(server.url, { method: "POST", body: JSON.stringify(body) });
+    const { result, error } = await response.json();
+    if (error !== undefined) throw new Error(error);
+    return result;
+}
+
+const sameAsNode = Object.entries(snippets).map(([name, source]) => [
+    name,
+    async (server) => {
+        const module = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+        const expected = JSON.stringify(await module.default());
+        const actual = JSON.stringify(await ask(server, { modules: { "snippet.js": source } }));
+        if (actual !== expected) throw new Error(`node gives ${expected}, the cell ${actual}`);
+    },
+]);
+
+async function fails(server, body, pattern) {
+    try {
+        await ask(server, body);
+    } catch (error) {
+        if (pattern.test(error.message)) return;
+        throw error;
+    }
+    throw new Error("worked");
+}
+
+const rules = {
+    "without the flag there is none": (server) =>
+        fails(server, { flags: [], modules: { "snippet.js": 'import "node:buffer"; export default () => 1;' } }, /No such module "node:buffer"/),
+    "without the flag there are no globals": async (server) => {
+        const source = "export default () => [typeof Buffer, typeof process, typeof global];";
+        const found = await ask(server, { flags: [], modules: { "snippet.js": source } });
+        if (found.join() !== "undefined,undefined,undefined") throw new Error(found.join());
+    },
+    "an unknown module is missing": (server) =>
+        fails(server, { modules: { "snippet.js": 'import "node:nothing"; export default () => 1;' } }, /No such module "node:nothing"/),
+    "a module of the worker's own goes before": async (server) => {
+        const modules = { "snippet.js": 'import x from "path"; export default () => x;', path: { js: "export default 'own';" } };
+        if ((await ask(server, { modules })) !== "own") throw new Error("the builtin was taken");
+    },
+    "CommonJS modules require them": async (server) => {
+        const cjs = "const path = require('path'); const { EventEmitter } = require('node:events'); module.exports = () => [path.join('a', 'b'), typeof EventEmitter];";
+        const modules = { "snippet.js": 'import f from "./lib.cjs"; export default () => f();', "lib.cjs": { cjs } };
+        const found = await ask(server, { modules });
+        if (found.join() !== "a/b,function") throw new Error(found.join());
+    },
+    "process.env holds texts and the JSON of values": async (server) => {
+        const source = "export default () => process.env;";
+        const variables = { A: "text", B: { c: [1] }, N: 1 };
+        const found = await ask(server, { variables, modules: { "snippet.js": source } });
+        if (JSON.stringify(found) !== '{"A":"text","B":"{\\"c\\":[1]}"}') throw new Error(JSON.stringify(found));
+    },
+    "process.env is empty before its date": async (server) => {
+        const found = await ask(server, { date: "2025-01-01", variables: { A: "x" }, modules: { "snippet.js": "export default () => process.env;" } });
+        if (Object.keys(found).length > 0) throw new Error(JSON.stringify(found));
+    },
+    "files are said to be missing when used": (server) =>
+        fails(server, { modules: { "snippet.js": 'import fs from "node:fs"; export default () => fs.readFileSync("/etc/passwd", "utf8");' } }, /not implemented/),
+};
+
+export const suites = [
+    { name: "nodejs", target: "nodejs.js", cases: { ...Object.fromEntries(sameAsNode), ...rules } },
+];
