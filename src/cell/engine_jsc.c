@@ -346,6 +346,31 @@ static void initialize_main_thread(void) {
 }
 
 /* The engine's own handlers: faults of WebAssembly's memory become traps, and threads stop at SIGUSR1. */
+/* A function of ICU, whose names carry its version. */
+static void *find_icu(const char *name) {
+    static int version = 60;
+    for (; version < 120; version++) {
+        char full[60];
+        snprintf(full, sizeof full, "%s_%d", name, version);
+        void *function = dlsym(RTLD_DEFAULT, full);
+        if (function) return function;
+    }
+    return NULL;
+}
+
+/* ICU's tables are in its library, but what is not in them, and Debian's newer time zones, it takes from files when
+   they are first needed, which a cell has none of: the zones are opened now, and the rest is not looked for. */
+static void load_icu_files(void) {
+    enum { NO_FILES = 3 /* UDATA_NO_FILES */ };
+    static const char *const tables[] = {"zoneinfo64", "timezoneTypes", "metaZones", "windowsZones"};
+    void (*set_access)(int access, int *status) = (void (*)(int, int *))find_icu("udata_setFileAccess");
+    void *(*open_table)(const char *package, const char *name, int *status) =
+        (void *(*)(const char *, const char *, int *))find_icu("ures_openDirect");
+    for (size_t i = 0; open_table && i < COUNT_OF(tables); i++) open_table(NULL, tables[i], &(int){0}); /* kept open */
+    if (set_access) set_access(NO_FILES, &(int){0});
+}
+
+/* The engine's own handlers: faults of WebAssembly's memory become traps, and threads stop at SIGUSR1. */
 static const int engine_signals[] = {SIGSEGV, SIGBUS, SIGUSR1};
 static struct sigaction engine_actions[COUNT_OF(engine_signals)];
 
@@ -409,6 +434,7 @@ struct engine *engine_new(void) {
     e->loop = g_main_context_new();
     g_main_context_push_thread_default(e->loop);
     initialize_main_thread();
+    load_icu_files();
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
     watch_signals();

@@ -16,6 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Newer than the headers of Debian 12. */
@@ -126,9 +128,20 @@ static bool core_alone(void) {
     return prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, SCHED_CORE_THIS_PROCESS, 0) == 0;
 }
 
+/* Some hypervisors take the request and do nothing, so a child tries it. */
 static bool trap_cycle_counter(void) {
 #ifdef __x86_64__
-    return prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) == 0;
+    if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) < 0) return false;
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        __builtin_ia32_rdtsc();
+        _exit(0);
+    }
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFSIGNALED(status);
 #else
     return false;
 #endif
@@ -138,11 +151,13 @@ static int compare_bytes(const void *a, const void *b) {
     return *(const char *)a - *(const char *)b;
 }
 
-/* libc looks some things up when it first needs them: qsort of more than a kilobyte, how much memory the machine has.
- */
+/* libc looks some things up when it first needs them: the time zone, and to sort more than a kilobyte, how much memory
+   the machine has. */
 static void make_libc_look_up(void) {
     char bytes[4096] = {1};
+    struct tm local;
     qsort(bytes, sizeof bytes, 1, compare_bytes);
+    localtime_r(&(time_t){0}, &local);
 }
 
 /* A sanitizer reports by calls that the filter kills for, and its report is worth more than the layer. */
