@@ -57,7 +57,7 @@ endif
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
 HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel json_text paths police pool zygote) \
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement json_text paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
@@ -185,6 +185,8 @@ TEST_OBJ_test_library_hostile := $(LIB_OBJ)
 TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
+TEST_OBJ_test_escape          := $(LIB_OBJ)
+TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
 
 .SECONDEXPANSION:
 $(BUILD)/tests/%: tests/%.c tests/check.h $$(TEST_OBJ_$$*)
@@ -193,7 +195,19 @@ $(BUILD)/tests/%: tests/%.c tests/check.h $$(TEST_OBJ_$$*)
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LLHTTP_CFLAGS) -I. -Isrc -Iinclude -Itests $(LDFLAGS) $< $(TEST_OBJ_$*) -o $@ \
 	  $(HOST_LIBS) -lpthread
 
-tests: all $(TESTS)
+# The cell of the escape tests: tests/escape/probe.c stands before the engine in it, and tries what the name says.
+ESCAPE_OBJ := $(patsubst tests/escape/%.c,$(O)/escape/%.o,$(wildcard tests/escape/*.c))
+
+$(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -I. -Isrc -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(JSC_LIBS) -lm
+
+tests: all $(TESTS) $(BUILD)/tests/escape-cell
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude

@@ -73,6 +73,9 @@ struct mf_config {
     const char *cell_path;     /* the cell binary; else $MAYFLY_CELL, else "mayfly-cell" beside the running program */
     unsigned idle_cells;       /* cells to keep ready; 2 */
     unsigned start_timeout_ms; /* for a worker to get a cell; 10,000 */
+    /* Layers without which no worker may run, "syscall-filter,empty-root" or "all", as `mayfly doctor` names them;
+       NULL: whatever the machine offers. */
+    const char *require_confinement;
 };
 
 MF_API void mf_config_init(struct mf_config *config);

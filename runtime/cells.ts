@@ -13,6 +13,7 @@ import type { Exchange } from "./exchange";
 import { answerFetch } from "./http";
 import { errorFromPayload, limitError, type LimitName } from "./limits";
 import type { Encoded } from "./rpc/values";
+import type { Source } from "./code";
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 
@@ -88,10 +89,11 @@ export class Cell {
     }
 
     /** Sends a worker into the cell. `claim` tells the supervisor what it will hold. */
-    load(owner: CellOwner, claim: Claim, head: string, tail: Uint8Array): void {
+    load(owner: CellOwner, claim: Claim, source: Source): void {
         this.#owner = owner;
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
-        this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, head, tail);
+        const flags = (claim.name === undefined ? 0 : F.NAMED) | (source.isThreaded ? F.THREADS : 0);
+        this.channel.send(F.LOAD, flags, 0, JSON.stringify(source.head), source.tail);
     }
 
     /** The cell sends a request: to a service that it was given, or to none. */

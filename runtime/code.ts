@@ -35,6 +35,8 @@ export interface Source {
     /** Capabilities in the head, which are named when it is known which cell will get them. */
     transfers: Transfer[] | undefined;
     limits: Limits;
+    /** Whether the engine needs a thread for it. */
+    isThreaded: boolean;
 }
 
 /** Which flags the calling worker has (`experimental` opens `allowExperimental`), and the limits of what it loads. */
@@ -246,7 +248,8 @@ export function convert(code: unknown, caller: Caller): Source {
         limits: limitsOfCell(limits),
     };
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
-    return { head, tail, transfers: env.transfers, limits };
+    const isThreaded = modules.some(({ kind }) => kind === "wasm");
+    return { head, tail, transfers: env.transfers, limits, isThreaded };
 }
 
 /** Those that the cell itself keeps, short: they travel with every load. */

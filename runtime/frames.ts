@@ -30,6 +30,8 @@ export const FIN = 1;
 export const NOBODY = 2;
 /** LOAD: the worker is kept under a name. */
 export const NAMED = 4;
+/** LOAD: there are WebAssembly modules, which the engine compiles in a thread. */
+export const THREADS = 8;
 
 /** Bytes of one body that may be under way before the receiver says WINDOW. */
 export const WINDOW_BYTES = 256 * 1024;

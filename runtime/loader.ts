@@ -101,7 +101,7 @@ class DynamicWorker implements CellOwner {
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb };
         if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
-        cell.load(this, claim, JSON.stringify(source.head), source.tail);
+        cell.load(this, claim, source);
         return cell;
     }
 

@@ -85,11 +85,13 @@ export interface Native {
     /** Fills the view with bytes from the kernel's generator. */
     random(view: ArrayBufferView): void;
 
-    /** Milliseconds since the Unix epoch, with fraction. */
+    /** Milliseconds since the Unix epoch, with fraction, as of when the cell last got something to do. */
     wallTime(): number;
-    /** Milliseconds of a clock that never goes back, with fraction. */
+    /** Milliseconds of a clock that never goes back, likewise. */
     monotonicTime(): number;
-    /** Asks for one `onTimer` call at `at` (monotonicTime scale); replaces what was asked before; -1 for none. */
+    /** The same clock as it is now: for timers, and nothing that a worker can see. */
+    timerTime(): number;
+    /** Asks for one `onTimer` call at `at` (timerTime scale); replaces what was asked before; -1 for none. */
     wake(at: number): void;
 
     /** Queues a frame on a channel; `head` is JSON text ("" for none). Returns bytes queued and unsent, or -1 if closed. */

@@ -26,9 +26,11 @@ static void send_all(int fd, const void *data, size_t len) {
     }
 }
 
-static void send_frame(int fd, uint8_t type, const char *head) {
+/* It has no layer at all, and claims them. */
+static void send_ready(int fd) {
     struct buf out = {0};
-    CHECK(frame_put(&out, type, 0, 0, head, strlen(head), NULL, 0) == 0);
+    uint32_t layers = ~0u;
+    CHECK(frame_put(&out, FRAME_READY, 0, 0, "", 0, &layers, sizeof layers) == 0);
     send_all(fd, buf_bytes(&out), buf_len(&out));
     buf_done(&out);
 }
@@ -39,7 +41,7 @@ static _Noreturn void cell_main(int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     fcntl(fd, F_SETFL, 0); /* the owner made it non-blocking */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    send_frame(fd, FRAME_READY, "");
+    send_ready(fd);
     while (frame_peek(&in, 1u << FRAME_LOAD, &frame) == 0) {
         uint8_t *room = buf_room(&in, 65536);
         CHECK(room);

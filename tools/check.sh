@@ -58,6 +58,9 @@ for standard in "gcc -std=c99" "g++ -std=c++11 -x c++"; do
 done
 rooms build plain
 rooms build/asan sanitized
+step "filters" build/tests/test_syscalls
+step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
+step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
 step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 30
 step "behaviour" node tests/behaviour/run.mjs

@@ -3,7 +3,7 @@
 
 export interface Timer {
     readonly id: number;
-    /** When it is due, on the scale of native.monotonicTime(). */
+    /** When it is due, on the scale of native.timerTime(). */
     at: number;
     /** Order of arrival, which decides among timers due at the same time. */
     order: number;

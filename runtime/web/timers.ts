@@ -36,7 +36,7 @@ function start(name: string, callback: unknown, delay: unknown, repeat: boolean,
     const delayMs = wanted > 0 ? Math.min(wanted, delayMax) : 0;
     const timer: Timer = {
         id: ++lastId,
-        at: native.monotonicTime() + delayMs,
+        at: native.timerTime() + delayMs,
         order: ++lastOrder,
         index: -1,
         // A period of zero would keep the cell busy for ever between two requests.
@@ -63,7 +63,7 @@ function stop(id: unknown): void {
 export function onTimer(): void {
     armedFor = -1;
     const timer = first();
-    if (timer === undefined || timer.at > native.monotonicTime()) {
+    if (timer === undefined || timer.at > native.timerTime()) {
         arm();
         return;
     }
@@ -71,7 +71,7 @@ export function onTimer(): void {
     if (timer.period < 0) {
         timers.delete(timer.id);
     } else {
-        timer.at = native.monotonicTime() + timer.period;
+        timer.at = native.timerTime() + timer.period;
         timer.order = ++lastOrder;
         insert(timer);
     }

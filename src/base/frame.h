@@ -24,8 +24,8 @@
 
 /* "owner" is who loaded the cell: supervisor, C host, or a host worker's cell. */
 enum frame_type {
-    FRAME_READY = 1,    /* cell -> owner: forked, jailed, warm; nothing loaded */
-    FRAME_LOAD = 2,     /* owner -> cell: head {mainModule, modules: [{name, kind, size}], ...}, tail: the modules' bytes */
+    FRAME_READY = 1, /* cell -> owner: forked, jailed, warm; nothing loaded; tail: u32, the layers around it */
+    FRAME_LOAD = 2, /* owner -> cell: head {mainModule, modules: [{name, kind, size}], ...}, tail: the modules' bytes */
     FRAME_STARTED = 3,  /* cell -> owner: head {} or {error: {name, message}} */
     FRAME_CALL = 4,     /* both: head {entrypoint|binding, method, props?, args} with plain JSON; for hosts in C */
     FRAME_RETURN = 5,   /* both: head is the JSON value */
@@ -52,9 +52,10 @@ enum frame_type {
 };
 
 enum {
-    FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
-    FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
-    FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
+    FRAME_FIN = 1,     /* FETCH, RESPONSE, DATA: the body ends with this frame */
+    FRAME_NOBODY = 2,  /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
+    FRAME_NAMED = 4,   /* LOAD: the worker is kept under a name, so the cell will rest between calls */
+    FRAME_THREADS = 8, /* LOAD: there are WebAssembly modules, which the engine compiles in a thread */
 };
 
 struct frame {

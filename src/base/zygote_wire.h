@@ -1,5 +1,5 @@
-/* What a supervisor and its zygote say to each other: fixed messages over a SOCK_SEQPACKET pair. Neither end is hostile:
-   a zygote runs no worker's code. A FORK message carries one descriptor, the cell's end of its channel. */
+/* What a supervisor and its zygote say to each other: fixed messages over a SOCK_SEQPACKET pair. Neither end is
+   hostile: a zygote runs no worker's code. A FORK message carries one descriptor, the cell's end of its channel. */
 #pragma once
 #include <stdint.h>
 
@@ -11,6 +11,9 @@ enum zygote_op {
 };
 
 enum { ZYGOTE_FORK_HOST = 1 };
+
+/* In the place of the namespaces' flags: no jail at all. */
+#define JAIL_OFF (-1)
 
 struct zygote_msg {
     uint32_t op, cell, flags;

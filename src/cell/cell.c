@@ -3,6 +3,8 @@
 #include "cell/cell.h"
 #include "base/macros.h"
 #include "cell/budget.h"
+#include "cell/clock.h"
+#include "cell/jail.h"
 #include "cell/pages.h"
 #include <errno.h>
 #include <math.h>
@@ -24,12 +26,6 @@
 #define REST_ANONYMOUS_MS 5000
 
 struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1};
-
-double cell_monotonic_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static struct channel *channel_at(struct cell *c, int number) {
     return number >= 0 && number < c->channels_len && c->channels[number].fd >= 0 ? &c->channels[number] : NULL;
@@ -175,9 +171,17 @@ static int take_grant(struct cell *c, int number) {
     return cell_adopt(c, fd);
 }
 
+/* A worker comes: the last moment to close what it must not reach. */
+static void prepare_for_worker(struct cell *c, const struct frame *load) {
+    budget_exempt(2 * (uint64_t)load->payload_len); /* it, and the engine's copy */
+    c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
+    bool is_threaded = load->flags & FRAME_THREADS;
+    if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
+    jail_seal(c->is_host, is_threaded);
+}
+
 static int dispatch(struct cell *c, int number, const struct frame *frame) {
-    if (frame->type == FRAME_LOAD) budget_exempt(2 * (uint64_t)frame->payload_len); /* it, and the engine's copy */
-    if (frame->type == FRAME_LOAD) c->rest_ms = frame->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
+    if (frame->type == FRAME_LOAD) prepare_for_worker(c, frame);
     const char *head;
     const uint8_t *tail;
     uint32_t head_len, tail_len;
@@ -234,7 +238,7 @@ static void serve(struct cell *c, int number) {
 
 static int timeout_ms(const struct cell *c) {
     if (c->wake_ms < 0) return -1;
-    double left = ceil(c->wake_ms - cell_monotonic_ms());
+    double left = ceil(c->wake_ms - clock_now_ms());
     return left <= 0 ? 0 : left > 3600e3 ? 3600000 : (int)left;
 }
 
@@ -244,7 +248,9 @@ static void wait_poll(struct cell *c) {
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
     int timeout = timeout_ms(c);
     bool rests = c->rest_ms > 0 && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > c->rest_ms);
-    int r = poll(fds, 2, rests ? c->rest_ms : timeout);
+    if (rests) timeout = c->rest_ms;
+    int r = poll(fds, 2, timeout);
+    clock_catch_up(r == 0 ? timeout : 0);
     if (r == 0 && rests) pages_return();
     if (r <= 0) return;
     if (fds[1].revents) engine_pump(c->engine);
@@ -254,7 +260,8 @@ static void wait_poll(struct cell *c) {
 
 static void wait_epoll(struct cell *c) {
     struct epoll_event events[64];
-    int n = epoll_wait(c->epoll_fd, events, COUNT_OF(events), timeout_ms(c));
+    int timeout = timeout_ms(c), n = epoll_wait(c->epoll_fd, events, COUNT_OF(events), timeout);
+    clock_catch_up(n == 0 ? timeout : 0);
     for (int i = 0; i < n; i++) {
         int number = (int)events[i].data.u32;
         if (number < 0) {
@@ -268,15 +275,18 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->epoll_fd >= 0) wait_epoll(c);
-    else wait_poll(c);
-    double now_ms = cell_monotonic_ms();
+    if (c->epoll_fd >= 0)
+        wait_epoll(c);
+    else
+        wait_poll(c);
+    double now_ms = clock_now_ms();
     if (now_ms - c->pumped_ms >= PUMP_MS) {
         c->pumped_ms = now_ms;
         engine_pump(c->engine);
     }
     if (c->wake_ms >= 0 && now_ms >= c->wake_ms) {
         c->wake_ms = -1;
+        clock_catch_up(0); /* whatever ran meanwhile: a timer must not see less than its delay */
         engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
     }
     if (c->wants_collection) {

@@ -10,8 +10,8 @@ struct cell {
     int channels_len;
     int *dirty; /* numbers of the channels to flush before waiting */
     int dirty_len, dirty_capacity;
-    int epoll_fd;   /* -1 until a second channel comes, which happens in host cells only */
-    double wake_ms; /* on the monotonic clock; negative for none */
+    int epoll_fd;     /* -1 until a second channel comes, which happens in host cells only */
+    double wake_ms;   /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
     bool wants_collection;
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
@@ -40,5 +40,3 @@ bool cell_is_alive(struct cell *cell, int channel);
 
 /* Adopts a granted descriptor as a channel of its own and returns its number or a negative errno. */
 int cell_adopt(struct cell *cell, int fd);
-
-double cell_monotonic_ms(void);

@@ -45,13 +45,7 @@ typedef int engine_native(void *context, const struct engine_value *args, struct
 #define ENGINE_ARGS_MAX 7
 
 /* The entry points that the runtime registers by native.handlers({...}). */
-enum engine_handler {
-    ENGINE_ON_FRAME,
-    ENGINE_ON_CLOSED,
-    ENGINE_ON_TIMER,
-    ENGINE_ON_WARM,
-    ENGINE_HANDLERS
-};
+enum engine_handler { ENGINE_ON_FRAME, ENGINE_ON_CLOSED, ENGINE_ON_TIMER, ENGINE_ON_WARM, ENGINE_HANDLERS };
 
 /* Makes the process's engine: the VM and its JIT memory. NULL without memory. */
 struct engine *engine_new(void);
@@ -67,8 +61,11 @@ int engine_boot(struct engine *engine, const char *source, size_t len, char *mes
    when all went well) or a negative errno. */
 int engine_settle(struct engine *engine);
 
-/* In a freshly forked cell: replaces what siblings must not share. */
+/* In a freshly forked cell, whose descriptors are closed: forgets them. */
 void engine_forked(struct engine *engine);
+
+/* In a cell whose engine may make threads: gives them a way to wake the cell's own, which takes a descriptor. */
+void engine_allow_threads(struct engine *engine);
 
 /* Calls a registered handler, then runs microtasks. Returns 0, or -EINVAL when it threw (written to stderr: a bug in
    the runtime, since it catches what workers throw). */
@@ -76,9 +73,11 @@ int engine_call(struct engine *engine, enum engine_handler handler, const struct
 
 /* Evaluates a script (ENGINE_TEXT) named `url`. Gives its completion value as ENGINE_OBJECT and returns 0, or gives the
    exception likewise and returns -EINVAL. For use inside a native, which passes both on. */
-int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url, struct engine_value *ret);
+int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url,
+                    struct engine_value *ret);
 
-/* Runs deferred work (WebAssembly compilation, finalizers). `engine_pending_fd` becomes readable when there is some. */
+/* Runs deferred work (WebAssembly compilation, finalizers). `engine_pending_fd` becomes readable when a
+   thread of the engine has some; it is -1 in a cell without such threads. */
 void engine_pump(struct engine *engine);
 int engine_pending_fd(struct engine *engine);
 

@@ -2,13 +2,14 @@
 
    Four calls are exported by the library but missing in its headers; they are declared below. pas_scavenger_suspend
    is looked up at run time, since it comes and goes between releases (design.md section 2). */
-#include "cell/engine.h"
 #include "base/buf.h"
 #include "base/macros.h"
+#include "cell/engine.h"
 #include <JavaScriptCore/JavaScript.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <signal.h>
 #include <string.h>
@@ -36,7 +37,8 @@ struct native {
 struct engine {
     JSGlobalContextRef js;
     GMainContext *loop;
-    int loop_fd;
+    int loop_fd; /* by which number GLib knows the eventfd of its loop */
+    int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
     JSClassRef native_class;
     JSObjectRef natives;
     JSObjectRef handlers[ENGINE_HANDLERS];
@@ -44,7 +46,9 @@ struct engine {
 };
 
 static const char *const handler_names[ENGINE_HANDLERS] = {
-    [ENGINE_ON_FRAME] = "frame", [ENGINE_ON_CLOSED] = "closed", [ENGINE_ON_TIMER] = "timer",
+    [ENGINE_ON_FRAME] = "frame",
+    [ENGINE_ON_CLOSED] = "closed",
+    [ENGINE_ON_TIMER] = "timer",
     [ENGINE_ON_WARM] = "warm",
 };
 
@@ -167,8 +171,8 @@ static JSValueRef value_to_js(JSContextRef js, const struct engine_value *v) {
     case ENGINE_UTF16:
     case ENGINE_TEXT:
     case ENGINE_JSON: {
-        JSStringRef s = v->kind == ENGINE_UTF16 ? JSStringCreateWithCharacters(v->data, v->len)
-                                                : string_from_utf8(v->data, v->len);
+        JSStringRef s =
+            v->kind == ENGINE_UTF16 ? JSStringCreateWithCharacters(v->data, v->len) : string_from_utf8(v->data, v->len);
         JSValueRef value = v->kind == ENGINE_JSON ? JSValueMakeFromJSONString(js, s) : JSValueMakeString(js, s);
         JSStringRelease(s);
         return value ? value : JSValueMakeUndefined(js);
@@ -236,7 +240,8 @@ static JSValueRef make_error(JSContextRef js, const struct engine_error *error) 
     JSValueRef argument = JSValueMakeString(js, message);
     JSValueRef class = JSObjectGetProperty(js, JSContextGetGlobalObject(js), name, NULL);
     JSObjectRef object = NULL;
-    if (class && JSValueIsObject(js, class)) object = JSObjectCallAsConstructor(js, (JSObjectRef)class, 1, &argument, NULL);
+    if (class && JSValueIsObject(js, class))
+        object = JSObjectCallAsConstructor(js, (JSObjectRef) class, 1, &argument, NULL);
     if (!object) object = JSObjectMakeError(js, 1, &argument, NULL);
     JSStringRelease(name);
     JSStringRelease(message);
@@ -327,8 +332,8 @@ int engine_native_add(struct engine *e, const char *name, engine_native *call, v
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-/* Past some heap size the collector asks WTF's memory pressure handler, which takes the main run loop for granted. The C
-   API makes none (the engine then crashes on a null pointer); these are WTF's own ways to, newest first. */
+/* Past some heap size the collector asks WTF's memory pressure handler, which takes the main run loop for granted. The
+   C API makes none (the engine then crashes on a null pointer); these are WTF's own ways to, newest first. */
 static void initialize_main_thread(void) {
     static const char *const names[] = {"_ZN3WTF20initializeMainThreadEv", "_ZN3WTF7RunLoop14initializeMainEv"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -340,25 +345,68 @@ static void initialize_main_thread(void) {
     fprintf(stderr, "mayfly-cell: this engine has no way to make a main run loop; large heaps may crash it\n");
 }
 
-static const int fault_signals[] = {SIGSEGV, SIGBUS};
-static struct sigaction engine_on_fault[COUNT_OF(fault_signals)];
-
-/* The engine turns faults of WebAssembly's memory into traps. A signal that was sent is no fault: by the engine's handler
-   the cell would survive it. */
-static void on_fault(int number, siginfo_t *info, void *context) {
-    const struct sigaction *engine = &engine_on_fault[number == SIGBUS];
-    if (info->si_code > 0 && engine->sa_flags & SA_SIGINFO && engine->sa_sigaction) {
-        engine->sa_sigaction(number, info, context);
-        return;
+/* The engine's own handlers: faults of WebAssembly's memory become traps, and threads stop at SIGUSR1. */
+/* A function of ICU, whose names carry its version. */
+static void *find_icu(const char *name) {
+    static int version = 60;
+    for (; version < 120; version++) {
+        char full[60];
+        snprintf(full, sizeof full, "%s_%d", name, version);
+        void *function = dlsym(RTLD_DEFAULT, full);
+        if (function) return function;
     }
-    signal(number, SIG_DFL);
-    raise(number); /* delivered when this handler returns */
+    return NULL;
 }
 
-static void watch_faults(void) {
-    for (size_t i = 0; i < COUNT_OF(fault_signals); i++) {
-        struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-        CHECK(sigaction(fault_signals[i], &action, &engine_on_fault[i]) == 0);
+/* ICU's tables are in its library, but what is not in them, and Debian's newer time zones, it takes from files when
+   they are first needed, which a cell has none of: the zones are opened now, and the rest is not looked for. */
+static void load_icu_files(void) {
+    enum { NO_FILES = 3 /* UDATA_NO_FILES */ };
+    static const char *const tables[] = {"zoneinfo64", "timezoneTypes", "metaZones", "windowsZones"};
+    void (*set_access)(int access, int *status) = (void (*)(int, int *))find_icu("udata_setFileAccess");
+    void *(*open_table)(const char *package, const char *name, int *status) =
+        (void *(*)(const char *, const char *, int *))find_icu("ures_openDirect");
+    for (size_t i = 0; open_table && i < COUNT_OF(tables); i++) open_table(NULL, tables[i], &(int){0}); /* kept open */
+    if (set_access) set_access(NO_FILES, &(int){0});
+}
+
+/* The engine's own handlers: faults of WebAssembly's memory become traps, and threads stop at SIGUSR1. */
+static const int engine_signals[] = {SIGSEGV, SIGBUS, SIGUSR1};
+static struct sigaction engine_actions[COUNT_OF(engine_signals)];
+
+/* Known in cells whose engine may make threads. */
+static pid_t own_pid;
+
+/* A signal that was sent is no fault: by the engine's handler the cell would survive it. The filter lets no cell signal
+   itself, so a real fault ends it. */
+static _Noreturn void die_by_fault(int number) {
+    signal(number, SIG_DFL);
+    sigset_t unblocked;
+    sigemptyset(&unblocked);
+    sigaddset(&unblocked, SIGSEGV);
+    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+    static volatile char *volatile nowhere; /* behind two volatiles, since the compiler would refuse it */
+    for (;;) *nowhere = 0;
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    size_t i = 0;
+    while (engine_signals[i] != number) i++;
+    bool is_engines = number == SIGUSR1 ? info->si_pid == own_pid : info->si_code > 0;
+    if (is_engines && engine_actions[i].sa_flags & SA_SIGINFO && engine_actions[i].sa_sigaction) {
+        engine_actions[i].sa_sigaction(number, info, context);
+    } else if (number != SIGUSR1) {
+        die_by_fault(number);
+    }
+}
+
+static void watch_signals(void) {
+    for (size_t i = 0; i < COUNT_OF(engine_signals); i++) {
+        CHECK(sigaction(engine_signals[i], NULL, &engine_actions[i]) == 0);
+        struct sigaction action = {.sa_sigaction = on_signal,
+                                   .sa_mask = engine_actions[i].sa_mask,
+                                   .sa_flags = SA_SIGINFO | SA_ONSTACK | (engine_actions[i].sa_flags & SA_RESTART)};
+        CHECK(sigaction(engine_signals[i], &action, NULL) == 0);
     }
 }
 
@@ -376,6 +424,9 @@ struct engine *engine_new(void) {
     /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
        (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is collected. */
     setenv("JSC_forceRAMSize", "134217728", 1);
+    /* A collection that a timer asks for is left to a thread; those that allocation asks for are done on the spot. */
+    void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "JSDisableGCTimer");
+    if (disable_timer) disable_timer();
     /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms. */
     void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
     if (suspend) suspend();
@@ -383,9 +434,10 @@ struct engine *engine_new(void) {
     e->loop = g_main_context_new();
     g_main_context_push_thread_default(e->loop);
     initialize_main_thread();
+    load_icu_files();
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
-    watch_faults();
+    watch_signals();
     JSClassDefinition definition = kJSClassDefinitionEmpty;
     definition.className = "Native";
     definition.callAsFunction = call_native;
@@ -397,7 +449,7 @@ struct engine *engine_new(void) {
     g_main_context_acquire(e->loop);
     g_main_context_prepare(e->loop, &priority);
     g_main_context_query(e->loop, G_MAXINT, &timeout, &fd, 1);
-    e->loop_fd = fd.fd;
+    e->loop_fd = e->wake_fd = fd.fd;
     return engine_native_add(e, "handlers", register_handlers, e) < 0 ? NULL : e;
 }
 
@@ -441,9 +493,18 @@ int engine_settle(struct engine *e) {
 }
 
 void engine_forked(struct engine *e) {
+    e->wake_fd = -1;
+}
+
+void engine_allow_threads(struct engine *e) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(fd >= 0 && dup2(fd, e->loop_fd) >= 0);
-    if (fd != e->loop_fd) close(fd);
+    CHECK(fd >= 0);
+    if (fd != e->loop_fd) {
+        CHECK(dup3(fd, e->loop_fd, O_CLOEXEC) >= 0);
+        close(fd);
+    }
+    e->wake_fd = e->loop_fd;
+    own_pid = getpid();
 }
 
 int engine_call(struct engine *e, enum engine_handler handler, const struct engine_value *args, size_t n) {
@@ -472,11 +533,12 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
 }
 
 void engine_pump(struct engine *e) {
-    while (g_main_context_iteration(e->loop, FALSE)) {}
+    while (g_main_context_iteration(e->loop, FALSE)) {
+    }
 }
 
 int engine_pending_fd(struct engine *e) {
-    return e->loop_fd;
+    return e->wake_fd;
 }
 
 /* Overwrites the stack below, where the collector's own frames would find pointers that earlier calls left behind. */

@@ -1,12 +1,24 @@
-/* The layers that are put around a zygote once, and around each cell after its fork. */
+/* The layers that are put around a zygote once, which its cells inherit, and those around each cell. A layer that
+   cannot be had is left out and not reported (enum confinement): policy is the supervisor's. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Called by the zygote, single-threaded and still with its rights, after it has opened all that it needs. The namespaces
-   were made by whoever spawned it (flags as of clone(2)). Returns the layers that hold (enum confinement). A layer that cannot be had is left out: policy is the supervisor's. */
-uint32_t jail_zygote(int namespaces);
+/* Overwrites what the kernel laid onto the stack at the start: arguments, environment, auxiliary vector. Called by the
+   zygote when nothing needs them any more. */
+void jail_scrub(int argc, char **argv);
 
-/* Called by a cell right after the fork: signals, limits, descriptors. Only `owner_fd` and the `keep` descriptors stay
-   open (and standard error, in a host cell). */
-void jail_cell(int owner_fd, const int *keep, int keep_len, bool is_host);
+/* Called by the zygote, single-threaded and still with its rights, after it has opened all that it needs and the engine
+   has mapped its JIT memory. The namespaces were made by whoever spawned it (flags as of clone(2)). */
+void jail_zygote(int namespaces);
+
+/* What holds now, for this process. */
+uint32_t jail_layers(void);
+
+/* Called by a cell right after the fork. Only `owner_fd` stays open (and standard error, in a host worker's cell).
+   Returns the layers that hold. */
+uint32_t jail_cell(int owner_fd, bool is_host);
+
+/* Called by a cell before it looks at its worker: from now on it can do what such a cell needs and no more.
+   `is_threaded`: the engine may make threads of its own. */
+void jail_seal(bool is_host, bool is_threaded);

@@ -4,10 +4,10 @@
 #include "cell/budget.h"
 #include "cell/cell.h"
 #include "cell/parts.h"
+#include "cell/clock.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 static int refuse(struct engine_error *error, const char *text) {
@@ -87,16 +87,21 @@ static int fill_random(void *context, const struct engine_value *args, struct en
 static int wall_time(void *context, const struct engine_value *args, struct engine_value *ret,
                      struct engine_error *error) {
     (void)context, (void)args, (void)error;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    *ret = number((double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6);
+    *ret = number(clock_frozen_wall_ms());
     return 0;
 }
 
 static int monotonic_time(void *context, const struct engine_value *args, struct engine_value *ret,
                           struct engine_error *error) {
     (void)context, (void)args, (void)error;
-    *ret = number(cell_monotonic_ms());
+    *ret = number(clock_frozen_ms());
+    return 0;
+}
+
+static int timer_time(void *context, const struct engine_value *args, struct engine_value *ret,
+                      struct engine_error *error) {
+    (void)context, (void)args, (void)error;
+    *ret = number(clock_now_ms());
     return 0;
 }
 
@@ -118,7 +123,8 @@ static int send_frame(void *context, const struct engine_value *args, struct eng
     }
     int type = (int)args[1].number;
     if (type <= 0 || type >= FRAME_TYPES) return refuse(error, "send: no such frame type");
-    if (args[5].kind == ENGINE_BYTES && args[5].len > FRAME_LOAD_BYTES_MAX) return refuse(error, "send: frame too large");
+    if (args[5].kind == ENGINE_BYTES && args[5].len > FRAME_LOAD_BYTES_MAX)
+        return refuse(error, "send: frame too large");
     struct frame frame = {.type = (uint8_t)type,
                           .flags = (uint8_t)args[2].number,
                           .id = (uint32_t)args[3].number,
@@ -155,7 +161,8 @@ static int is_alive(void *context, const struct engine_value *args, struct engin
 static int evaluate(void *context, const struct engine_value *args, struct engine_value *ret,
                     struct engine_error *error) {
     struct cell *c = context;
-    if (args[0].kind != ENGINE_TEXT || args[1].kind != ENGINE_TEXT) return refuse(error, "evaluate: strings are needed");
+    if (args[0].kind != ENGINE_TEXT || args[1].kind != ENGINE_TEXT)
+        return refuse(error, "evaluate: strings are needed");
     return engine_evaluate(c->engine, &args[0], args[1].data, ret);
 }
 
@@ -222,21 +229,14 @@ void cell_natives_add(struct cell *c) {
         const char *name;
         engine_native *call;
     } natives[] = {
-        {"utf8Encode", utf8_encode},
-        {"utf8Length", utf8_length},
-        {"utf8Decode", utf8_decode},
-        {"random", fill_random},
-        {"wallTime", wall_time},
-        {"monotonicTime", monotonic_time},
-        {"wake", wake},
-        {"send", send_frame},
-        {"close", close_channel},
-        {"evaluate", evaluate},
-        {"isAlive", is_alive},
-        {"exit", exit_now},
-        {"collect", collect},
-        {"threaded", threaded},
-        {"forbidEval", forbid_eval},
+        {"utf8Encode", utf8_encode}, {"utf8Length", utf8_length},
+        {"utf8Decode", utf8_decode}, {"random", fill_random},
+        {"wallTime", wall_time},     {"monotonicTime", monotonic_time},
+        {"timerTime", timer_time},   {"wake", wake},
+        {"send", send_frame},        {"close", close_channel},
+        {"evaluate", evaluate},      {"isAlive", is_alive},
+        {"exit", exit_now},          {"collect", collect},
+        {"threaded", threaded},      {"forbidEval", forbid_eval},
         {"isHost", is_host},
         {"budget", set_budget},
         {"callBegins", call_begins},

@@ -2,7 +2,8 @@
    message and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
    forked child, cell_main takes over and never returns.
 
-   Started by a supervisor as `mayfly-cell NAMESPACES` with the control socket as descriptor 3. */
+   Started by a supervisor as `mayfly-cell NAMESPACES` (flags of clone(2), or JAIL_OFF) with the control socket as
+   descriptor 3. */
 #include "base/macros.h"
 #include "base/procfs.h"
 #include "base/zygote_wire.h"
@@ -12,7 +13,7 @@
 #include "cell/jail.h"
 #include "cell/pages.h"
 #include "cell/runtime_blob.h"
-#include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,8 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONTROL_FD     3
-#define ENGINE_FDS_MAX 16
+#define CONTROL_FD 3
 
 /* Rehearsals before the first fork: after so many the runtime's code has been compiled once for all cells. */
 #define REHEARSALS 3
@@ -41,8 +41,6 @@ struct child {
    supervisor, which may be blocked on the zygote. */
 struct zygote {
     struct engine *engine;
-    int engine_fds[ENGINE_FDS_MAX]; /* what the engine holds open and a cell keeps */
-    int engine_fds_len;
     int signal_fd;
     struct child *children;
     int children_len, children_capacity;
@@ -82,12 +80,14 @@ static void rehearse(struct zygote *z, bool is_zygote) {
 /* --- The forked child ------------------------------------------------------------------------------------------- */
 
 static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
-    jail_cell(owner_fd, z->engine_fds, z->engine_fds_len, is_host);
+    uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
+    if (is_host) engine_allow_threads(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
     pages_take(); /* nobody waits for this cell yet */
     if (!is_host) budget_open(owner_fd);
-    cell_send(&the_cell, 0, &(struct frame){.type = FRAME_READY}, "", 0);
+    cell_send(&the_cell, 0,
+              &(struct frame){.type = FRAME_READY, .payload = (uint8_t *)&layers, .payload_len = sizeof layers}, "", 0);
     cell_run(&the_cell);
 }
 
@@ -118,7 +118,8 @@ static void report_death(struct zygote *z, pid_t pid, int status, const struct r
 
 static void reap(struct zygote *z) {
     struct signalfd_siginfo info;
-    while (read(z->signal_fd, &info, sizeof info) > 0) {}
+    while (read(z->signal_fd, &info, sizeof info) > 0) {
+    }
     struct rusage used;
     int status;
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) report_death(z, pid, status, &used);
@@ -175,29 +176,14 @@ static _Noreturn void serve(struct zygote *z) {
 
 /* --- Start ------------------------------------------------------------------------------------------------------ */
 
-/* Everything above the control socket that is open now was opened by the engine. Its view of /proc is of no use to a
-   cell, which would see the zygote's numbers. */
-static void find_engine_fds(struct zygote *z) {
-    DIR *dir = opendir("/proc/self/fd");
-    if (!dir) return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        int fd = atoi(entry->d_name);
-        char target[64] = "";
-        if (fd <= CONTROL_FD || fd == dirfd(dir) || z->engine_fds_len == ENGINE_FDS_MAX) continue;
-        if (readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0) continue;
-        if (strncmp(target, "/proc/", 6) != 0) z->engine_fds[z->engine_fds_len++] = fd;
-    }
-    closedir(dir);
-}
-
 static void start_engine(struct zygote *z) {
     char message[180];
     z->engine = engine_new();
     if (!z->engine) refuse("the engine did not start: out of memory?");
     the_cell.engine = z->engine;
     cell_natives_add(&the_cell);
-    if (engine_boot(z->engine, runtime_source, (size_t)(runtime_source_end - runtime_source), message,
-                    sizeof message) < 0) {
+    if (engine_boot(z->engine, runtime_source, (size_t)(runtime_source_end - runtime_source), message, sizeof message) <
+        0) {
         refuse(message);
     }
     for (int i = 0; i < REHEARSALS; i++) rehearse(z, true);
@@ -210,7 +196,8 @@ static void start_engine(struct zygote *z) {
 /* In the trainee: a cell's whole work, from the socket to the answer. */
 static void train(void *context) {
     static const char source[] = "export default { fetch(request, env) { return Response.json({ a: env.A }); } };";
-    static const char fetch_head[] = "{\"method\":\"GET\",\"url\":\"http://rehearsal/a?b\",\"headers\":[[\"a\",\"b\"]]}";
+    static const char fetch_head[] =
+        "{\"method\":\"GET\",\"url\":\"http://rehearsal/a?b\",\"headers\":[[\"a\",\"b\"]]}";
     struct buf frames = {0}, head = {0};
     int sockets[2];
     (void)context;
@@ -239,7 +226,6 @@ int main(int argc, char **argv) {
     setenv("TZ", "UTC", 1);
     hugepages_move_library("libjavascriptcoregtk");
     start_engine(&z);
-    find_engine_fds(&z);
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
 
@@ -254,8 +240,13 @@ int main(int argc, char **argv) {
     z.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     CHECK(z.signal_fd >= 0);
     signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
-    uint32_t layers = jail_zygote(namespaces);
-    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO, .confinement = layers, .threads = (uint32_t)threads,
+    if (namespaces != JAIL_OFF) {
+        jail_scrub(argc, argv);
+        jail_zygote(namespaces);
+    }
+    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
+                                  .confinement = jail_layers(),
+                                  .threads = (uint32_t)threads,
                                   .peak_bytes = z.anonymous_bytes});
     serve(&z);
 }

@@ -84,16 +84,17 @@ static void run_trial(const char *cell_path, struct trial *trial) {
 
 static void add_layers(struct report *report, uint32_t confinement) {
     static const struct {
-        const char *name, *meaning;
+        const char *name, *meaning, *hint;
     } layers[] = {
-#define X(name, text, meaning) {text, meaning},
+#define X(name, text, meaning, hint) {text, meaning, hint},
         CONFINEMENT_LAYERS(X)
 #undef X
     };
     const char *hint = doctor_namespace_hint();
     for (size_t i = 0; i < CONFINEMENT_COUNT; i++) {
         bool holds = confinement & (1u << i);
-        report_add(report, LAYERS, layers[i].name, holds ? FINDING_YES : FINDING_NO, hint, "%s", layers[i].meaning);
+        report_add(report, LAYERS, layers[i].name, holds ? FINDING_YES : FINDING_NO,
+                   layers[i].hint ? layers[i].hint : hint, "%s", layers[i].meaning);
     }
 }
 

@@ -349,7 +349,7 @@ static int on_frame(void *context, const struct frame *frame) {
     if (frame_split(frame, &head, &head_len, &tail, &tail_len) < 0) return -EPROTO;
     switch (frame->type) {
     case FRAME_READY:
-        if (c->has_loaded) return -EPROTO;
+        if (c->has_loaded || !pool_is_confined(c->pool, frame, true)) return -EPROTO;
         c->has_loaded = true;
         host_channel_accept(c->channel, host_channel_from_host);
         loader_grant(c->loader);
@@ -391,8 +391,10 @@ static void on_closed(void *context, int error) {
     struct host_cell *c = context;
     c->is_closed = true;
     if (error == -EPROTO && !c->death[0]) host_cell_died(c, "broke the protocol");
-    if (c->death[0]) give_up(c);
-    else uv_timer_start(&c->notice, on_notice_late, DEATH_NOTICE_MS, 0);
+    if (c->death[0])
+        give_up(c);
+    else
+        uv_timer_start(&c->notice, on_notice_late, DEATH_NOTICE_MS, 0);
 }
 
 static const struct host_channel_handler channel_handler = {.on_frame = on_frame, .on_closed = on_closed};

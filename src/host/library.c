@@ -1,6 +1,7 @@
 /* libmayfly: loaders of include/mayfly.h and the loop that drives them. Runs in whatever program links the library, on
    the thread that calls; holds no state outside of the loaders, handles no signals, writes to no standard stream. */
 #include "base/macros.h"
+#include "host/confinement.h"
 #include "host/library_private.h"
 #include "host/paths.h"
 #include <errno.h>
@@ -171,7 +172,8 @@ static void on_lost(void *context, const char *reason) {
 static const struct pool_handler pool_events = {on_ready, on_idle, on_death, on_lost};
 
 static int start_pool(struct mf_loader *loader, struct mf_error *error) {
-    struct pool_config config = {.cell_path = loader->cell_path, .idle_target = loader->idle_cells};
+    struct pool_config config = {
+        .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required};
     int r = pool_new(&loader->loop, &config, &pool_events, loader, &loader->pool);
     if (r < 0) return library_fail(error, r, "cannot start %s: %s", loader->cell_path, strerror(-r));
     return 0;
@@ -239,7 +241,14 @@ int mf_loader_new(const struct mf_config *config, struct mf_loader **ret, struct
     static const struct mf_config defaults;
     struct mf_loader *loader = calloc(1, sizeof *loader);
     if (!loader) return library_fail(error, -ENOMEM, "out of memory");
-    int r = configure(loader, config ? config : &defaults);
+    config = config ? config : &defaults;
+    char unknown[64];
+    if (config->require_confinement &&
+        confinement_parse(config->require_confinement, &loader->required, unknown, sizeof unknown) < 0) {
+        free(loader);
+        return library_fail(error, -EINVAL, "require_confinement: there is no layer \"%s\"", unknown);
+    }
+    int r = configure(loader, config);
     if (r == 0) r = open_loop(loader);
     if (r < 0) {
         free(loader->cell_path);

@@ -178,6 +178,15 @@ static int encode(const struct mf_code *code, struct buf *head, struct buf *tail
     return r == 0 ? append_modules(code, head, tail) : r;
 }
 
+bool code_is_threaded(const struct mf_code *code) {
+    for (size_t i = 0; i < code->modules_len; i++) {
+        const struct mf_module *module = &code->modules[i];
+        enum mf_kind kind = module->kind == MF_KIND_BY_NAME ? kind_by_name(module->name) : module->kind;
+        if (kind == MF_KIND_WASM) return true;
+    }
+    return false;
+}
+
 int code_encode(const struct mf_code *code, struct buf *head, struct buf *tail, struct mf_error *error) {
     int r = check_modules(code, error);
     if (r == 0) r = check_env(code, error);

@@ -15,6 +15,7 @@ struct mf_loader {
     struct pool *pool;
     char *cell_path;
     unsigned idle_cells, start_timeout_ms;
+    uint32_t required;               /* enum confinement */
     bool is_up, is_lost, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
     char lost_reason[200];
@@ -54,6 +55,7 @@ struct mf_worker {
     uint32_t cell; /* 0 without one */
     struct host_channel *channel;
     struct buf load_head, load_tail; /* while WAITING */
+    uint8_t load_flags;
     uv_timer_t timer;
     uint64_t since_ms; /* when the state began */
     bool has_died;
@@ -99,6 +101,9 @@ int code_encode(const struct mf_code *code, struct buf *head, struct buf *tail, 
 static inline unsigned code_limit(unsigned limit, unsigned fallback) {
     return limit == MF_NO_LIMIT ? 0 : limit ? limit : fallback;
 }
+
+/* Whether the engine needs a thread for it. */
+bool code_is_threaded(const struct mf_code *code);
 
 /* library_worker.c */
 

@@ -270,7 +270,7 @@ void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
     struct buf head = w->load_head, tail = w->load_tail;
     w->load_head = w->load_tail = (struct buf){0};
     set_state(w, WORKER_STARTING);
-    int r = host_channel_send(w->channel, FRAME_LOAD, 0, 0, (const char *)buf_bytes(&head), buf_len(&head),
+    int r = host_channel_send(w->channel, FRAME_LOAD, w->load_flags, 0, (const char *)buf_bytes(&head), buf_len(&head),
                               buf_bytes(&tail), buf_len(&tail));
     buf_done(&head);
     buf_done(&tail);
@@ -347,6 +347,7 @@ int mf_worker_load_start(struct mf_loader *loader, const struct mf_code *code, m
         buf_done(&tail);
         return r < 0 ? r : library_fail(error, -ENOMEM, "out of memory");
     }
+    w->load_flags = code_is_threaded(code) ? FRAME_THREADS : 0;
     w->load_head = head;
     w->load_tail = tail;
     w->on_load = done;

@@ -1,5 +1,7 @@
 #include "host/pool.h"
+#include "base/confinement.h"
 #include "base/macros.h"
+#include "host/confinement.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -36,6 +38,7 @@ struct pool {
     uv_timer_t pause;
     uint64_t taken_at_ms; /* on the loop's clock */
     uint32_t next_number;
+    uint32_t confinement; /* what holds for each cell */
     bool is_up;
 };
 
@@ -51,14 +54,22 @@ static void unlink_cell(struct idle_cell *cell) {
     struct idle_cell **place = &cell->pool->cells;
     while (*place != cell) place = &(*place)->next;
     *place = cell->next;
-    if (cell->is_ready) cell->pool->ready_len--;
-    else cell->pool->forking_len--;
+    if (cell->is_ready)
+        cell->pool->ready_len--;
+    else
+        cell->pool->forking_len--;
+}
+
+bool pool_is_confined(const struct pool *pool, const struct frame *ready, bool is_host) {
+    uint32_t layers, wanted = pool->confinement | pool->config.required;
+    if (is_host) wanted &= ~(uint32_t)CONFINEMENT_ONE_SOCKET;
+    return confinement_of_ready(ready, &layers) == 0 && (layers & wanted) == wanted;
 }
 
 static int on_frame(void *context, const struct frame *frame) {
     struct idle_cell *cell = context;
     struct pool *pool = cell->pool;
-    if (frame->type != FRAME_READY || cell->is_ready) return -EPROTO;
+    if (frame->type != FRAME_READY || cell->is_ready || !pool_is_confined(pool, frame, false)) return -EPROTO;
     cell->is_ready = true;
     pool->forking_len--;
     pool->ready_len++;
@@ -167,6 +178,15 @@ unsigned pool_idle(const struct pool *pool) {
 
 static void on_zygote_ready(void *context, uint32_t confinement) {
     struct pool *pool = context;
+    pool->confinement = confinement |= CONFINEMENT_ONE_SOCKET;
+    uint32_t missing = pool->config.required & ~confinement;
+    if (missing) {
+        char names[600], reason[700];
+        snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
+                 confinement_names(missing, names, sizeof names));
+        pool->handler->on_lost(pool->context, reason);
+        return;
+    }
     pool->is_up = true;
     pool->handler->on_ready(pool->context, confinement);
     refill(pool);
@@ -193,7 +213,7 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
-    int r = zygote_start(loop, config->cell_path, &zygote_events, pool, &pool->zygote);
+    int r = zygote_start(loop, config->cell_path, !config->has_no_jail, &zygote_events, pool, &pool->zygote);
     if (r < 0) {
         free(pool);
         return r;

@@ -9,6 +9,8 @@ struct pool;
 struct pool_config {
     const char *cell_path; /* the cell binary */
     unsigned idle_target;  /* idle cells to keep */
+    uint32_t required;     /* layers (enum confinement) without which no cell may run */
+    bool has_no_jail;      /* for debugging */
 };
 
 /* A cell that was taken. */
@@ -18,7 +20,7 @@ struct pool_cell {
 };
 
 struct pool_handler {
-    /* The zygote is up; taking may begin. */
+    /* The zygote is up; taking may begin. `confinement`: the layers that hold for each cell. */
     void (*on_ready)(void *context, uint32_t confinement);
     /* A cell became idle: whoever waits may take. */
     void (*on_idle)(void *context);
@@ -47,6 +49,9 @@ void pool_kill(struct pool *pool, uint32_t cell);
 
 /* Memory that each cell has from the start, in bytes. */
 uint64_t pool_cell_bytes(const struct pool *pool);
+
+/* Whether a cell's READY frame reports the layers that its zygote promised, and those that are required. */
+bool pool_is_confined(const struct pool *pool, const struct frame *ready, bool is_host);
 
 /* How many cells are idle now. */
 unsigned pool_idle(const struct pool *pool);

@@ -22,13 +22,15 @@ static const char help[] =
     "  --cpu MS        processor time that it may use (30000); 0 for as much as it likes\n"
     "  --memory MIB    memory that it may take (128); 0 for as much as it likes\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
+    "  --require-confinement LIST\n"
+    "                  refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "\n"
     "It runs in a sandbox of its own, without network and without files. The result is printed as JSON, console "
     "output\n"
     "goes to standard error, and an error there too, with exit status 1.\n";
 
 struct run {
-    const char *file, *input;
+    const char *file, *input, *required;
     struct mf_limits limits;
 };
 
@@ -110,6 +112,7 @@ static int run(const struct run *options, const char *source, size_t len) {
     mf_config_init(&config);
     mf_code_init(&code);
     config.idle_cells = 1;
+    config.require_confinement = options->required;
     code.modules = &module;
     code.modules_len = 1;
     code.limits = options->limits;
@@ -159,6 +162,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
                                           {"timeout", required_argument, NULL, 't'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"memory", required_argument, NULL, 'm'},
+                                          {"require-confinement", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int r = 0;
@@ -168,6 +172,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
         case 't': r = parse_limit("timeout", "milliseconds", optarg, &options->limits.wall_ms); break;
         case 'c': r = parse_limit("cpu", "milliseconds", optarg, &options->limits.cpu_ms); break;
         case 'm': r = parse_limit("memory", "MiB", optarg, &options->limits.memory_mb); break;
+        case 'r': options->required = optarg; break;
         case 'h': fputs(help, stdout); return 1;
         default: r = -EINVAL;
         }

@@ -4,6 +4,7 @@
 #include "host/serve.h"
 #include "base/macros.h"
 #include "host/config.h"
+#include "host/confinement.h"
 #include "host/host_cell.h"
 #include "host/ingress.h"
 #include "host/paths.h"
@@ -78,8 +79,10 @@ static void stop(struct server *s, int status) {
     s->is_stopping = true;
     s->exit_status = status;
     uv_timer_stop(&s->restart);
-    if (s->ingress) ingress_stop(s->ingress, status == 0 ? DRAIN_MS : 0, finish, s);
-    else finish(s);
+    if (s->ingress)
+        ingress_stop(s->ingress, status == 0 ? DRAIN_MS : 0, finish, s);
+    else
+        finish(s);
 }
 
 static void on_signal(uv_signal_t *handle, int signal) {
@@ -98,8 +101,10 @@ static void fail(struct server *s, const char *what, const char *why) {
 
 static void on_restart(uv_timer_t *timer) {
     struct server *s = timer->data;
-    if (!s->pool) start_pool(s);
-    else if (!s->host) start_host(s);
+    if (!s->pool)
+        start_pool(s);
+    else if (!s->host)
+        start_host(s);
 }
 
 static void restart_later(struct server *s) {
@@ -132,8 +137,10 @@ static void on_host_closed(void *context) {
     s->is_serving = false;
     host_cell_free(s->host);
     s->host = NULL;
-    if (!s->has_started) fail(s, s->config.main_path, "the host worker's cell ended before the worker had started");
-    else restart_later(s);
+    if (!s->has_started)
+        fail(s, s->config.main_path, "the host worker's cell ended before the worker had started");
+    else
+        restart_later(s);
 }
 
 static const struct host_cell_handler host_handler = {on_started, on_host_closed, on_log};
@@ -150,7 +157,12 @@ static void start_host(struct server *s) {
 
 static void on_pool_ready(void *context, uint32_t confinement) {
     struct server *s = context;
-    (void)confinement;
+    char names[600];
+    uint32_t missing = confinement_all() & ~confinement;
+    if (missing && !s->has_started && !s->is_quiet && !s->pool_config.has_no_jail) {
+        fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
+                confinement_names(missing, names, sizeof names));
+    }
     if (!s->host) start_host(s);
 }
 
@@ -197,8 +209,10 @@ static void start_pool(struct server *s) {
 
 static void on_request(void *context, struct ingress_req *req) {
     struct server *s = context;
-    if (s->is_serving) host_cell_request(s->host, req);
-    else ingress_fail(req, 503, "the host worker is being restarted");
+    if (s->is_serving)
+        host_cell_request(s->host, req);
+    else
+        ingress_fail(req, 503, "the host worker is being restarted");
 }
 
 static size_t on_body(void *context, struct ingress_req *req, const uint8_t *data, size_t len) {
@@ -235,8 +249,7 @@ static void listen_now(struct server *s) {
         fail(s, where, strerror(-r));
         return;
     }
-    printf("mayfly: %s listens on http://%s:%d\n", s->config.name, s->ingress_config.address,
-           ingress_port(s->ingress));
+    printf("mayfly: %s listens on http://%s:%d\n", s->config.name, s->ingress_config.address, ingress_port(s->ingress));
     fflush(stdout);
 }
 
@@ -254,6 +267,9 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --require-confinement LIST\n"
+    "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
+    "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -291,6 +307,14 @@ static int parse_number(const char *option, const char *text, unsigned max, unsi
     return 0;
 }
 
+static int parse_confinement(const char *text, uint32_t *ret) {
+    char unknown[64];
+    int r = confinement_parse(text, ret, unknown, sizeof unknown);
+    if (r < 0)
+        fprintf(stderr, "mayfly serve: --require-confinement: there is no layer '%s'; see mayfly doctor\n", unknown);
+    return r;
+}
+
 /* Returns 0 to go on, 1 when help was printed, -1 after an error. */
 static int parse_options(struct server *s, int argc, char **argv) {
     static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
@@ -299,6 +323,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"named-mb", required_argument, NULL, 'm'},
                                             {"limit", required_argument, NULL, 'L'},
                                             {"usage", required_argument, NULL, 'u'},
+                                            {"require-confinement", required_argument, NULL, 'c'},
+                                            {"no-jail", no_argument, NULL, 'j'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -316,6 +342,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
         case 'L': r = parse_limit(&s->limits, optarg); break;
         case 'u': s->host_config.loader.usage_path = optarg; break;
+        case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
+        case 'j': s->pool_config.has_no_jail = true; break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -377,6 +405,10 @@ int serve_main(int argc, char **argv) {
         return 1;
     }
     limits_merge(&s->config.limits, &s->limits);
+    if (s->pool_config.has_no_jail) {
+        fprintf(stderr,
+                "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
+    }
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;

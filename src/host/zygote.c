@@ -65,9 +65,10 @@ static pid_t spawn(int control, const char *path, int namespaces) {
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
     snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
     char *const argv[] = {"mayfly-cell", flags, NULL};
-    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)namespaces | SIGCHLD, NULL, NULL, NULL, 0);
+    int made = namespaces == JAIL_OFF ? 0 : namespaces;
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)made | SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0) {
-        if (namespaces & CLONE_NEWUSER) map_ids(uid_map, gid_map);
+        if (made & CLONE_NEWUSER) map_ids(uid_map, gid_map);
         become_zygote(control, path, argv);
     }
     return pid < 0 ? -errno : pid;
@@ -103,14 +104,14 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     }
 }
 
-int zygote_start(uv_loop_t *loop, const char *path, const struct zygote_handler *handler, void *context,
+int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct zygote_handler *handler, void *context,
                  struct zygote **ret) {
     if (access(path, X_OK) < 0) return -errno;
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? spawn(sockets[1], path, NAMESPACES) : -ENOMEM;
-    if (z && pid < 0) pid = spawn(sockets[1], path, 0);
+    pid_t pid = z ? spawn(sockets[1], path, has_jail ? NAMESPACES : JAIL_OFF) : -ENOMEM;
+    if (z && pid < 0 && has_jail) pid = spawn(sockets[1], path, 0);
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);
@@ -158,7 +159,8 @@ void zygote_stop(struct zygote *z) {
     if (!z) return;
     z->lost = true;
     kill(z->pid, SIGKILL);
-    while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {}
+    while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
     uv_close((uv_handle_t *)&z->poll, on_poll_closed);
     close(z->fd);
 }

@@ -22,8 +22,9 @@ struct zygote_handler {
 };
 
 /* Starts the cell binary at `path` as a zygote. Namespaces that the machine refuses are left out, all or none of them;
-   the zygote says on_ready which layers hold. Returns 0 or a negative errno. */
-int zygote_start(uv_loop_t *loop, const char *path, const struct zygote_handler *handler, void *context,
+   the zygote says on_ready which layers hold. Without a jail there are none, which is for debugging. Returns 0 or a
+   negative errno. */
+int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct zygote_handler *handler, void *context,
                  struct zygote **ret);
 
 /* Asks for a fork. `cell` is the caller's number for it, `fd` the cell's end of its channel, which is closed here.

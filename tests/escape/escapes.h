@@ -1,0 +1,50 @@
+/* What native code tries from inside a sealed cell, one act a file: assume that the engine has been taken over. Each
+   act returns NULL when it got nothing, or else what it got; most are not to return at all.
+
+   X(name, how it has to end) */
+#pragma once
+#include <stddef.h>
+
+#define ESCAPES(X)                                                                                                     \
+    X(abstract_address, KILLED)                                                                                        \
+    X(bpf, KILLED)                                                                                                     \
+    X(compat_call, ENDED)                                                                                              \
+    X(debug_neighbour, KILLED)                                                                                         \
+    X(descriptors, HELD)                                                                                               \
+    X(execute_file, KILLED)                                                                                            \
+    X(executable_heap, KILLED)                                                                                         \
+    X(executable_mapping, KILLED)                                                                                      \
+    X(fine_clock, KILLED)                                                                                              \
+    X(fine_clock_of_vdso, FAULTED)                                                                                     \
+    X(fork_process, KILLED)                                                                                            \
+    X(fresh_filter, KILLED)                                                                                            \
+    X(io_uring, KILLED)                                                                                                \
+    X(kernel_keys, KILLED)                                                                                             \
+    X(kill_neighbour, KILLED)                                                                                          \
+    X(kill_thread_of_neighbour, KILLED)                                                                                \
+    X(limits, KILLED)                                                                                                  \
+    X(memory_of_neighbour, KILLED)                                                                                     \
+    X(mount_files, KILLED)                                                                                             \
+    X(namespace, KILLED)                                                                                               \
+    X(network, KILLED)                                                                                                 \
+    X(open_file, KILLED)                                                                                               \
+    X(pass_descriptor, KILLED)                                                                                         \
+    X(process_settings, KILLED)                                                                                        \
+    X(read_counter, FAULTED)                                                                                           \
+    X(receive_descriptor, KILLED)                                                                                      \
+    X(shared_memory, KILLED)                                                                                           \
+    X(start_thread, KILLED)                                                                                            \
+    X(start_values, HELD)                                                                                              \
+    X(user_faults, KILLED)                                                                                             \
+    X(virtual_socket, KILLED)
+
+enum escape_end {
+    HELD,    /* it returns, with nothing */
+    KILLED,  /* by the filter: SIGSYS */
+    FAULTED, /* SIGSEGV */
+    ENDED,   /* either of them: what this kernel was built with decides */
+};
+
+#define X(name, end) const char *escape_##name(void);
+ESCAPES(X)
+#undef X
