@@ -137,6 +137,7 @@ export class Cell {
     #take(frame: F.Frame): void {
         if (frame.type === F.BUSY) this.#setBackground(frame.flags !== 0);
         else if (frame.type === F.EXCEEDED) this.#exceeded(frame.tail);
+        else if (frame.type === F.ABORTED) this.exceeded(abortError(frame.head));
         else this.#owner?.take(frame);
     }
 
@@ -147,7 +148,7 @@ export class Cell {
         this.exceeded(error);
     }
 
-    /** Over a limit: its owner loses it, and it is given up. */
+    /** It ends by itself: its owner loses it, and it is given up. */
     exceeded(error: Error): void {
         this.#owner?.lost();
         this.abandon(error);
@@ -250,6 +251,16 @@ export function onDied(number: number, head: unknown): void {
             ? endError(typeof reason === "string" ? reason : "ended")
             : limitError(limit as LimitName, value as number, used as number),
     );
+}
+
+/** Cloudflare's words, and the worker's. */
+function abortError(head: unknown): Error {
+    const { reason } = (head ?? {}) as { reason?: unknown };
+    const said = typeof reason === "string" && reason !== "" ? `; the worker aborted its isolate: ${reason}` : "";
+    const bytes = new Uint8Array(12);
+    native.random(bytes);
+    const reference = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return new Error(`internal error; reference = ${reference}${said}`);
 }
 
 function endError(how: string): Error {

@@ -1,7 +1,7 @@
 // What a worker extends and is handed: WorkerEntrypoint, RpcTarget, the execution context, and the module
 // `cloudflare:workers` that offers them.
 
-import { hooks } from "./web/host";
+import { hooks, native } from "./web/host";
 import { define } from "./web/lazy";
 
 declare const require: (path: string) => unknown;
@@ -67,6 +67,15 @@ function waitUntil(promise: unknown): void {
         });
 }
 
+/** What of a reason reaches the callers. */
+const REASON_CHARACTERS_MAX = 500;
+
+/** Ends this worker's isolate, and nothing else; whoever waits for it gets an error. Does not return. */
+function abortIsolate(reason?: unknown): never {
+    native.abort(JSON.stringify({ reason: reason === undefined ? "" : `${reason as string}`.slice(0, REASON_CHARACTERS_MAX) }));
+    throw new Error("The isolate was aborted.");
+}
+
 /** Has `watcher` called when background work begins and when the last of it has ended. */
 export function watchBackground(watcher: (isBusy: boolean) => void): void {
     watch = watcher;
@@ -78,7 +87,7 @@ export function workersModule(env: unknown, exports: object): Record<string, unk
     const { Fetcher, RpcPromise, RpcProperty, RpcStub } = require("./rpc/stubs") as typeof import("./rpc/stubs");
     const classes = { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint };
     const stubs = { RpcPromise, RpcProperty, RpcStub, ServiceStub: Fetcher };
-    for (const [name, value] of Object.entries({ ...classes, ...stubs, env, exports, waitUntil })) {
+    for (const [name, value] of Object.entries({ ...classes, ...stubs, env, exports, waitUntil, abortIsolate })) {
         module[name] = value;
     }
     define(module, Symbol.toStringTag, "Module");

@@ -113,6 +113,8 @@ export interface Native {
     exit(status: number): never;
     /** Asks the engine to collect garbage soon; used where stubs hold processes. */
     collect(): void;
+    /** Ends the process; its owner gets this JSON text as its last words. */
+    abort(head: string): void;
     /** Says that the engine is about to make a thread of its own, as WebAssembly does. */
     threaded(): void;
     /** Forbids eval and new Function with this message. */

@@ -144,6 +144,8 @@ TEST(frames_ts_agrees_with_frame_h) {
             EXPECT_INT(number, FRAME_NOBODY);
         } else if (strcmp(name, "NAMED") == 0) {
             EXPECT_INT(number, FRAME_NAMED);
+        } else if (strcmp(name, "THREADS") == 0) {
+            EXPECT_INT(number, FRAME_THREADS);
         } else {
             EXPECT(number > 0 && number < FRAME_TYPES);
             EXPECT_STR(frame_name((uint8_t)number), name);

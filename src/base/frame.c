@@ -34,6 +34,7 @@ static const struct frame_rule {
     [FRAME_RELEASE] = {"RELEASE", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_BUSY] = {"BUSY", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_EXCEEDED] = {"EXCEEDED", LIMIT_EXCEEDED_BYTES, true},
+    [FRAME_ABORTED] = {"ABORTED", FRAME_SMALL_BYTES_MAX, false},
 };
 
 static uint32_t get_u32(const uint8_t *p) {

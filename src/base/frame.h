@@ -48,6 +48,7 @@ enum frame_type {
     FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
+    FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), and the cell ends now */
     FRAME_TYPES
 };
 

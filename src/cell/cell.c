@@ -17,6 +17,9 @@
 /* Frames of one channel that are handled before the next channel has its turn. */
 #define FRAMES_A_TURN 64
 
+/* How long an owner that does not read is waited for with a cell's last words. */
+#define ABORT_MS 100
+
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
@@ -91,6 +94,14 @@ static void close_now(struct cell *c, int number) {
 static void lose(struct cell *c, int number) {
     close_now(c, number);
     engine_call(c->engine, ENGINE_ON_CLOSED, &(struct engine_value){.kind = ENGINE_NUMBER, .number = number}, 1);
+}
+
+_Noreturn void cell_abort(struct cell *c, const char *head, size_t head_len) {
+    struct channel *owner = &c->channels[0];
+    frame_put(&owner->out, FRAME_ABORTED, 0, 0, head, head_len, NULL, 0);
+    struct pollfd fd = {.fd = owner->fd, .events = POLLOUT};
+    while (channel_flush(owner) == 0 && buf_len(&owner->out) > 0 && poll(&fd, 1, ABORT_MS) > 0) {}
+    _exit(0);
 }
 
 static void mark_dirty(struct cell *c, int number) {

@@ -38,5 +38,8 @@ long cell_send(struct cell *cell, int channel, const struct frame *frame, const 
 void cell_close(struct cell *cell, int channel);
 bool cell_is_alive(struct cell *cell, int channel);
 
+/* Ends the process with a last frame to the owner, whose head this is. */
+_Noreturn void cell_abort(struct cell *cell, const char *head, size_t head_len);
+
 /* Adopts a granted descriptor as a channel of its own and returns its number or a negative errno. */
 int cell_adopt(struct cell *cell, int fd);

@@ -166,6 +166,13 @@ static int evaluate(void *context, const struct engine_value *args, struct engin
     return engine_evaluate(c->engine, &args[0], args[1].data, ret);
 }
 
+static int abort_isolate(void *context, const struct engine_value *args, struct engine_value *ret,
+                         struct engine_error *error) {
+    (void)ret;
+    if (args[0].kind != ENGINE_TEXT) return refuse(error, "abort: a string is needed");
+    cell_abort(context, args[0].data, args[0].len);
+}
+
 static int exit_now(void *context, const struct engine_value *args, struct engine_value *ret,
                     struct engine_error *error) {
     (void)context, (void)ret, (void)error;
@@ -235,7 +242,8 @@ void cell_natives_add(struct cell *c) {
         {"timerTime", timer_time},   {"wake", wake},
         {"send", send_frame},        {"close", close_channel},
         {"evaluate", evaluate},      {"isAlive", is_alive},
-        {"exit", exit_now},          {"collect", collect},
+        {"exit", exit_now},          {"abort", abort_isolate},
+                 {"collect", collect},
         {"threaded", threaded},      {"forbidEval", forbid_eval},
         {"isHost", is_host},
         {"budget", set_budget},

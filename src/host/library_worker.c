@@ -249,6 +249,7 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_STARTED: return on_started(w, head, head_len);
     case FRAME_LOG: return on_log(w, head, head_len);
     case FRAME_BUSY: return 0; /* a C host ends its workers itself */
+    case FRAME_ABORTED: return 0; /* its end follows */
     case FRAME_EXCEEDED: return on_exceeded(w, tail, tail_len);
     case FRAME_CALL: return calls_on_call(w, frame, head, head_len);
     default: return calls_on_answer(w, frame, head, head_len);

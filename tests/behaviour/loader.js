@@ -273,6 +273,27 @@ const disposing = {
         stub[Symbol.dispose]();
         equal(await call, "done");
     },
+    "abortIsolate() ends that isolate alone; its callers are told, and the next get asks anew": async ({ env }) => {
+        const source = `
+            import { abortIsolate } from "cloudflare:workers";
+            let calls = 0;
+            export default {
+                count(_) { return ++calls; },
+                abort(reason) { abortIsolate(reason); for (;;); },
+                wait(ms) { return new Promise((resolve) => setTimeout(resolve, ms)); },
+            };`;
+        const ask = callback(() => worker(source));
+        const neighbour = env.LOADER.load(worker(COUNTER));
+        const anonymous = env.LOADER.load(worker(source)).getEntrypoint();
+        const stub = env.LOADER.get("aborts", ask).getEntrypoint();
+        equal([await stub.count(null), await stub.count(null), await count(neighbour)], [1, 2, 1]);
+        const waiting = rejects(stub.wait(10_000), { name: "Error", message: /^internal error; reference = [0-9a-f]{24}/ });
+        await rejects(stub.abort("enough"), { name: "Error", message: /^internal error; reference = .*: enough$/ });
+        await waiting;
+        await rejects(anonymous.abort(undefined), { name: "Error", message: /^internal error; reference = [0-9a-f]{24}$/ });
+        equal(await env.LOADER.get("aborts", ask).getEntrypoint().count(null), 1);
+        equal([ask.times, await count(neighbour)], [2, 2]);
+    },
     "a disposed stub answers no more": async ({ env }) => {
         const stub = env.LOADER.load(worker(COUNTER));
         await count(stub);
