@@ -32,6 +32,7 @@ struct server {
     struct pool *pool;
     struct host_cell *host;
     struct ingress *ingress;
+    const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
     unsigned restart_ms;
     int exit_status;
     bool has_started; /* the host worker has started once */
@@ -254,6 +255,7 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -291,6 +293,19 @@ static int parse_number(const char *option, const char *text, unsigned max, unsi
     return 0;
 }
 
+/* PATH or PATH=NAME, split in place. */
+static int parse_rpc(char *text, struct server *s) {
+    char *name = strchr(text, '=');
+    if (name) *name++ = 0;
+    if (text[0] != '/' || strpbrk(text, "?#") || (name && !*name)) {
+        fprintf(stderr, "mayfly serve: --rpc takes a path, such as /rpc or /rpc=Api\n");
+        return -EINVAL;
+    }
+    s->rpc_path = text;
+    s->rpc_entrypoint = name;
+    return 0;
+}
+
 /* Returns 0 to go on, 1 when help was printed, -1 after an error. */
 static int parse_options(struct server *s, int argc, char **argv) {
     static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
@@ -299,6 +314,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"named-mb", required_argument, NULL, 'm'},
                                             {"limit", required_argument, NULL, 'L'},
                                             {"usage", required_argument, NULL, 'u'},
+                                            {"rpc", required_argument, NULL, 'r'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -316,6 +332,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
         case 'L': r = parse_limit(&s->limits, optarg); break;
         case 'u': s->host_config.loader.usage_path = optarg; break;
+        case 'r': r = parse_rpc(optarg, s); break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -377,6 +394,8 @@ int serve_main(int argc, char **argv) {
         return 1;
     }
     limits_merge(&s->config.limits, &s->limits);
+    s->config.rpc_path = s->rpc_path;
+    s->config.rpc_entrypoint = s->rpc_entrypoint;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;
