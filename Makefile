@@ -82,9 +82,11 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches compression encodings eventsource messages node rewriter subtle urlpattern
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter subtle urlpattern
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
+PART_FLAGS_capnweb   := --conditions=workerd \
+                        --alias:cloudflare:workers=./runtime/capnweb/workers.ts
 PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-encode.ts
 PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
                         $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
@@ -107,6 +109,7 @@ build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
 	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
+	  --external:../rpc/members --external:../rpc/stubs --external:../context \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.

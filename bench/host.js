@@ -19,6 +19,18 @@ export default {
     },
 };`;
 
+const RPC_SOURCE = `
+import { WorkerEntrypoint } from "cloudflare:workers";
+export default class extends WorkerEntrypoint {
+    add(a, b) { return a + b; }
+    size(bytes) { return bytes.byteLength; }
+    async each(f, n) { let sum = 0; for (let i = 0; i < n; i++) sum += await f(i); return sum; }
+    stream(chunks) {
+        const pull = (controller) => (chunks-- > 0 ? controller.enqueue(new Uint8Array(65536)) : controller.close());
+        return new ReadableStream({ type: "bytes", pull });
+    }
+}`;
+
 function workerCode(source) {
     return {
         compatibilityDate: "2026-01-01",
@@ -38,6 +50,28 @@ const routes = {
     "/warm": callNamed,
     "/live": callNamed,
 
+    // n warm RPC calls, one after the other: out to the sandbox; and back from it, within one call.
+    "/rpc-out": async (request, env, query) => {
+        const child = rpcChild(env);
+        let sum = 0;
+        for (let i = 0; i < Number(query.get("n")); i++) sum = await child.add(sum, 1);
+        return Response.json({ sum });
+    },
+    "/rpc-in": async (request, env, query) => {
+        let calls = 0;
+        await rpcChild(env).each(() => ++calls, Number(query.get("n")));
+        return Response.json({ calls });
+    },
+
+    // Bytes: a MiB as an argument, n MiB as a stream from the sandbox.
+    "/rpc-bytes": async (request, env) => Response.json({ size: await rpcChild(env).size(new Uint8Array(1 << 20)) }),
+    "/rpc-stream": async (request, env, query) => {
+        let size = 0;
+        const reader = (await rpcChild(env).stream(Number(query.get("n")) * 16)).getReader();
+        for (let read = await reader.read(); !read.done; read = await reader.read()) size += read.value.byteLength;
+        return Response.json({ size });
+    },
+
     // The server without its loader.
     "/hello": () => Response.json({ hello: "world" }),
 };
@@ -45,6 +79,10 @@ const routes = {
 function callNamed(request, env, query) {
     const id = query.get("id");
     return env.LOADER.get(id, () => workerCode(namedSource(id))).getEntrypoint().fetch(request);
+}
+
+function rpcChild(env) {
+    return env.LOADER.get("rpc", () => workerCode(RPC_SOURCE)).getEntrypoint();
 }
 
 export default {

@@ -35,6 +35,10 @@ const LOADS = {
     warm1: { ...WARM, requests: 5000, connections: 1 },
     warm64: { ...WARM, requests: 5000, connections: 64 },
     hello1: { ...HELLO, requests: 5000, connections: 1 },
+    rpcOut: { path: "/rpc-out?n=200", expect: '{"sum":200}', requests: 100, connections: 1 },
+    rpcIn: { path: "/rpc-in?n=1000", expect: '{"calls":1000}', requests: 30, connections: 1 },
+    rpcBytes: { path: "/rpc-bytes", expect: '{"size":1048576}', requests: 200, connections: 1 },
+    rpcStream: { path: "/rpc-stream?n=64", expect: '{"size":67108864}', requests: 15, connections: 1 },
     hello64: { ...HELLO, requests: 5000, connections: 64 },
 };
 

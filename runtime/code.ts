@@ -19,6 +19,8 @@ export interface LoadHead {
     /** The encoded env of a dynamic worker, whose bytes end the tail: the last `envBytes` of it. */
     env?: unknown;
     envBytes?: number;
+    /** Where clients outside call an entrypoint by Cap'n Web; host workers only. */
+    rpc?: { path: string; entrypoint?: string };
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
     vars?: Record<string, unknown>;
     bindings?: Record<string, { type: string; [key: string]: unknown }>;

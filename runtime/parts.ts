@@ -2,9 +2,13 @@
 // engine until a cell first asks for it; what it imports from runtime/web it shares with this bundle, through here.
 
 import * as argumentsModule from "./web/arguments";
+import * as bodyModule from "./web/body";
 import * as brandModule from "./web/brand";
 import * as bytesModule from "./web/bytes";
 import * as hostModule from "./web/host";
+import * as contextModule from "./context";
+import * as membersModule from "./rpc/members";
+import * as stubsModule from "./rpc/stubs";
 import * as lazyModule from "./web/lazy";
 import * as requestModule from "./web/request";
 import * as responseModule from "./web/response";
@@ -17,9 +21,13 @@ declare const require: (path: string) => unknown;
 /** What parts may import, by the words of their import statements. */
 const shared: Readonly<Record<string, () => unknown>> = {
     "../web/arguments": () => argumentsModule,
+    "../web/body": () => bodyModule,
     "../web/brand": () => brandModule,
     "../web/bytes": () => bytesModule,
     "../modules/synthetic": () => syntheticModule,
+    "../context": () => contextModule,
+    "../rpc/members": () => membersModule,
+    "../rpc/stubs": () => stubsModule,
     "../web/clone": () => require("./web/clone"),
     "../web/domexception": () => require("./web/domexception"),
     "../web/events": () => require("./web/events"),

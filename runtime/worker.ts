@@ -16,8 +16,12 @@ import { startLoader, WorkerLoader } from "./loader";
 import { hasExports, makeExports, ownService } from "./loopback";
 import { makeService } from "./rpc/stubs";
 import { ServiceHook, type Service } from "./rpc/target";
+import { lazy } from "./web/lazy";
+import { part } from "./parts";
 import { describeThrown } from "./thrown";
 import { hooks, native } from "./web/host";
+
+const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
 
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
@@ -25,6 +29,8 @@ export class Worker implements ChannelHandler {
     readonly bootstrap = { entrypoint: (name: string | undefined, props: unknown, cpuMs?: number) => this.#entrypoint(name, props, cpuMs) };
     /** Entrypoints once started; until then the promise of them. */
     #started: Entrypoints | Promise<Entrypoints> | undefined;
+    /** `mayfly serve --rpc`: the path, and the stub that clients see there. */
+    #rpc: { path: string; main: object } | undefined;
     /** What the owner was asked and has not answered. */
     readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
 
@@ -49,6 +55,10 @@ export class Worker implements ChannelHandler {
             openBudget(head.hostCpuMs === undefined ? {} : { cpuMs: head.hostCpuMs });
         } else {
             openBudget(head.limits ?? {});
+        }
+        const { rpc } = head;
+        if (rpc !== undefined) {
+            this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
         const env = this.#envOf(head, tail);
         const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
@@ -97,9 +107,23 @@ export class Worker implements ChannelHandler {
     fetch(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: number };
         const service =
-            target === undefined ? this.#entrypoint(undefined, undefined) : this.channel.rpc.service(target);
+            target === undefined ? this.#default() : this.channel.rpc.service(target);
         void answerFetch(exchange, frame, service);
     }
+
+    #default(): Service {
+        return this.#rpc === undefined ? this.#entrypoint(undefined, undefined) : this.#outside;
+    }
+
+    /** Requests to the path of --rpc are capnweb's. */
+    readonly #outside: Service = {
+        call: () => undefined,
+        fetch: async (request) => {
+            const { main, path } = this.#rpc!;
+            if (pathOf(request.url) !== path) return this.#entrypoint(undefined, undefined).fetch(request);
+            return capnweb().answer(request, main);
+        },
+    };
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
     #entrypoint(name: string | undefined, props: unknown, cpuMs?: number): Service {
@@ -212,6 +236,11 @@ export class Worker implements ChannelHandler {
         const { name, message } = describeThrown(error);
         this.log("error", `Uncaught ${name}: ${message}`);
     }
+}
+
+/** The path of an absolute URL, without its query. */
+function pathOf(url: string): string {
+    return url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/s, "");
 }
 
 /** What of one console message reaches the log. */

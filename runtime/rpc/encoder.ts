@@ -4,6 +4,7 @@
 import { RpcTarget, WorkerEntrypoint } from "../context";
 import { DOMException } from "../web/domexception";
 import { disposedError } from "./hook";
+import { keepForeign } from "./members";
 import { stateOf, type StubState } from "./state";
 import { TargetHook } from "./target";
 import { DEPTH_MAX, put, type Encoded, type Transfer } from "./values";
@@ -179,7 +180,7 @@ export class Encoder {
     #function(value: object): unknown {
         const state = stateOf(value);
         if (state !== undefined) return this.#stub(state, value);
-        if (this.isForRpc) return this.transfer({ object: value, slot: [], hook: new TargetHook(value) });
+        if (this.isForRpc) return this.transfer({ object: value, slot: [], hook: new TargetHook(keepForeign(value)) });
         throw cannotClone(`${String(value).slice(0, SOURCE_CHARACTERS_MAX)} could not be cloned.`);
     }
 

@@ -52,8 +52,21 @@ function isPlain(value: object): boolean {
     return prototype === Object.prototype || prototype === null || Array.isArray(value);
 }
 
+let isForeign = (_value: unknown): boolean => false;
+
+/** Stubs of the npm package capnweb, whose members are remote ones; known once that is in use. */
+export function setForeign(test: typeof isForeign): void {
+    isForeign = test;
+}
+
+/** A stub of capnweb that may be kept: whoever it was given to has a copy only as long as the call lasts. */
+export function keepForeign(value: object): object {
+    return isForeign(value) ? (value as { dup(): object }).dup() : value;
+}
+
 /** The member `name` of a value; throws if there is none that RPC may reach. */
 export function memberOf(value: unknown, name: string): unknown {
+    if (typeof value === "function" && isForeign(value)) return (value as unknown as Record<string, unknown>)[name];
     if (typeof value !== "object" || value === null) throw missing(name);
     if (value instanceof RpcTarget || value instanceof WorkerEntrypoint) return classMember(value, name);
     if (!isPlain(value) || !Object.hasOwn(value, name)) throw missing(name);

@@ -168,7 +168,7 @@ const handler: ProxyHandler<Target> = {
         throw new TypeError("Cannot define a property of a stub.");
     },
     deleteProperty: () => false,
-    has: ({ state }, name) => typeof name === "string" && (!(name in LOCAL) || state!.kind === "promise"),
+    has: ({ state }, name) => typeof name === "string" && (!(name in LOCAL) || member(state!, name) !== undefined),
     getPrototypeOf: ({ state }) => KINDS[state!.kind].cls.prototype,
     setPrototypeOf: () => false,
     preventExtensions: () => false,

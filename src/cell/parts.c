@@ -9,6 +9,7 @@
 
 #define PARTS(X)                                                                                                       \
     X(caches)                                                                                                          \
+    X(capnweb)                                                                                                         \
     X(compression)                                                                                                     \
     X(encodings)                                                                                                       \
     X(eventsource)                                                                                                     \

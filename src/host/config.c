@@ -357,12 +357,18 @@ static json_t *pack_flags(const struct config *c) {
     return flags;
 }
 
+/* NULL where there is none. */
+static json_t *pack_rpc(const struct config *c) {
+    return c->rpc_path ? json_pack("{s:s, s:s*}", "path", c->rpc_path, "entrypoint", c->rpc_entrypoint) : NULL;
+}
+
 /* Everything but vars, which stay the text that they are: jansson would change numbers. */
 static char *dump_load(const struct config *c, const char *main_kind, size_t main_bytes) {
     json_t *head =
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
+        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
                   c->compatibility_date, "compatibilityFlags", pack_flags(c), "outbound", "none", "bindings",
-                  pack_bindings(c), "modules", "name", c->main_name, "kind", main_kind, "size", (json_int_t)main_bytes);
+                  pack_bindings(c), "rpc", pack_rpc(c), "modules", "name", c->main_name, "kind", main_kind, "size",
+                  (json_int_t)main_bytes);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
     return text;

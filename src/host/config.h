@@ -31,6 +31,8 @@ struct config {
     size_t services_len;
     struct operator_limits limits; /* of dynamic workers */
     char *warning;                 /* one line, or NULL */
+    /* Of the command line: where clients call an entrypoint by Cap'n Web, and which (NULL: the default one); borrowed. */
+    const char *rpc_path, *rpc_entrypoint;
 };
 
 /* Reads the file at `path`, or in the directory `path` the first of wrangler.json, .jsonc and .toml. A bare .js, .mjs,

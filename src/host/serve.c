@@ -33,6 +33,7 @@ struct server {
     struct pool *pool;
     struct host_cell *host;
     struct ingress *ingress;
+    const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
     unsigned restart_ms;
     int exit_status;
     bool has_started; /* the host worker has started once */
@@ -270,6 +271,7 @@ static const char help[] =
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
+    "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -315,6 +317,19 @@ static int parse_confinement(const char *text, uint32_t *ret) {
     return r;
 }
 
+/* PATH or PATH=NAME, split in place. */
+static int parse_rpc(char *text, struct server *s) {
+    char *name = strchr(text, '=');
+    if (name) *name++ = 0;
+    if (text[0] != '/' || strpbrk(text, "?#") || (name && !*name)) {
+        fprintf(stderr, "mayfly serve: --rpc takes a path, such as /rpc or /rpc=Api\n");
+        return -EINVAL;
+    }
+    s->rpc_path = text;
+    s->rpc_entrypoint = name;
+    return 0;
+}
+
 /* Returns 0 to go on, 1 when help was printed, -1 after an error. */
 static int parse_options(struct server *s, int argc, char **argv) {
     static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
@@ -325,6 +340,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"usage", required_argument, NULL, 'u'},
                                             {"require-confinement", required_argument, NULL, 'c'},
                                             {"no-jail", no_argument, NULL, 'j'},
+                                            {"rpc", required_argument, NULL, 'r'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -344,6 +360,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'u': s->host_config.loader.usage_path = optarg; break;
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
+        case 'r': r = parse_rpc(optarg, s); break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -409,6 +426,8 @@ int serve_main(int argc, char **argv) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
     }
+    s->config.rpc_path = s->rpc_path;
+    s->config.rpc_entrypoint = s->rpc_entrypoint;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;

@@ -1,0 +1,106 @@
+// Clients of other languages and browsers: `mayfly serve --rpc`, called by the capnweb client that npm has, over HTTP
+// batches. dynamic-workers.md 6.2, rows K8 to K10.
+
+import assert from "node:assert/strict";
+import { newHttpBatchRpcSession, RpcTarget } from "capnweb";
+
+const session = (server) => newHttpBatchRpcSession(`${server.url}/rpc`);
+
+class Local extends RpcTarget {
+    hi(to) {
+        return `hi ${to}`;
+    }
+    child() {
+        return new Local();
+    }
+}
+
+const batches = {
+    "a call": async (server) => assert.equal(await session(server).hello("world"), "hello world"),
+    "several calls in one batch": async (server) => {
+        const api = session(server);
+        assert.deepEqual(await Promise.all([api.hello("a"), api.echo({ b: [1, null] }), api.sum(1, 2, 3)]), ["hello a", { b: [1, null] }, 6]);
+    },
+    "values of every kind that it has": async (server) => {
+        const value = { date: new Date(5), big: 2n ** 70n, bytes: Uint8Array.from([1, 2, 255]), nan: NaN, inf: -Infinity, list: [[[]]], missing: undefined };
+        const back = await session(server).echo(value);
+        assert.deepEqual({ ...back, bytes: Uint8Array.from(back.bytes) }, value);
+    },
+    "pipelining into what a call gives": async (server) => {
+        const api = session(server);
+        const user = api.authenticate("right");
+        assert.deepEqual(await Promise.all([user.whoAmI(), user.upper]), ["user", "USER"]);
+    },
+    "a promise as an argument": async (server) => {
+        const api = session(server);
+        assert.equal(await api.greet(api.echo({ name: "bob" })), "dear bob");
+    },
+    "map() runs at the server": async (server) => {
+        const api = session(server);
+        const greetings = await api.authenticate("right").friends().map((friend) => ({ friend, greeting: api.greet(friend) }));
+        assert.deepEqual(greetings, [
+            { friend: { name: "ann" }, greeting: "dear ann" },
+            { friend: { name: "bob" }, greeting: "dear bob" },
+        ]);
+    },
+    "into a dynamic worker": async (server) => {
+        const api = session(server);
+        const counter = api.child();
+        assert.deepEqual(await Promise.all([api.sum(20, 22), counter.add(1), counter.add(1), counter.value]), [42, 6, 7, 7]);
+    },
+    "functions and targets of the client arrive as stubs": async (server) => {
+        assert.deepEqual(await session(server).describe(() => 1, new Local()), ["function", true, "function", true]);
+    },
+    "errors": async (server) => {
+        await assert.rejects(async () => session(server).authenticate("wrong"), (error) => {
+            assert.deepEqual([error.name, error.message], ["RangeError", "wrong token"]);
+            assert.ok(!String(error.stack).includes("outside.js"), "no line of the server in the stack");
+            return true;
+        });
+        await assert.rejects(async () => session(server).nobody(), /nobody/);
+        await assert.rejects(async () => session(server).constructor("x"), Error);
+        await assert.rejects(async () => session(server).unsupported(), Error);
+    },
+    "entrypoints keep their secrets": async (server) => {
+        for (const name of ["env", "ctx", "fetch", "nobody"]) {
+            await assert.rejects(async () => session(server)[name]("x"), Error);
+        }
+        await assert.rejects(async () => session(server).env.LOADER, Error);
+    },
+};
+
+const requests = {
+    "other paths are the worker's": async (server) => {
+        assert.equal(await (await fetch(`${server.url}/rpc/more`)).text(), "fetched /rpc/more");
+        assert.equal(await (await fetch(`${server.url}/?rpc`)).text(), "fetched /");
+    },
+    "a batch that is too large": async (server) => {
+        // The refusal may come while the client still sends, as a status or as a connection that closes.
+        let left = 33 * 16;
+        const pull = (controller) => (left-- > 0 ? controller.enqueue(new Uint8Array(65536)) : controller.close());
+        const sent = fetch(`${server.url}/rpc`, { method: "POST", body: new ReadableStream({ pull }), duplex: "half" });
+        assert.equal(await sent.then((response) => response.status, () => 413), 413);
+        assert.equal(await session(server).hello("still"), "hello still");
+    },
+    "only POST is taken": async (server) => {
+        assert.equal((await fetch(`${server.url}/rpc?query`)).status, 400);
+        const preflight = await fetch(`${server.url}/rpc`, { method: "OPTIONS" });
+        assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin")], [204, "*"]);
+    },
+    "what is no batch costs nobody else anything": async (server) => {
+        for (const body of ["", "nonsense", "[]", "{}", '["push"]', '["push",["import",7]]', '["pull",99]', '["resolve",1,2]', "[".repeat(100000), "\0", '["push",["pipeline",0,["__proto__"],[]]]\n["pull",1]', '["release",0,1]']) {
+            const response = await fetch(`${server.url}/rpc`, { method: "POST", body });
+            await response.text();
+            assert.equal(await session(server).hello("still"), "hello still");
+        }
+    },
+};
+
+export const suites = [
+    {
+        name: "outside",
+        target: "outside.js",
+        options: ["--rpc", "/rpc=Api"],
+        cases: { ...batches, ...requests },
+    },
+];
