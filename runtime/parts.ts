@@ -21,6 +21,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/bytes": () => bytesModule,
     "../modules/synthetic": () => syntheticModule,
     "../web/clone": () => require("./web/clone"),
+    "../web/blob": () => require("./web/blob"),
     "../web/domexception": () => require("./web/domexception"),
     "../web/events": () => require("./web/events"),
     "../web/format": () => require("./web/format"),
