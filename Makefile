@@ -38,7 +38,7 @@ endif
 
 JSC_CFLAGS = $(shell pkg-config --cflags javascriptcoregtk-4.1 glib-2.0)
 JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
-CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec)
+CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec) -lwslay
 UV_LIBS    = $(shell pkg-config --libs libuv)
 HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
 
@@ -82,7 +82,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter subtle urlpattern
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter subtle urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \

@@ -7,6 +7,8 @@ import { requestFromWire, whenAborted, type Request } from "./web/request";
 import { responseFromWire, type Response } from "./web/response";
 import { takeBody } from "./web/body";
 import { wireHeaders } from "./web/headers";
+import { websockets } from "./web/websockets";
+import type { Wire } from "./websocket/wire";
 
 export interface RequestHead {
     /** The RPC export of the entrypoint that is meant; none for the default one without props. */
@@ -40,6 +42,14 @@ function isHeaderList(value: unknown): value is [string, string][] {
     );
 }
 
+/** Whether a request asks to go on as WebSocket. What follows it is then no body of it. */
+export function wantsWebSocket(head: Pick<RequestHead, "method" | "headers">): boolean {
+    return (
+        head.method === "GET" &&
+        head.headers.some(([name, value]) => name.length === 7 && name.toLowerCase() === "upgrade" && value.toLowerCase() === "websocket")
+    );
+}
+
 /** The request that a FETCH frame carries; throws if the frame makes no sense. */
 export function requestFrom(exchange: Exchange, frame: Frame): Request {
     const head = (frame.head ?? {}) as Partial<RequestHead>;
@@ -47,11 +57,16 @@ export function requestFrom(exchange: Exchange, frame: Frame): Request {
         throw new Error("FETCH without method, url or headers");
     }
     const redirect = typeof head.redirect === "string" ? head.redirect : undefined;
-    return requestFromWire(head.method, head.url, head.headers, exchange.takeIncoming(frame), exchange, { redirect });
+    const isUpgrade = (frame.flags & F.FIN) === 0 && wantsWebSocket(head as RequestHead);
+    const body = isUpgrade ? undefined : exchange.takeIncoming(frame);
+    return requestFromWire(head.method, head.url, head.headers, body, exchange, { redirect });
 }
 
-/** The response to an exchange that was begun here for `request`, whose abort gives the exchange up. */
-export async function responseFrom(exchange: Exchange, request: Request): Promise<Response> {
+/**
+ * The response to an exchange that was begun here for `request`, whose abort gives the exchange up. `wire` is what the
+ * request's body comes from where it asked for a WebSocket.
+ */
+export async function responseFrom(exchange: Exchange, request: Request, wire?: Wire): Promise<Response> {
     whenAborted(request, (reason) => exchange.reset(reason));
     const frame = await exchange.response!.promise;
     const head = (frame.head ?? {}) as Partial<ResponseHead>;
@@ -61,6 +76,11 @@ export async function responseFrom(exchange: Exchange, request: Request): Promis
         exchange.reset(error);
         throw error;
     }
+    if (status === 101 && wire !== undefined) {
+        const webSocket = websockets().connectOver(wire, exchange.incoming);
+        return responseFromWire(101, "", headers, undefined, { webSocket });
+    }
+    wire?.cancel();
     return responseFromWire(status!, typeof statusText === "string" ? statusText : "", headers, exchange.takeIncoming(frame));
 }
 
@@ -73,7 +93,12 @@ export async function answerFetch(
     const request = requestFrom(exchange, frame);
     try {
         const response = await service.fetch(request);
-        exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
+        if (response.webSocket === null) {
+            exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
+        } else {
+            const { head, source } = websockets().acceptOver(response, request, exchange.incoming);
+            exchange.send(F.RESPONSE, { ...responseHead(response), ...head }, { source });
+        }
     } catch (thrown) {
         exchange.reset(thrown);
     }

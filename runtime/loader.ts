@@ -19,7 +19,7 @@ import { convert, type Caller, type Source } from "./code";
 import { workerHeld, workerReleased } from "./collect";
 import { errorFromHead } from "./exchange";
 import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
-import { requestHead, responseFrom } from "./http";
+import { requestHead, responseFrom, wantsWebSocket } from "./http";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
@@ -28,6 +28,7 @@ import { makeService, type Fetcher } from "./rpc/stubs";
 import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
 import { native } from "./web/host";
+import { websockets } from "./web/websockets";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 import { clearTimeout, setTimeout } from "./web/timers";
@@ -308,10 +309,11 @@ class DynamicHook implements Hook {
         const cell = found instanceof Promise ? await found : found;
         const head = requestHead(request);
         if (!this.#isPlain()) head.target = this.#numberIn(cell);
-        const exchange = cell.channel.fetch(head, takeBody(request));
-        exchange.incoming.limit(this.#limitOf("responseBytes"));
+        const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
+        const exchange = cell.channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
+        if (wire === undefined) exchange.incoming.limit(this.#limitOf("responseBytes"));
         const ends = this.#begin(cell);
-        const response = responseFrom(exchange, request);
+        const response = responseFrom(exchange, request, wire);
         return ends === undefined ? response : response.finally(ends);
     }
 

@@ -77,6 +77,14 @@ export interface Native {
     codec(operation: "take", number: number): Uint8Array | undefined;
     codec(operation: "close", number: number): void;
 
+    /** Runs an operation of src/cell/websocket.c. */
+    socket(operation: "open", isServer: boolean): number | undefined;
+    socket(operation: "give", number: number, bytes: Uint8Array): void;
+    socket(operation: "next" | "take", number: number): Uint8Array | undefined;
+    socket(operation: "put", number: number, kind: number, payload: Uint8Array): boolean;
+    socket(operation: "ended", number: number): boolean;
+    socket(operation: "close", number: number): void;
+
     utf8Encode(text: string): Uint8Array;
     /** Decodes UTF-8; invalid sequences become U+FFFD, or with `fatal` throw TypeError. A leading BOM stays. */
     utf8Decode(bytes: ArrayBuffer | ArrayBufferView, fatal: boolean): string;

@@ -29,6 +29,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../rpc/members": () => membersModule,
     "../rpc/stubs": () => stubsModule,
     "../web/clone": () => require("./web/clone"),
+    "../web/blob": () => require("./web/blob"),
     "../web/domexception": () => require("./web/domexception"),
     "../web/events": () => require("./web/events"),
     "../web/format": () => require("./web/format"),

@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="gcc make pkg-config libc6-dev libjavascriptcoregtk-4.1-dev libuv1-dev libjansson-dev ca-certificates"
-# What the cell's binary has besides the engine: WebCrypto and compression.
-packages="$packages libssl-dev zlib1g-dev libbrotli-dev"
+# What the cell's binary has besides the engine: WebCrypto, compression, WebSocket.
+packages="$packages libssl-dev zlib1g-dev libbrotli-dev libwslay-dev"
 # For make check: the fuzzers, and the header as C++.
 packages="$packages g++ clang libclang-rt-dev procps"
 [ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"

@@ -9,6 +9,7 @@ import { define, defineLazy, lazy } from "./lazy";
 import type { Native } from "../native";
 import { part } from "../parts";
 import { subtle } from "./subtle";
+import { websockets } from "./websockets";
 import { Request } from "./request";
 import { Response } from "./response";
 import * as timers from "./timers";
@@ -58,6 +59,7 @@ const lazyParts: typeof lazyModules = [
     [lazy(() => part("messages")), ["MessageChannel", "MessagePort"]],
     [lazy(() => part("rewriter")), ["HTMLRewriter"]],
     [lazy(() => part("urlpattern")), ["URLPattern"]],
+    [websockets, ["WebSocket", "WebSocketPair"]],
     [subtle, ["CryptoKey", "SubtleCrypto"]],
 ];
 

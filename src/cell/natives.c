@@ -256,4 +256,5 @@ void cell_natives_add(struct cell *c) {
     cell_parts_add(c);
     cell_crypto_add(c);
     cell_compression_add(c);
+    cell_websocket_add(c);
 }

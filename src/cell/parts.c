@@ -17,7 +17,8 @@
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
     X(subtle)                                                                                                          \
-    X(urlpattern)
+    X(urlpattern)                                                                                                      \
+    X(websocket)
 
 #define BYTES(name, file)                                                                                              \
     __asm__(".section .rodata.parts,\"a\",@progbits\n"                                                                 \

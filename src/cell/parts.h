@@ -9,3 +9,6 @@ void cell_crypto_add(struct cell *cell);
 
 /* native.codec(operation, ...), for runtime/compression. */
 void cell_compression_add(struct cell *cell);
+
+/* native.socket(operation, ...), for runtime/websocket. */
+void cell_websocket_add(struct cell *cell);

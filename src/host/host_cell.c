@@ -138,7 +138,8 @@ void host_cell_request(struct host_cell *c, struct ingress_req *req) {
         return;
     }
     struct buf head = {0};
-    bool has_body = ingress_body_len(req) != 0;
+    /* What follows an upgrade comes as the request's body, and waits until the worker has answered 101. */
+    bool has_body = ingress_body_len(req) != 0 || ingress_wants_websocket(req);
     e->body_ended = !has_body;
     int r = put_request(req, &head);
     if (r == 0) r = send_frame(c, FRAME_FETCH, has_body ? 0 : FRAME_FIN | FRAME_NOBODY, e->id, &head, NULL, 0);
@@ -242,8 +243,12 @@ static int respond(struct exchange *e, const struct frame *frame, const char *te
         const char *reason = json_string_value(json_object_get(head, "statusText"));
         int status = (int)json_integer_value(json_object_get(head, "status"));
         e->has_responded = true;
-        if (ingress_respond(e->req, status, reason && *reason ? reason : NULL, headers, headers_len, body_len, tail,
-                            tail_len) < 0) {
+        if (status == 101) {
+            if (ingress_upgrade(e->req, headers, headers_len) < 0) {
+                ingress_fail(e->req, 500, "the worker answered with a WebSocket to a request that did not ask for one");
+            }
+        } else if (ingress_respond(e->req, status, reason && *reason ? reason : NULL, headers, headers_len, body_len,
+                                   tail, tail_len) < 0) {
             ingress_fail(e->req, 500, "the worker's response cannot be sent: its status or a header is not valid");
         } else if (is_whole) {
             ingress_end(e->req);

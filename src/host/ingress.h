@@ -11,9 +11,8 @@
    from a close, and gone clients are to be noticed while nothing is read or written. One cannot be: a client that
    closes while its held upload fills the socket's buffers; the end of its side is behind bytes that were not read.
 
-   WebSocket, later: an upgrade comes as an ordinary GET with Upgrade and Connection headers. What is missing is
-   ingress_upgrade(req, headers, n), which writes 101 and turns the exchange raw: from then on on_body carries what the
-   client sends, ingress_write what it gets, both with the back-pressure they have now, and ingress_end closes. */
+   WebSocket: an upgrade comes as an ordinary GET with Upgrade and Connection headers; ingress_upgrade turns it raw. What
+   is sent then is not looked at here: cells speak the protocol. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -104,6 +103,14 @@ void ingress_resume(struct ingress_req *req);
    characters, or more first bytes than body_len; then nothing was sent and another answer may be. */
 int ingress_respond(struct ingress_req *req, int status, const char *reason, const struct ingress_header *headers,
                     size_t headers_len, int64_t body_len, const void *first, size_t first_len);
+
+/* True for a GET of HTTP/1.1 that asks to go on as WebSocket, and so may be answered by ingress_upgrade. */
+bool ingress_wants_websocket(const struct ingress_req *req);
+
+/* Answers 101 and turns the exchange raw: from then on on_body brings what the client sends and ingress_write gives what
+   it gets, both with back-pressure and without timeouts of their own; ingress_end closes the connection. Returns 0,
+   -EALREADY, -ENOMEM, or -EINVAL for a request that did not ask, or wrong headers. */
+int ingress_upgrade(struct ingress_req *req, const struct ingress_header *headers, size_t headers_len);
 
 /* Sends more of the body, which is copied. Returns the bytes that now wait for the client: above the caller's mark, it
    should stop until on_writable. -EMSGSIZE for more than body_len, -EINVAL before the head or after the end, -ENOMEM.

@@ -39,6 +39,7 @@ struct ingress_req {
     bool headers_overflow;
     bool keep_alive, expects_continue;
     bool paused, body_end_said;
+    bool raw; /* upgraded: what comes and goes is no HTTP any more */
     bool responded, ended, cut;
     bool out_counted, out_chunked, bodiless; /* bodiless: HEAD, 204, 304 */
 };

@@ -305,6 +305,14 @@ static void discard_progress(struct conn *c, size_t n) {
         conn_linger(c);
 }
 
+/* What an upgraded connection brings is held until the handler takes it; reading stops meanwhile. */
+static bool hold_raw(struct conn *c) {
+    if (buf_len(&c->held) > INGRESS_READ_BYTES) return false;
+    if (buf_append(&c->held, c->input, c->input_len) < 0) c->broken = true;
+    c->input_len = 0;
+    return true;
+}
+
 bool request_read_body(struct conn *c) {
     struct ingress *ingress = c->ingress;
     struct ingress_req *req = &c->req;
@@ -314,6 +322,7 @@ bool request_read_body(struct conn *c) {
         return true;
     }
     if (c->input_len == 0) return false;
+    if (req->raw) return hold_raw(c);
 
     ssize_t taken = parser_feed(c, c->input, c->input_len);
     if (taken < 0) {
@@ -427,6 +436,6 @@ void ingress_resume(struct ingress_req *req) {
     struct conn *c = req_conn(req);
     if (!req->paused) return;
     req->paused = false;
-    if (!req->parsed) c->in_deadline_ms = conn_deadline(c, c->ingress->config.body_timeout_ms);
+    if (!req->parsed && !req->raw) c->in_deadline_ms = conn_deadline(c, c->ingress->config.body_timeout_ms);
     conn_wake(c);
 }

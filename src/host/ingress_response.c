@@ -223,6 +223,45 @@ int ingress_respond(struct ingress_req *req, int status, const char *reason, con
     return queued < 0 ? (int)queued : 0;
 }
 
+/* --- Upgrades --- */
+
+static bool lists_token(const char *list, const char *token) {
+    size_t n = strlen(token);
+    for (const char *p = list; p && *p; p = strchr(p, ','), p = p ? p + 1 : NULL) {
+        p += strspn(p, " \t");
+        if (!strncasecmp(p, token, n) && (p[n] == 0 || strchr(" \t,", p[n]))) return true;
+    }
+    return false;
+}
+
+bool ingress_wants_websocket(const struct ingress_req *req) {
+    const struct conn *c = req_conn(req);
+    return c->parser.method == HTTP_GET && c->parser.http_minor == 1 && req->body_len == 0 &&
+           lists_token(ingress_header(req, "upgrade"), "websocket") &&
+           lists_token(ingress_header(req, "connection"), "upgrade");
+}
+
+int ingress_upgrade(struct ingress_req *req, const struct ingress_header *headers, size_t headers_len) {
+    struct conn *c = req_conn(req);
+    CHECK(req->active);
+    if (req->responded) return -EALREADY;
+    if (!ingress_wants_websocket(req) || !headers_are_valid(headers, headers_len)) return -EINVAL;
+    size_t before = buf_len(&c->out);
+    if (put_text(&c->out, "HTTP/1.1 101 Switching Protocols\r\n", NULL) < 0 ||
+        put_headers(c, headers, headers_len, false) < 0 ||
+        put_text(&c->out, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", NULL) < 0) {
+        c->out.end = c->out.start + before;
+        return -ENOMEM;
+    }
+    req->responded = req->raw = true;
+    req->parsed = false;
+    c->close_after = true;
+    c->state = CONN_BODY;
+    c->in_deadline_ms = 0;
+    conn_wake(c);
+    return 0;
+}
+
 /* --- Bodies --- */
 
 static int put_chunk(struct buf *out, const void *data, size_t len) {

@@ -122,11 +122,11 @@ test("a cancelled body is used", async () => {
     await response.body.cancel();
     ok(response.bodyUsed);
 });
-test("the stream of a used body is disturbed", async () => {
+test("the stream of a used body is locked to who used it", async () => {
     const response = new Response("x");
     await response.text();
-    ok(response.bodyUsed);
-    ok((await response.body.getReader().read()).done);
+    ok(response.bodyUsed && response.body.locked);
+    throws("TypeError", () => response.body.getReader());
 });
 test("a body is a byte stream", async () => {
     const reader = new Response("abc").body.getReader({ mode: "byob" });
