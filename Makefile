@@ -57,7 +57,7 @@ endif
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
 HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement json_text paths police pool zygote) \
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
@@ -208,7 +208,7 @@ $(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
 $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(JSC_LIBS) -lm
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
 
 tests: all $(TESTS) $(BUILD)/tests/escape-cell
 

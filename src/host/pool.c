@@ -2,6 +2,7 @@
 #include "base/confinement.h"
 #include "base/macros.h"
 #include "host/confinement.h"
+#include "host/generations.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -29,7 +30,7 @@ struct idle_cell {
 
 struct pool {
     uv_loop_t *loop;
-    struct zygote *zygote;
+    struct generations *zygotes;
     struct pool_config config;
     const struct pool_handler *handler;
     void *context;
@@ -97,7 +98,7 @@ static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) return -errno;
     uint32_t number = ++pool->next_number;
-    int r = zygote_fork(pool->zygote, number, is_host, sockets[1]);
+    int r = generations_fork(pool->zygotes, number, is_host, sockets[1]);
     if (r < 0) {
         close(sockets[0]);
         return r;
@@ -163,11 +164,11 @@ int pool_fork_host(struct pool *pool, uint32_t *ret_cell) {
 }
 
 void pool_kill(struct pool *pool, uint32_t cell) {
-    if (pool->zygote) zygote_kill(pool->zygote, cell);
+    generations_kill(pool->zygotes, cell);
 }
 
 uint64_t pool_cell_bytes(const struct pool *pool) {
-    return pool->zygote ? zygote_anonymous_bytes(pool->zygote) : 0;
+    return generations_cell_bytes(pool->zygotes);
 }
 
 unsigned pool_idle(const struct pool *pool) {
@@ -175,6 +176,16 @@ unsigned pool_idle(const struct pool *pool) {
 }
 
 /* --- The zygote ------------------------------------------------------------------------------------------------- */
+
+/* Idle cells of the zygote before go at once: that is what it was replaced for. Cells that were taken live on. */
+static void drop_idle(struct pool *pool) {
+    while (pool->cells) {
+        struct idle_cell *cell = pool->cells;
+        unlink_cell(cell);
+        host_channel_free(cell->channel);
+        free(cell);
+    }
+}
 
 static void on_zygote_ready(void *context, uint32_t confinement) {
     struct pool *pool = context;
@@ -184,11 +195,16 @@ static void on_zygote_ready(void *context, uint32_t confinement) {
         char names[600], reason[700];
         snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
                  confinement_names(missing, names, sizeof names));
+        pool->is_up = false;
         pool->handler->on_lost(pool->context, reason);
         return;
     }
-    pool->is_up = true;
-    pool->handler->on_ready(pool->context, confinement);
+    if (pool->is_up) {
+        drop_idle(pool);
+    } else {
+        pool->is_up = true;
+        pool->handler->on_ready(pool->context, confinement);
+    }
     refill(pool);
 }
 
@@ -206,14 +222,16 @@ static void on_zygote_lost(void *context, const char *reason) {
     pool->handler->on_lost(pool->context, reason);
 }
 
-static const struct zygote_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost};
+static const struct generations_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost};
 
 int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
              struct pool **ret) {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
-    int r = zygote_start(loop, config->cell_path, !config->has_no_jail, &zygote_events, pool, &pool->zygote);
+    struct generations_config zygotes = {
+        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max};
+    int r = generations_new(loop, &zygotes, &zygote_events, pool, &pool->zygotes);
     if (r < 0) {
         free(pool);
         return r;
@@ -232,12 +250,7 @@ static void on_pause_closed(uv_handle_t *handle) {
 void pool_free(struct pool *pool) {
     if (!pool) return;
     pool->is_up = false;
-    zygote_stop(pool->zygote);
-    while (pool->cells) {
-        struct idle_cell *cell = pool->cells;
-        pool->cells = cell->next;
-        host_channel_free(cell->channel);
-        free(cell);
-    }
+    generations_free(pool->zygotes);
+    drop_idle(pool);
     uv_close((uv_handle_t *)&pool->pause, on_pause_closed);
 }

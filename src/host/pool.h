@@ -1,5 +1,5 @@
 /* A pool of idle cells: forked, jailed, warmed, never used. Refilled in the background; a cell that is taken never
-   comes back. Owns the zygote. Used by the supervisor and by libmayfly, on one libuv loop. */
+   comes back. Owns the zygotes. Used by the supervisor and by libmayfly, on one libuv loop. */
 #pragma once
 #include "host/channel.h"
 #include "host/zygote.h"
@@ -10,6 +10,7 @@ struct pool_config {
     const char *cell_path; /* the cell binary */
     unsigned idle_target;  /* idle cells to keep */
     uint32_t required;     /* layers (enum confinement) without which no cell may run */
+    unsigned forks_max;    /* after so many forks a zygote is replaced; 0 is the default */
     bool has_no_jail;      /* for debugging */
 };
 

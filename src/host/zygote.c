@@ -151,6 +151,10 @@ void zygote_kill(struct zygote *z, uint32_t cell) {
     if (send(z->fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0) return; /* it is gone, and so are its cells */
 }
 
+int zygote_pid(const struct zygote *z) {
+    return z->pid;
+}
+
 static void on_poll_closed(uv_handle_t *handle) {
     free(handle->data);
 }

@@ -37,6 +37,8 @@ void zygote_kill(struct zygote *zygote, uint32_t cell);
 /* Ends the zygote, and with it every cell, and waits for it. */
 void zygote_stop(struct zygote *zygote);
 
+int zygote_pid(const struct zygote *zygote);
+
 /* Memory that each cell has from the start, in bytes. */
 uint64_t zygote_anonymous_bytes(const struct zygote *zygote);
 

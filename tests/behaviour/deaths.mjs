@@ -163,6 +163,20 @@ const own = {
         await serves(server);
         await freshWorkersAnswer(server);
     },
+    "a cell that crashes has the zygote replaced, and nobody notices": async (server) => {
+        await serves(server);
+        const before = server.zygotes();
+        const alive = await json(server, "/count?id=survivor");
+        const { pid, answer } = await begin(server, ["rpc"]);
+        process.kill(pid, "SIGSEGV");
+        await answer;
+        const fresh = await until("another zygote", () => server.zygotes().find((zygote) => !before.includes(zygote)), 30_000);
+        const isFull = () => server.tree().filter(({ parent }) => parent === fresh).length >= 8;
+        await until("a pool of its cells", isFull, 30_000);
+        await freshWorkersAnswer(server);
+        expect("the count of an old worker", (await json(server, "/count?id=survivor")).count, alive.count + 1);
+        expect("zygotes", server.zygotes().length, 2); // the host worker's cell goes on in the old one
+    },
     "the zygote is killed": async (server) => {
         await serves(server);
         const tree = server.tree();

@@ -125,9 +125,15 @@ export class Server {
         return this.tree().find(({ parent }) => parent === this.pid)?.pid;
     }
 
+    /** All zygotes: a replaced one stays as long as it has cells. */
+    zygotes() {
+        return this.tree().filter(({ parent }) => parent === this.pid).map(({ pid }) => pid);
+    }
+
     cells() {
-        const { zygote } = this;
-        return this.tree().filter(({ parent, state }) => parent === zygote && state !== "Z").map(({ pid }) => pid);
+        const tree = this.tree();
+        const zygotes = tree.filter(({ parent }) => parent === this.pid).map(({ pid }) => pid);
+        return tree.filter(({ parent, state }) => zygotes.includes(parent) && state !== "Z").map(({ pid }) => pid);
     }
 
     /** The cells that hold so much memory: how a test knows whom it looks at. */

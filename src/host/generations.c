@@ -1,0 +1,210 @@
+#include "host/generations.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FORKS_MAX_DEFAULT  20000
+#define AGE_MS_MAX_DEFAULT (60ull * 60 * 1000)
+
+/* How often age and library are looked at, and the least time between two zygotes: whoever crashes cells all the time
+   must not keep a processor busy with starting zygotes. */
+#define WATCH_MS 5000
+
+struct generation {
+    struct generations *all;
+    struct generation *next;
+    struct zygote *zygote;
+    uint64_t started_ms;
+    unsigned forks, living;
+    bool is_up;
+};
+
+/* Invariants: `list` has all generations, the newest first; `current` is the newest one that is up; at most one, the
+   first of the list, is not up yet. */
+struct generations {
+    uv_loop_t *loop;
+    struct generations_config config;
+    const struct generations_handler *handler;
+    void *context;
+    struct generation *list, *current;
+    uv_timer_t watch;
+    char library_path[PATH_MAX]; /* of the engine; "" where that cannot be told */
+    struct stat library;
+    bool is_due;
+};
+
+static void unlink_generation(struct generation *g) {
+    struct generation **place = &g->all->list;
+    while (*place != g) place = &(*place)->next;
+    *place = g->next;
+}
+
+static void stop(struct generation *g) {
+    unlink_generation(g);
+    zygote_stop(g->zygote);
+    free(g);
+}
+
+static void stop_if_drained(struct generation *g) {
+    if (g != g->all->current && g->is_up && g->living == 0) stop(g);
+}
+
+/* --- The engine's library --------------------------------------------------------------------------------------- */
+
+/* The file is found by the zygote's mappings: this process links no engine. */
+static void find_library(struct generations *all) {
+    char maps[64], line[PATH_MAX + 128];
+    snprintf(maps, sizeof maps, "/proc/%d/maps", zygote_pid(all->current->zygote));
+    FILE *file = fopen(maps, "re");
+    all->library_path[0] = 0;
+    while (file && !all->library_path[0] && fgets(line, sizeof line, file)) {
+        const char *path = strchr(line, '/');
+        if (!path || !strstr(path, "/libjavascriptcoregtk")) continue;
+        snprintf(all->library_path, sizeof all->library_path, "%.*s", (int)strcspn(path, "\n"), path);
+    }
+    if (file) fclose(file);
+    if (stat(all->library_path, &all->library) < 0) all->library_path[0] = 0;
+}
+
+static bool has_library_changed(const struct generations *all) {
+    struct stat now;
+    if (!all->library_path[0]) return false;
+    /* While a package is being replaced there may be no such file for a moment. */
+    if (stat(all->library_path, &now) < 0) return false;
+    return now.st_dev != all->library.st_dev || now.st_ino != all->library.st_ino ||
+           now.st_mtim.tv_sec != all->library.st_mtim.tv_sec;
+}
+
+/* --- Succession ------------------------------------------------------------------------------------------------- */
+
+static int start(struct generations *all);
+
+static void replace_current(struct generations *all) {
+    all->is_due = true;
+    bool is_starting = all->list && !all->list->is_up;
+    if (is_starting || !all->current || uv_now(all->loop) - all->current->started_ms < WATCH_MS) return;
+    if (start(all) == 0) all->is_due = false;
+}
+
+static void on_watch(uv_timer_t *timer) {
+    struct generations *all = timer->data;
+    if (!all->current) return;
+    bool is_old = uv_now(all->loop) - all->current->started_ms >= all->config.age_ms_max;
+    if (all->is_due || is_old || has_library_changed(all)) replace_current(all);
+}
+
+static void on_ready(void *context, uint32_t confinement) {
+    struct generation *g = context;
+    struct generations *all = g->all;
+    struct generation *before = all->current;
+    g->is_up = true;
+    all->current = g;
+    find_library(all);
+    if (before) stop_if_drained(before);
+    all->handler->on_ready(all->context, confinement);
+}
+
+/* What a cell dies of that was taken over, or that somebody tries to. */
+static bool is_suspicious(int status) {
+    if (status < 0 || !WIFSIGNALED(status)) return false;
+    int number = WTERMSIG(status);
+    return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGSYS;
+}
+
+static void on_death(void *context, const struct zygote_death *death) {
+    struct generation *g = context;
+    struct generations *all = g->all;
+    g->living--;
+    if (is_suspicious(death->status) && g == all->current) replace_current(all);
+    stop_if_drained(g);
+    all->handler->on_death(all->context, death);
+}
+
+static void on_lost(void *context, const char *reason) {
+    struct generation *g = context;
+    struct generations *all = g->all;
+    if (!g->is_up && all->current) {
+        stop(g); /* the one before it goes on, and on_watch tries again */
+        all->is_due = true;
+        return;
+    }
+    all->handler->on_lost(all->context, reason);
+}
+
+static const struct zygote_handler events = {on_ready, on_death, on_lost};
+
+static int start(struct generations *all) {
+    struct generation *g = calloc(1, sizeof *g);
+    if (!g) return -ENOMEM;
+    *g = (struct generation){.all = all, .next = all->list, .started_ms = uv_now(all->loop)};
+    int r = zygote_start(all->loop, all->config.cell_path, all->config.has_jail, &events, g, &g->zygote);
+    if (r < 0) {
+        free(g);
+        return r;
+    }
+    all->list = g;
+    return 0;
+}
+
+/* --- For the pool ----------------------------------------------------------------------------------------------- */
+
+int generations_new(uv_loop_t *loop, const struct generations_config *config, const struct generations_handler *handler,
+                    void *context, struct generations **ret) {
+    struct generations *all = calloc(1, sizeof *all);
+    if (!all) return -ENOMEM;
+    *all = (struct generations){.loop = loop, .config = *config, .handler = handler, .context = context};
+    if (!all->config.forks_max) all->config.forks_max = FORKS_MAX_DEFAULT;
+    if (!all->config.age_ms_max) all->config.age_ms_max = AGE_MS_MAX_DEFAULT;
+    int r = start(all);
+    if (r < 0) {
+        free(all);
+        return r;
+    }
+    CHECK(uv_timer_init(loop, &all->watch) == 0);
+    all->watch.data = all;
+    CHECK(uv_timer_start(&all->watch, on_watch, WATCH_MS, WATCH_MS) == 0);
+    uv_unref((uv_handle_t *)&all->watch);
+    *ret = all;
+    return 0;
+}
+
+static void on_watch_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+void generations_free(struct generations *all) {
+    if (!all) return;
+    all->current = NULL;
+    while (all->list) stop(all->list);
+    uv_close((uv_handle_t *)&all->watch, on_watch_closed);
+}
+
+int generations_fork(struct generations *all, uint32_t cell, bool is_host, int fd) {
+    struct generation *g = all->current;
+    if (!g) {
+        close(fd);
+        return -EAGAIN;
+    }
+    int r = zygote_fork(g->zygote, cell, is_host, fd);
+    if (r < 0) return r;
+    g->living++;
+    if (++g->forks >= all->config.forks_max) replace_current(all);
+    return 0;
+}
+
+/* A zygote takes no notice of a number that it does not know. */
+void generations_kill(struct generations *all, uint32_t cell) {
+    for (struct generation *g = all->list; g; g = g->next) {
+        if (g->is_up) zygote_kill(g->zygote, cell);
+    }
+}
+
+uint64_t generations_cell_bytes(const struct generations *all) {
+    return all->current ? zygote_anonymous_bytes(all->current->zygote) : 0;
+}
