@@ -246,6 +246,8 @@ DOCUMENTS := build/documents/github.json
 $(PEERS): tests/peers/package.json tests/peers/package-lock.json
 	@mkdir -p build/peers && cp $^ build/peers/
 	cd build/peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@# inspector-cli looks for its package.json one folder too high.
+	@cp build/peers/node_modules/@modelcontextprotocol/inspector-cli/package.json build/peers/node_modules/@modelcontextprotocol/
 	@touch $@
 
 # The packages of the example, as its users install them.

@@ -66,6 +66,7 @@ step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 30
 step "behaviour" node tests/behaviour/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
 step "codemode, as published" node tests/codemode/run.mjs
+step "mayfly mcp" node tests/mcp/run.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs

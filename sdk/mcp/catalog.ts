@@ -44,12 +44,15 @@ function wordsOf(text: string): Set<string> {
     return new Set(nameWords(text).map(stem));
 }
 
+/** Words that tell nothing apart. */
+const FILLERS = /^(?:a|an|the|of|to|for|in|on|and|or|with|by)$/;
+
 /** 1 for the word itself, less for one that begins with it or is begun by it. */
 function match(word: string, words: Set<string>): number {
     if (words.has(word)) return 1;
     for (const other of words) {
         if (word.length > 2 && other.startsWith(word)) return 0.6;
-        if (other.length > 3 && word.startsWith(other)) return 0.4;
+        if (other.length > 3 && word.startsWith(other)) return 0.6;
     }
     return 0;
 }
@@ -93,7 +96,7 @@ export class Catalog {
     /** Entries that have to do with these words, best first: rare words count more, names more than descriptions. */
     search(query: string): Found[] {
         const index = this.#indexed();
-        const wanted = [...wordsOf(query)].filter((word) => !/^(?:a|an|the|of|to|for|in|on|and|or|with|by)$/.test(word));
+        const wanted = [...wordsOf(query)].filter((word) => !FILLERS.test(word));
         const exact = query.trim().toLowerCase();
         const weightOf = (word: string): number => Math.log(1 + index.length / (1 + (this.#frequency.get(word) ?? 0)));
         const scored = index.map((item) => {
@@ -104,8 +107,10 @@ export class Catalog {
             }
             const full = `${item.namespace}.${item.entry.name}`.toLowerCase();
             if (full === exact || item.entry.name.toLowerCase() === exact) score += 1000;
-            // Of two that match alike, the one that says nothing else is meant.
-            return { item, score: score / (1 + item.name.size / 40) };
+            // Of two that match alike, the one whose name says little else is meant.
+            const told = [...item.name].filter((word) => !FILLERS.test(word) && word !== item.namespace.toLowerCase());
+            const asked = told.filter((word) => wanted.some((other) => other.startsWith(word) || word.startsWith(other)));
+            return { item, score: score * (0.5 + asked.length / Math.max(1, told.length)) };
         });
         const found = scored.filter(({ score }) => score > 0);
         found.sort((a, b) => b.score - a.score || (a.item.entry.name < b.item.entry.name ? -1 : 1));

@@ -145,33 +145,62 @@ function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[
     };
 }
 
-function operationOf(document: SchemaDocument, path: string, item: Json, method: string, names: Names): Operation {
-    const value = item[method];
-    if (!isObject(value)) throw new TypeError("is not an object");
-    const id = text(own(value, "operationId"));
-    const parameters = parametersOf(document, own(item, "parameters"), own(value, "parameters"));
-    const placeholders = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);
-    for (const name of placeholders) {
-        if (parameters.some((parameter) => parameter.location === "path" && parameter.name === name)) continue;
-        const schema = { type: "string" };
-        const rest = { isRequired: true, description: "", style: "simple", explode: false, allowReserved: false };
-        parameters.push({ name, property: name, location: "path", schema, ...rest });
+/** Placeholders of a path that the document forgot to describe. */
+function forgottenParameters(path: string, known: Parameter[]): Parameter[] {
+    const names = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);
+    const forgotten = names.filter((name) => !known.some((parameter) => parameter.location === "path" && parameter.name === name));
+    const rest = { isRequired: true, description: "", style: "simple", explode: false, allowReserved: false };
+    return forgotten.map((name) => ({ name, property: name, location: "path", schema: { type: "string" }, ...rest }));
+}
+
+/** An operation of the document. Its parameters and its body are looked at when somebody asks for them. */
+class DocumentOperation implements Operation {
+    readonly name: string;
+    readonly id: string;
+    readonly method: string;
+    readonly path: string;
+    readonly summary: string;
+    readonly description: string;
+    readonly tags: string[];
+    readonly isDeprecated: boolean;
+    readonly responses: Json;
+    readonly servers: unknown;
+    readonly #document: SchemaDocument;
+    readonly #item: Json;
+    readonly #value: Json;
+    #parameters: Parameter[] | undefined;
+    #body: { value: RequestBody | undefined } | undefined;
+
+    constructor(document: SchemaDocument, path: string, item: Json, method: string, names: Names) {
+        const value = item[method];
+        if (!isObject(value)) throw new TypeError("is not an object");
+        const id = text(own(value, "operationId"));
+        const responses = own(value, "responses");
+        this.#document = document;
+        this.#item = item;
+        this.#value = value;
+        this.name = names.claim(camelCase(id === "" ? `${method} ${path}` : id));
+        this.id = id === "" ? `${method.toUpperCase()} ${path}` : id;
+        this.method = method.toUpperCase();
+        this.path = path;
+        this.summary = text(own(value, "summary")) || text(own(item, "summary"));
+        this.description = text(own(value, "description")) || text(own(item, "description"));
+        this.tags = list(own(value, "tags")).filter((tag) => typeof tag === "string");
+        this.isDeprecated = own(value, "deprecated") === true;
+        this.responses = isObject(responses) ? responses : {};
+        this.servers = own(value, "servers") ?? own(item, "servers");
     }
-    const responses = own(value, "responses");
-    return {
-        name: names.claim(camelCase(id === "" ? `${method} ${path}` : id)),
-        id: id === "" ? `${method.toUpperCase()} ${path}` : id,
-        method: method.toUpperCase(),
-        path,
-        summary: text(own(value, "summary")) || text(own(item, "summary")),
-        description: text(own(value, "description")) || text(own(item, "description")),
-        tags: list(own(value, "tags")).filter((tag) => typeof tag === "string"),
-        isDeprecated: own(value, "deprecated") === true,
-        parameters,
-        body: bodyOf(document, own(value, "requestBody"), parameters),
-        responses: isObject(responses) ? responses : {},
-        servers: own(value, "servers") ?? own(item, "servers"),
-    };
+
+    get parameters(): Parameter[] {
+        if (this.#parameters) return this.#parameters;
+        const described = parametersOf(this.#document, own(this.#item, "parameters"), own(this.#value, "parameters"));
+        return (this.#parameters = [...described, ...forgottenParameters(this.path, described)]);
+    }
+
+    get body(): RequestBody | undefined {
+        this.#body ??= { value: bodyOf(this.#document, own(this.#value, "requestBody"), this.parameters) };
+        return this.#body.value;
+    }
 }
 
 /** Reads a parsed document. Throws only if it is no OpenAPI 3 document at all. */
@@ -188,7 +217,7 @@ export function readOpenApi(root: unknown): Api {
         if (!isObject(item)) continue;
         for (const method of METHODS.filter((name) => Object.hasOwn(item, name))) {
             try {
-                api.operations.push(operationOf(document, path, item, method, names));
+                api.operations.push(new DocumentOperation(document, path, item, method, names));
             } catch (error) {
                 api.problems.push(`${method.toUpperCase()} ${path}: ${(error as Error).message}`);
             }

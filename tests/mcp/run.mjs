@@ -1,0 +1,352 @@
+// `mayfly mcp` with the clients of others: the published MCP SDK over standard input and output and over HTTP, and the
+// inspector's command line; GitHub's document and four others from npm as sources.
+//
+//     node tests/mcp/run.mjs [TEXT]       only the cases whose names contain TEXT
+
+import { execFile, spawn } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = join(HERE, "../..");
+const MAYFLY = process.env.MAYFLY ?? join(ROOT, "build/mayfly");
+const PEERS = join(ROOT, "build/peers/node_modules");
+const require = createRequire(join(PEERS, "x.js"));
+const peer = (path) => import(pathToFileURL(require.resolve(path)));
+
+const { Client } = await peer("@modelcontextprotocol/sdk/client/index.js");
+const { StdioClientTransport } = await peer("@modelcontextprotocol/sdk/client/stdio.js");
+const { StreamableHTTPClientTransport } = await peer("@modelcontextprotocol/sdk/client/streamableHttp.js");
+const { countTokens } = await peer("gpt-tokenizer/encoding/o200k_base");
+
+const filter = process.argv[2] ?? "";
+
+async function test(name, body) {
+    if (!name.includes(filter)) return;
+    try {
+        await body();
+        console.log(`ok mcp: ${name}`);
+    } catch (error) {
+        process.exitCode = 1;
+        console.log(`not ok mcp: ${name}: ${String(error?.stack ?? error).replaceAll("\n", "\\n")}`);
+    }
+}
+
+function equal(got, expected, what = "") {
+    const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+    if (a !== b) throw new Error(`${what}expected ${b}, got ${a}`);
+}
+
+function matches(got, pattern) {
+    if (!pattern.test(got)) throw new Error(`expected ${pattern}, got ${JSON.stringify(got)}`);
+}
+
+const documents = {
+    github: join(ROOT, "build/documents/github.json"),
+    figma: join(PEERS, "@figma/rest-api-spec/openapi/openapi.yaml"),
+    blockfrost: join(PEERS, "@blockfrost/openapi/openapi.yaml"),
+    directus: join(PEERS, "@directus/specs/dist/openapi.json"),
+    idealPostcodes: join(PEERS, "@ideal-postcodes/openapi/dist/openapi.json"),
+};
+const SHOP = ["--tools", `shop=${join(HERE, "shop.ts")}`];
+const ALL = Object.entries(documents).flatMap(([name, path]) => ["--openapi", `${name}=${path}`]);
+
+/** A client of `mayfly mcp` over standard input and output, for the time of `body`. */
+async function withStdio(args, body) {
+    const transport = new StdioClientTransport({ command: MAYFLY, args: ["mcp", ...args], stderr: "pipe", env: process.env });
+    let errors = "";
+    transport.stderr?.on("data", (data) => (errors += data));
+    const client = new Client({ name: "test", version: "1" });
+    try {
+        await client.connect(transport, { timeout: 120_000 });
+        await body(client, () => errors);
+    } catch (error) {
+        error.message += ` (standard error: ${errors.slice(-2000)})`;
+        throw error;
+    } finally {
+        await client.close();
+    }
+}
+
+async function call(client, name, args) {
+    const result = await client.callTool({ name, arguments: args }, undefined, { timeout: 120_000 });
+    return { text: result.content.map(({ text }) => text).join(""), isError: result.isError === true };
+}
+
+const execute = (client, code) => call(client, "execute", { code });
+
+async function result(client, code) {
+    const { text, isError } = await execute(client, code);
+    if (isError) throw new Error(text);
+    return text;
+}
+
+// --- Standard input and output ---------------------------------------------------------------------------------------
+
+await withStdio(SHOP, async (client, errors) => {
+    await test("the SDK's client connects and lists three tools", async () => {
+        equal(client.getServerVersion().name, "mayfly");
+        equal((await client.listTools()).tools.map(({ name }) => name), ["search", "types", "execute"]);
+        await client.ping();
+    });
+    await test("few functions are declared at once", async () => {
+        const { tools } = await client.listTools();
+        matches(tools[2].description, /declare const shop: \{\n  \/\*\* Lists all items \*\/\n  listItems\(\): Promise<Item\[\]>;/);
+    });
+    await test("search finds by words", async () => {
+        matches((await call(client, "search", { query: "find an item by id" })).text, /^shop\.getItem: Finds an item by its id\n/);
+        matches((await call(client, "search", { query: "zebra" })).text, /^Nothing is found/);
+        equal((await call(client, "search", {})).isError, true);
+    });
+    await test("types declares functions with what they mention", async () => {
+        const { text } = await call(client, "types", { names: ["shop.getItem"] });
+        matches(text, /getItem\(input: \{ id: number \}\): Promise<Item>;\n\};\ninterface Item \{\n    id: number;/);
+        matches((await call(client, "types", { names: ["shop.add"] })).text, /add\(a: number, b\?: unknown\): Promise<number>;/);
+    });
+    await test("types of unknown names say what is near", async () => {
+        const { text, isError } = await call(client, "types", { names: ["shop.getItm"] });
+        equal([text, isError], ["// There is no shop.getItm. Did you mean shop.getItem?", true]);
+    });
+    await test("one execution makes many calls", async () => {
+        const code = "const items: any[] = await shop.listItems();\nconst full = await Promise.all(items.map((i) => shop.getItem({ id: i.id })));\nreturn full.reduce((sum, i) => sum + i.price, 0);";
+        equal(await result(client, code), String(40 * 100 + (7 * 39 * 40) / 2));
+    });
+    await test("results are text and JSON", async () => {
+        equal(await result(client, "return 'plain'"), "plain");
+        equal(await result(client, "({ a: [1, { b: null }], c: undefined, d: 10n, e: new Map([['k', new Set([1])]]), f: new Date(0) })"), '{"a":[1,{"b":null}],"d":"10","e":{"k":[1]},"f":"1970-01-01T00:00:00.000Z"}');
+        equal(await result(client, "const a: any = {}; a.self = a; return a"), '{"self":"[circular]"}');
+        equal(await result(client, "undefined"), "undefined");
+    });
+    await test("the console comes back", async () => {
+        equal(await result(client, "console.log('a', { b: 1 }); console.error('c'); return 1"), '1\n\nConsole:\na {"b":1}\n[error] c');
+    });
+    await test("an unknown name is explained", async () => {
+        const { text, isError } = await execute(client, "const a = 1;\nconst b = await shopp.listItems();");
+        equal(isError, true);
+        matches(text, /^ReferenceError: Can't find variable: shopp \(line 2, column \d+\)\n  const b = await shopp\.listItems\(\);\n +\^\nDid you mean shop\?$/);
+    });
+    await test("an unknown function is explained", async () => {
+        const { text } = await execute(client, "const list = await shop.listItms();");
+        matches(text, /^TypeError: shop\.listItms is not a function\. Did you mean listItems\? \(line 1, column \d+\)\n  const list/);
+    });
+    await test("a fault in the syntax is explained", async () => {
+        const { text } = await execute(client, "```ts\nconst a: number = 1;\nconst b = a +;\n```");
+        matches(text, /^SyntaxError: Unexpected token \(line 3, column 14\)\n  const b = a \+;\n +\^$/);
+    });
+    await test("a tool's error tells who failed and where it was called", async () => {
+        const { text } = await execute(client, "const a = 1;\n\nawait shop.getItem({ id: 99 });");
+        matches(text, /^Error: there is no item 99 \(line 3, column \d+\)\n  await shop\.getItem/);
+        equal(await result(client, "try { await shop.getItem({ id: 99 }) } catch (e: any) { return 'caught ' + e.message }"), "caught there is no item 99");
+    });
+    await test("a long result is cut with a note", async () => {
+        const text = await result(client, "return shop.bigText({ characters: 500000 })");
+        matches(text.slice(-200), /… \(cut: the first 24000 of 500000 characters; return less/);
+        equal(text.length < 24_200, true);
+    });
+    await test("executions leave nothing for each other", async () => {
+        await result(client, "globalThis.left = 1; (Object.prototype as any).left = 1; return 1");
+        equal(await result(client, "return [typeof (globalThis as any).left, ({} as any).left ?? null]"), '["undefined",null]');
+    });
+    await test("no network, no environment", async () => {
+        matches((await execute(client, "await fetch('http://127.0.0.1:1/')")).text, /not permitted to access the internet/);
+        equal(await result(client, "return Object.keys(process.env).length"), "0");
+    });
+    await test("executions side by side", async () => {
+        const texts = await Promise.all([...Array(12).keys()].map((n) => result(client, `return (await shop.getItem({ id: ${n + 1} })).id * 2`)));
+        equal(texts, [...Array(12).keys()].map((n) => String(2 * (n + 1))));
+    });
+    await test("wrong tools and arguments are answered", async () => {
+        equal((await call(client, "nothing", {})).isError, true);
+        equal((await call(client, "execute", {})).isError, true);
+        equal((await call(client, "types", { names: 7 })).isError, true);
+    });
+    await test("progress goes to standard error", () => matches(errors(), /shop: 6 functions/));
+});
+
+// --- Code as models write it, in cells -------------------------------------------------------------------------------
+
+await withStdio(["--tools", `api=${join(HERE, "api.ts")}`], async (client) => {
+    const { cases } = await import("../sdk/code-cases.mjs");
+    let wrong = [];
+    await test(`${cases.length} programs as models write them`, async () => {
+        for (const [name, written, expected] of cases) {
+            if (/\blog\b/.test(written)) continue; // of the scope of the other test
+            const { text } = await execute(client, written);
+            const shown = expected === undefined ? "undefined" : typeof expected === "string" ? expected : JSON.stringify(expected);
+            if (text !== shown) wrong.push(`${name}: ${shown} became ${text}`);
+        }
+        if (wrong.length > 0) throw new Error(wrong.join("; "));
+    });
+});
+
+// --- Ends ------------------------------------------------------------------------------------------------------------
+
+await withStdio([...SHOP, "--timeout", "1500"], async (client) => {
+    await test("a loop without end is ended", async () => {
+        const { text, isError } = await execute(client, "while (true) {}");
+        equal([isError, text], [true, "TimeoutError: The execution took longer than 1500 ms and was ended."]);
+        equal(await result(client, "return 1"), "1");
+    });
+    await test("a source that hangs is given up", async () => {
+        matches((await execute(client, "await shop.never()")).text, /took longer than 1500 ms/);
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+    });
+});
+
+await test("the end of standard input ends everything", async () => {
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith("mayfly-mcp-")).length;
+    const child = spawn(MAYFLY, ["mcp", ...SHOP], { stdio: ["pipe", "pipe", "ignore"] });
+    let out = "";
+    child.stdout.on("data", (data) => (out += data));
+    child.stdin.end('{"jsonrpc":"2.0","id":"x","method":"ping"}\n{"jsonrpc":"2.0","id":2,"method":"nothing"}\n\nnonsense\n[{"jsonrpc":"2.0","id":3,"method":"ping"}]');
+    const status = await new Promise((resolve) => child.on("exit", resolve));
+    equal(status, 0);
+    const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+    equal(lines.length, 4);
+    equal(lines.find(({ id }) => id === "x").result, {});
+    equal(lines.find(({ id }) => id === 2).error.code, -32601);
+    equal(lines.find(({ id }) => id === null).error.code, -32700);
+    equal(lines.find((line) => Array.isArray(line))[0].id, 3);
+    equal(readdirSync(tmpdir()).filter((name) => name.startsWith("mayfly-mcp-")).length, before);
+});
+
+const run = promisify(execFile);
+
+await test("wrong options are named", async () => {
+    const cases = [
+        [[], /name at least one source/],
+        [["--tools", "shop"], /--tools takes NAME=PLACE/],
+        [["--tools", "a-b=x.ts"], /--tools takes NAME=PLACE/],
+        [["--tools", "shop=/does/not/exist.ts"], /shop: \/does\/not\/exist\.ts: No such file/],
+        [[...SHOP, ...SHOP], /a name that no other source has/],
+        [["--mcp", "x=ftp://a"], /no http or https address/],
+        [[...SHOP, "--server", "other=http://x"], /--server takes NAME=URL/],
+        [[...SHOP, "--secret", "shop:authorization=MAYFLY_TEST_ABSENT"], /no environment variable MAYFLY_TEST_ABSENT/],
+        [[...SHOP, "--secret", "shop:authorization=HOME"], /say with --server shop=URL/],
+        [[...SHOP, "--timeout", "soon"], /--timeout takes milliseconds/],
+    ];
+    for (const [args, pattern] of cases) {
+        const error = await run(MAYFLY, ["mcp", ...args], { input: "" }).catch((failure) => failure);
+        equal(error.code, 2, `${args.join(" ")}: `);
+        matches(error.stderr, pattern);
+    }
+});
+
+// --- Large and strange documents -------------------------------------------------------------------------------------
+
+await withStdio([...ALL, ...SHOP], async (client, errors) => {
+    await test("five public documents stay under 1,000 tokens", async () => {
+        const { tools } = await client.listTools();
+        const tokens = countTokens(JSON.stringify(tools)) + countTokens(client.getInstructions());
+        console.log(`# before a model: ${tokens} tokens for 1,573 operations`);
+        if (tokens >= 1000) throw new Error(`${tokens} tokens`);
+        matches(tools[0].description, /github: GitHub.* \(1223\)/);
+    });
+    await test("GitHub's operations are found and declared", async () => {
+        matches((await call(client, "search", { query: "create an issue comment" })).text, /^github\.issuesCreateComment: /);
+        matches((await call(client, "search", { query: "list repositories of a user" })).text.split("\n").slice(0, 3).join(), /github\.reposListForUser/);
+        const { text } = await call(client, "types", { names: ["github.issuesCreateComment", "github.reposGet"] });
+        matches(text, /issuesCreateComment\(input: \{[^}]*issue_number: number[^}]*body: string[^}]*\}\): Promise<IssueComment>;/);
+        equal(text.length < 25_000, true);
+    });
+    await test("a type is declared by its name", async () => {
+        matches((await call(client, "types", { names: ["SimpleUser"] })).text, /^type SimpleUser = \{/);
+    });
+    await test("a missing parameter is named before anything is sent", async () => {
+        matches((await execute(client, "await github.reposGet({ owner: 'a' })")).text, /^TypeError: github\.reposGet: missing repo/);
+        matches((await execute(client, "await github.reposGet({ owner: 'a', rep: 'b' })")).text, /missing repo; it was given owner, rep|missing repo; it was given rep/);
+    });
+    await test("the start tells its progress", () => matches(errors(), /github: 1223 functions \(\d+ ms\)/));
+});
+
+function strange() {
+    const cyclic = { $ref: "#/components/schemas/A" };
+    const schemas = {
+        A: { allOf: [{ $ref: "#/components/schemas/B" }], properties: { a: { $ref: "#/components/schemas/A" } } },
+        B: { oneOf: [cyclic, { type: "null" }] },
+        Loop: { $ref: "#/components/schemas/Loop" },
+        Odd: { type: 7, properties: [], required: "x", enum: "no", items: null },
+    };
+    const ok = (schema) => ({ 200: { content: { "application/json": { schema } } } });
+    return {
+        openapi: "3.1.0",
+        info: null,
+        paths: {
+            "/cyclic": { get: { operationId: "cyclic", responses: ok(cyclic) } },
+            "/loop": { get: { operationId: "loop", responses: ok({ $ref: "#/components/schemas/Loop" }) } },
+            "/odd": { post: { operationId: "odd", parameters: [null, 3, { in: "query" }, { $ref: "#/nowhere" }], requestBody: 5, responses: ok({ $ref: "#/components/schemas/Odd" }) } },
+            "/broken": { get: 3, parameters: {} },
+            "/none": null,
+            "/twice": { get: { operationId: "cyclic" }, put: { operationId: "__proto__" }, post: { operationId: "delete" } },
+        },
+        components: { schemas },
+    };
+}
+
+await test("strange documents cost what is strange in them", async () => {
+    const path = join(ROOT, "build/sdk-test/strange.json");
+    const broken = join(ROOT, "build/sdk-test/broken.yaml");
+    writeFileSync(path, JSON.stringify(strange()));
+    writeFileSync(broken, "openapi: 3.0.0\n  bad: [indent\n");
+    await withStdio(["--openapi", `strange=${path}`, "--openapi", `broken=${broken}`, ...SHOP], async (client, errors) => {
+        equal(await result(client, "return shop.add(1, 1)"), "2");
+        const { text } = await call(client, "types", { names: ["strange.*"] });
+        for (const name of ["cyclic", "loop", "odd", "cyclic2", "delete_"]) matches(text, new RegExp(`\\b${name}\\(`));
+        matches(errors(), /broken: left out: /);
+        matches(errors(), /strange: left out: GET \/broken/);
+    });
+});
+
+// --- HTTP ------------------------------------------------------------------------------------------------------------
+
+/** `mayfly mcp` over HTTP, for the time of `body`. */
+async function withHttp(args, body) {
+    const child = spawn(MAYFLY, ["mcp", "--listen", "127.0.0.1:0", ...args], { stdio: ["ignore", "pipe", "ignore"] });
+    const url = await new Promise((resolve, reject) => {
+        let out = "";
+        child.stdout.on("data", (data) => {
+            out += data;
+            const found = /listens on (http:\S+)/.exec(out);
+            if (found) resolve(`${found[1]}/mcp`);
+        });
+        child.on("exit", (code) => reject(new Error(`ended with ${code}: ${out}`)));
+    });
+    try {
+        await body(url);
+    } finally {
+        child.kill("SIGTERM");
+        await new Promise((resolve) => child.on("exit", resolve));
+    }
+}
+
+await withHttp(SHOP, async (url) => {
+    await test("the SDK's client over streamable HTTP", async () => {
+        const client = new Client({ name: "test", version: "1" });
+        await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+        equal((await client.listTools()).tools.length, 3);
+        equal(await result(client, "return shop.add(2, 3)"), "5");
+        await client.close();
+    });
+    await test("pages of other origins are refused", async () => {
+        const ask = (origin) => fetch(url, { method: "POST", headers: { origin }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
+        equal((await ask("https://example.com")).status, 403);
+        equal((await ask("null")).status, 403);
+        equal((await ask("http://localhost:3000")).status, 200);
+    });
+    await test("what is no message is refused", async () => {
+        equal((await fetch(url)).status, 405);
+        equal((await fetch(url, { method: "POST", body: "{" })).status, 400);
+        equal((await fetch(url, { method: "POST", body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' })).status, 202);
+    });
+    await test("the inspector's command line", async () => {
+        const cli = join(PEERS, "@modelcontextprotocol/inspector-cli/build/index.js");
+        const listed = await run("node", [cli, MAYFLY, "mcp", ...SHOP, "--method", "tools/list"], { cwd: join(ROOT, "build/peers") });
+        equal(JSON.parse(listed.stdout).tools.map(({ name }) => name), ["search", "types", "execute"]);
+        const called = await run("node", [cli, url, "--transport", "http", "--method", "tools/call", "--tool-name", "execute", "--tool-arg", "code=return shop.add(20, 22)"]);
+        equal(JSON.parse(called.stdout).content[0].text, "42");
+    });
+});
