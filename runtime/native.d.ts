@@ -122,7 +122,7 @@ export interface Native {
     /** Asks the engine to collect garbage soon; used where stubs hold processes. */
     collect(): void;
     /** Says that the engine is about to make a thread of its own, as WebAssembly does. */
-    threaded(): void;
+    threaded(): boolean;
     /** Forbids eval and new Function with this message. */
     forbidEval(message: string): void;
     /** True in a cell that runs a host worker. */
