@@ -70,7 +70,11 @@ interface Module {
     name: string;
     kind: ModuleKind;
     bytes: Uint8Array;
+    /** HTMLRewriter is WebAssembly too, so its engine may need a thread; a worker that does not name it has none. */
+    usesRewriter?: boolean;
 }
+
+const usesRewriter = (source: unknown) => String(source).includes("HTMLRewriter");
 
 /** Bytes are copied now, so that a buffer which changes or shrinks later changes nothing. */
 function copyBytes(name: string, kind: Kind, value: unknown): Uint8Array {
@@ -90,8 +94,8 @@ function textBytes(name: string, kind: Kind, value: unknown): Uint8Array {
 
 /** A string module's kind follows from its name. TypeScript is taken as it is: its types are stripped in the cell. */
 function fromString(name: string, content: string): Module {
-    if (name.endsWith(".js")) return { name, kind: "js", bytes: native.utf8Encode(content) };
-    if (/\.(?:ts|tsx|mts|jsx)$/.test(name)) return { name, kind: "ts", bytes: native.utf8Encode(content) };
+    if (name.endsWith(".js")) return { name, kind: "js", bytes: native.utf8Encode(content), usesRewriter: usesRewriter(content) };
+    if (/\.(?:ts|tsx|mts|jsx)$/.test(name)) return { name, kind: "ts", bytes: native.utf8Encode(content), usesRewriter: usesRewriter(content) };
     if (name.endsWith(".py")) throw pythonAbsent(name);
     throw new TypeError(
         "Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). " +
@@ -133,7 +137,7 @@ function fromObject(name: string, content: Record<string, unknown>): Module {
         case "py":
             throw pythonAbsent(name);
         default:
-            return { name, kind, bytes: textBytes(name, kind, value) };
+            return { name, kind, bytes: textBytes(name, kind, value), usesRewriter: kind !== "text" && usesRewriter(value) };
     }
 }
 
@@ -250,7 +254,7 @@ export function convert(code: unknown, caller: Caller): Source {
         limits: limitsOfCell(limits),
     };
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
-    const isThreaded = modules.some(({ kind }) => kind === "wasm");
+    const isThreaded = modules.some(({ kind, usesRewriter }) => kind === "wasm" || usesRewriter);
     return { head, tail, transfers: env.transfers, limits, isThreaded };
 }
 

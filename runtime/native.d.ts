@@ -124,7 +124,7 @@ export interface Native {
     /** Ends the process; its owner gets this JSON text as its last words. */
     abort(head: string): void;
     /** Says that the engine is about to make a thread of its own, as WebAssembly does. */
-    threaded(): void;
+    threaded(): boolean;
     /** Forbids eval and new Function with this message. */
     forbidEval(message: string): void;
     /** True in a cell that runs a host worker. */

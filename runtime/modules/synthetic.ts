@@ -49,7 +49,7 @@ export const wasmSources = new WeakMap<WebAssembly.Module, Uint8Array>();
 
 /** Compiles bytes that the runtime vouches for. */
 export function compileWasm(name: string, bytes: Uint8Array): WebAssembly.Module {
-    native.threaded();
+    if (!native.threaded()) throw new CompileError(`${name} needs WebAssembly, for which this cell has no thread.`);
     try {
         const compiled = new WasmModule(bytes as Uint8Array<ArrayBuffer>);
         wasmSources.set(compiled, bytes);

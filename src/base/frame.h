@@ -2,10 +2,10 @@
    draws it. Both sides of every channel use this codec, and neither trusts the other: each side has a table of the
    types it accepts in its phase, and anything else ends the channel.
 
-   A frame is a 12-byte header, little-endian {u32 payload length, u8 type, u8 flags, u16 zero, u32 id}, then the payload.
-   In every type but DATA, WINDOW and EXCEEDED the payload is {u32 head length, head: JSON in UTF-8, tail: raw bytes}; the head may
-   be empty. An id names an exchange (FETCH) or a call (CALL); whoever begins it chooses the id: the owner of a cell
-   takes even ones, the cell odd ones. */
+   A frame is a 12-byte header, little-endian {u32 payload length, u8 type, u8 flags, u16 zero, u32 id}, then the
+   payload. In every type but DATA, WINDOW and EXCEEDED the payload is {u32 head length, head: JSON in UTF-8, tail: raw
+   bytes}; the head may be empty. An id names an exchange (FETCH) or a call (CALL); whoever begins it chooses the id:
+   the owner of a cell takes even ones, the cell odd ones. */
 #pragma once
 #include "base/buf.h"
 #include <stdbool.h>
@@ -38,25 +38,28 @@ enum frame_type {
     FRAME_STOP = 12,    /* both: I want no more of your body */
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
     FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
-    FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell */
-    FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
-    FRAME_TOUCH = 17,   /* host cell -> supervisor: the named cell `id` is used */
-    FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
-    FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} */
-    FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
-                           {name, kind} and its bytes as tail, or head {error} */
-    FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
-    FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
+    FRAME_GRANT = 15, /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell */
+    FRAME_CLAIM = 16, /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
+    FRAME_TOUCH = 17, /* host cell -> supervisor: the named cell `id` is used */
+    FRAME_EVICT = 18, /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
+    FRAME_DIED = 19,  /* supervisor -> host cell: the cell `id` ended; head {reason} */
+    FRAME_SOURCE = 20, /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
+                          {name, kind} and its bytes as tail, or head {error} */
+    FRAME_RELEASE =
+        21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
+    FRAME_BUSY =
+        22, /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
     FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), and the cell ends now */
     FRAME_TYPES
 };
 
 enum {
-    FRAME_FIN = 1,     /* FETCH, RESPONSE, DATA: the body ends with this frame */
-    FRAME_NOBODY = 2,  /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
-    FRAME_NAMED = 4,   /* LOAD: the worker is kept under a name, so the cell will rest between calls */
-    FRAME_THREADS = 8, /* LOAD: there are WebAssembly modules, which the engine compiles in a thread */
+    FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
+    FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
+    FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
+    FRAME_THREADS =
+        8, /* LOAD: there are WebAssembly modules (or HTMLRewriter), which the engine compiles in a thread */
 };
 
 struct frame {

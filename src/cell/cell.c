@@ -188,6 +188,7 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
+    c->may_thread = is_threaded || c->is_host;
     jail_seal(c->is_host, is_threaded);
 }
 

@@ -15,6 +15,7 @@ struct cell {
     double pumped_ms; /* when the engine last did its deferred work */
     bool wants_collection;
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
+    bool may_thread;  /* the seal allows it */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
 };
 

@@ -1,6 +1,7 @@
 /* native.crypto: the primitives of WebCrypto on OpenSSL's libcrypto. Runs in cells, on what workers hand over; nothing
    of the library is used before a cell first asks, so that the others, and the zygote, keep its pages clean and each
    cell has a random generator of its own. Asymmetric keys are in crypto_keys.c; rules and errors in runtime/subtle. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* of RAND_METHOD; what follows it would take a provider of our own */
 #include "cell/crypto.h"
 #include "cell/parts.h"
 #include <errno.h>
@@ -10,7 +11,9 @@
 #include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/rand.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define GCM_TAG_BYTES_MAX 16
 #define BLOCK_BYTES       16
@@ -312,6 +315,30 @@ static const struct crypto_row rows[] = {
     {NULL, NULL, NULL},
 };
 
+static int random_bytes(unsigned char *out, int len) {
+    for (int done = 0; done < len;) {
+        ssize_t n = getrandom(out + done, (size_t)(len - done), 0);
+        CHECK(n > 0 || errno == EINTR);
+        if (n > 0) done += (int)n;
+    }
+    return 1;
+}
+
+static int random_is_ready(void) {
+    return 1;
+}
+
+/* Before the first operation: no configuration file, which a cell has none of, and the kernel's generator in place of
+   the library's, which asks for process ids and the cycle counter; cells have neither. */
+static void start_library(void) {
+    static const RAND_METHOD kernel = {.bytes = random_bytes, .pseudorand = random_bytes, .status = random_is_ready};
+    static bool has_started;
+    if (has_started) return;
+    has_started = true;
+    CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL));
+    CHECK(RAND_set_rand_method(&kernel));
+}
+
 static bool kinds_fit(const char *kinds, const struct engine_value *args) {
     for (; *kinds; kinds++, args++) {
         enum engine_kind wanted = *kinds == 'b' ? ENGINE_BYTES : *kinds == 't' ? ENGINE_TEXT : ENGINE_NUMBER;
@@ -334,6 +361,7 @@ static int crypto(void *context, const struct engine_value *args, struct engine_
                   struct engine_error *error) {
     (void)context;
     const struct crypto_row *row = args[0].kind == ENGINE_TEXT ? find(args[0].data) : NULL;
+    start_library();
     int r = row && kinds_fit(row->kinds, args + 1) ? row->run(args + 1, ret) : -EINVAL;
     if (r < 0) {
         error->type = "TypeError";

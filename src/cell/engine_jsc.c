@@ -403,9 +403,11 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 static void watch_signals(void) {
     for (size_t i = 0; i < COUNT_OF(engine_signals); i++) {
         CHECK(sigaction(engine_signals[i], NULL, &engine_actions[i]) == 0);
+        /* The engine's stop signal must run on the stopped thread's own stack: elsewhere it asks again for ever. */
+        int stack = engine_signals[i] == SIGUSR1 ? 0 : SA_ONSTACK;
         struct sigaction action = {.sa_sigaction = on_signal,
                                    .sa_mask = engine_actions[i].sa_mask,
-                                   .sa_flags = SA_SIGINFO | SA_ONSTACK | (engine_actions[i].sa_flags & SA_RESTART)};
+                                   .sa_flags = SA_SIGINFO | stack | (engine_actions[i].sa_flags & SA_RESTART)};
         CHECK(sigaction(engine_signals[i], &action, NULL) == 0);
     }
 }

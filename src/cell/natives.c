@@ -3,8 +3,8 @@
 #include "base/macros.h"
 #include "cell/budget.h"
 #include "cell/cell.h"
-#include "cell/parts.h"
 #include "cell/clock.h"
+#include "cell/parts.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -190,8 +190,9 @@ static int collect(void *context, const struct engine_value *args, struct engine
 static int threaded(void *context, const struct engine_value *args, struct engine_value *ret,
                     struct engine_error *error) {
     struct cell *c = context;
-    (void)args, (void)ret, (void)error;
-    c->is_threaded = true;
+    (void)args, (void)error;
+    c->is_threaded = c->may_thread;
+    *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = c->may_thread};
     return 0;
 }
 
@@ -216,7 +217,8 @@ static int set_budget(void *context, const struct engine_value *args, struct eng
                       struct engine_error *error) {
     struct cell *c = context;
     (void)ret;
-    if (args[0].kind != ENGINE_NUMBER || args[1].kind != ENGINE_NUMBER) return refuse(error, "budget: numbers are needed");
+    if (args[0].kind != ENGINE_NUMBER || args[1].kind != ENGINE_NUMBER)
+        return refuse(error, "budget: numbers are needed");
     if (c->channels_len == 0) return 0; /* a rehearsal */
     budget_open(c->channels[0].fd);
     budget_set(args[0].number, args[1].number);
@@ -245,8 +247,7 @@ void cell_natives_add(struct cell *c) {
         {"exit", exit_now},          {"abort", abort_isolate},
                  {"collect", collect},
         {"threaded", threaded},      {"forbidEval", forbid_eval},
-        {"isHost", is_host},
-        {"budget", set_budget},
+        {"isHost", is_host},         {"budget", set_budget},
         {"callBegins", call_begins},
     };
     for (size_t i = 0; i < COUNT_OF(natives); i++) {

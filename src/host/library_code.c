@@ -183,6 +183,9 @@ bool code_is_threaded(const struct mf_code *code) {
         const struct mf_module *module = &code->modules[i];
         enum mf_kind kind = module->kind == MF_KIND_BY_NAME ? kind_by_name(module->name) : module->kind;
         if (kind == MF_KIND_WASM) return true;
+        /* HTMLRewriter is WebAssembly, too. */
+        bool is_data = kind == MF_KIND_DATA || kind == MF_KIND_TEXT || kind == MF_KIND_JSON;
+        if (!is_data && module->len && memmem(module->data, module->len, "HTMLRewriter", 12)) return true;
     }
     return false;
 }
