@@ -392,7 +392,7 @@ static _Noreturn void die_by_fault(int number) {
 static void on_signal(int number, siginfo_t *info, void *context) {
     size_t i = 0;
     while (engine_signals[i] != number) i++;
-    bool is_engines = number == SIGUSR1 ? info->si_pid == own_pid : info->si_code > 0;
+    bool is_engines = number == SIGUSR1 ? own_pid && info->si_pid == own_pid : info->si_code > 0;
     if (is_engines && engine_actions[i].sa_flags & SA_SIGINFO && engine_actions[i].sa_sigaction) {
         engine_actions[i].sa_sigaction(number, info, context);
     } else if (number != SIGUSR1) {
@@ -424,12 +424,14 @@ struct engine *engine_new(void) {
     setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
     /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
-       (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is collected. */
+       (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is
+       collected. */
     setenv("JSC_forceRAMSize", "134217728", 1);
     /* A collection that a timer asks for is left to a thread; those that allocation asks for are done on the spot. */
     void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "JSDisableGCTimer");
     if (disable_timer) disable_timer();
-    /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms. */
+    /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms.
+     */
     void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
     if (suspend) suspend();
     /* The engine's run loop takes the thread's default context; without one it makes one that nobody could run. */

@@ -2,27 +2,15 @@
 #include "host/doctor.h"
 #include <errno.h>
 #include <limits.h>
-#include <linux/prctl.h>
-#include <linux/seccomp.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12, or under other names there. */
-#ifndef PR_GET_MDWE
-#define PR_GET_MDWE 66
-#endif
-#ifndef PR_SCHED_CORE
-#define PR_SCHED_CORE     62
-#define PR_SCHED_CORE_GET 0
-#endif
 #define LANDLOCK_VERSION_QUESTION 1
 
 #define DEFENCES "defences"
@@ -55,73 +43,24 @@ const char *doctor_namespace_hint(void) {
 
 /* --- Defences --------------------------------------------------------------------------------------------------- */
 
-static void add_defence(struct report *report, const char *name, bool is_there, const char *what, const char *hint) {
-    if (is_there)
-        report_add(report, DEFENCES, name, FINDING_UNUSED, NULL, "%s", what);
-    else
-        report_add(report, DEFENCES, name, FINDING_NO, hint, "%s", what);
-}
-
-static bool has_seccomp_kill(void) {
-    uint32_t action = SECCOMP_RET_KILL_PROCESS;
-    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-}
-
-static void probe_landlock(struct report *report) {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_QUESTION);
-    static const char hint[] = "add landlock to the kernel's lsm= list; needs Linux 5.13";
-    if (abi > 0)
-        report_add(report, DEFENCES, "Landlock", FINDING_UNUSED, NULL, "ABI %ld; files, and sockets from 4 on", abi);
-    else
-        report_add(report, DEFENCES, "Landlock", FINDING_NO, hint, "no files but those allowed");
-}
-
+/* What the layers around cells do not tell yet: these come from a cell, under `layers`. */
 static bool has_protection_keys(void) {
     int key = pkey_alloc(0, 0);
     if (key >= 0) pkey_free(key);
     return key >= 0;
 }
 
-static bool has_core_scheduling(void) {
-    unsigned long cookie = 0;
-    return prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0 /* this thread */, &cookie) == 0;
-}
-
-static void probe_speculation(struct report *report) {
-    static const struct {
-        const char *name;
-        int misfeature;
-        const char *meaning;
-    } controls[] = {
-        {"store bypass control", PR_SPEC_STORE_BYPASS, "Spectre 4 can be closed for a process"},
-        {"indirect branch control", PR_SPEC_INDIRECT_BRANCH, "Spectre 2 can be closed for a process"},
-    };
-    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
-        int state = prctl(PR_GET_SPECULATION_CTRL, controls[i].misfeature, 0, 0, 0);
-        if (state == PR_SPEC_NOT_AFFECTED || state == PR_SPEC_FORCE_DISABLE || state == PR_SPEC_DISABLE) {
-            report_add(report, DEFENCES, controls[i].name, FINDING_YES, NULL, "%s",
-                       state == PR_SPEC_NOT_AFFECTED ? "this processor needs none" : "closed for all processes");
-        } else {
-            add_defence(report, controls[i].name, state > 0 && state & PR_SPEC_PRCTL, controls[i].meaning,
-                        "the kernel or the processor's microcode does not offer it");
-        }
-    }
+static void probe_landlock(struct report *report) {
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_QUESTION);
+    if (abi > 0)
+        report_add(report, DEFENCES, "Landlock", FINDING_NOTE, NULL, "ABI %ld; 4 adds sockets, 6 signals", abi);
 }
 
 void doctor_probe_defences(struct report *report) {
-    int tsc;
-    add_defence(report, "seccomp filter", has_seccomp_kill(), "system calls by list, kill by default",
-                "needs CONFIG_SECCOMP_FILTER");
+    report_add(report, DEFENCES, "protection keys", has_protection_keys() ? FINDING_UNUSED : FINDING_NO,
+               "needs a processor with pku, and a hypervisor that passes it on", "%s",
+               "pku: pages that most code cannot touch");
     probe_landlock(report);
-    add_defence(report, "MDWE", prctl(PR_GET_MDWE, 0, 0, 0, 0) >= 0,
-                "no new executable memory (memory-deny-write-execute)", "needs Linux 6.3");
-    add_defence(report, "protection keys", has_protection_keys(), "pku: pages that most code cannot touch",
-                "needs a processor with pku, and a hypervisor that passes it on");
-    add_defence(report, "rdtsc trap", prctl(PR_GET_TSC, &tsc, 0, 0, 0) == 0, "no cycle counter for timing attacks",
-                "x86 only");
-    add_defence(report, "core scheduling", has_core_scheduling(), "no stranger on the sibling hyper-thread",
-                "needs Linux 5.14 with CONFIG_SCHED_CORE, and a processor with hyper-threads");
-    probe_speculation(report);
 }
 
 /* --- cgroups ---------------------------------------------------------------------------------------------------- */
