@@ -42,7 +42,8 @@ enum frame_type {
     FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
     FRAME_TOUCH = 17,   /* host cell -> supervisor: the named cell `id` is used */
     FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
-    FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} */
+    FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} or {limit, value, used}. Id 0: no cell
+                           can be forked; head {reason} */
     FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
                            {name, kind} and its bytes as tail, or head {error} */
     FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up; one that does not go by itself is killed */
