@@ -48,7 +48,7 @@ export interface CellOwner {
 let supervisor: Channel;
 
 const idle: Cell[] = [];
-const waiting: ((cell: Cell) => void)[] = [];
+const waiting: PromiseWithResolvers<Cell>[] = [];
 const byNumber = new Map<number, Cell>();
 
 function refusal(): Error {
@@ -228,13 +228,15 @@ export function takeCell(): Cell | Promise<Cell> {
     for (let cell = idle.shift(); cell; cell = idle.shift()) {
         if (native.isAlive(cell.channel.number)) return cell;
     }
-    return new Promise((resolve) => waiting.push(resolve));
+    const next = Promise.withResolvers<Cell>();
+    waiting.push(next);
+    return next.promise;
 }
 
 /** A cell for the first that waits, or for whoever comes next. */
 export function offerCell(cell: Cell): void {
     const next = waiting.shift();
-    if (next) next(cell);
+    if (next) next.resolve(cell);
     else idle.push(cell);
 }
 
@@ -246,6 +248,11 @@ export function onGrant(number: number, channelNumber: number): void {
 /** A DIED frame came: the supervisor knows how a cell ended. */
 export function onDied(number: number, head: unknown): void {
     const { reason, limit, value, used } = (head ?? {}) as Record<string, unknown>;
+    if (number === 0) {
+        const error = new Error(`No dynamic worker can be started now: ${String(reason)}.`);
+        for (const { reject } of waiting.splice(0)) reject(error);
+        return;
+    }
     byNumber.get(number)?.died(
         limit === undefined
             ? endError(typeof reason === "string" ? reason : "ended")

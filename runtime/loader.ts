@@ -91,7 +91,7 @@ class DynamicWorker implements CellOwner {
         this.#limits = source.limits;
         admission.enter(native.monotonicTime());
         const found = takeCell();
-        const cell = found instanceof Promise ? await found : found;
+        const cell = found instanceof Promise ? await this.#awaitCell(found) : found;
         if (this.#failure !== undefined) {
             admission.leave();
             offerCell(cell);
@@ -104,6 +104,15 @@ class DynamicWorker implements CellOwner {
         if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
         cell.load(this, claim, source);
         return cell;
+    }
+
+    async #awaitCell(found: Promise<Cell>): Promise<Cell> {
+        try {
+            return await found;
+        } catch (error) {
+            admission.leave();
+            throw error;
+        }
     }
 
     /** The cell at once where it is there, so that a warm call costs no turn of the event loop. */

@@ -160,6 +160,9 @@ static void take_message(struct zygote *z) {
     int fd = -1;
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
     if (msg.op == ZYGOTE_FORK && fd >= 0) fork_cell(z, &msg, fd);
+    if (msg.op == ZYGOTE_FORK && fd < 0) { /* there was no number left for it */
+        report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg.cell, .status = -EMFILE});
+    }
     if (msg.op == ZYGOTE_KILL) kill_cell(z, msg.cell);
 }
 

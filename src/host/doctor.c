@@ -64,7 +64,7 @@ static void on_late(uv_timer_t *timer) {
 }
 
 static void run_trial(const char *cell_path, struct trial *trial) {
-    static const struct pool_handler events = {on_ready, on_idle, on_death, on_lost};
+    static const struct pool_handler events = {on_ready, on_idle, on_death, on_lost, NULL};
     struct pool_config config = {.cell_path = cell_path, .idle_target = 1};
     struct pool *pool = NULL;
     uv_loop_t loop;

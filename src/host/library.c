@@ -169,7 +169,7 @@ static void on_lost(void *context, const char *reason) {
     }
 }
 
-static const struct pool_handler pool_events = {on_ready, on_idle, on_death, on_lost};
+static const struct pool_handler pool_events = {on_ready, on_idle, on_death, on_lost, NULL};
 
 static int start_pool(struct mf_loader *loader, struct mf_error *error) {
     struct pool_config config = {

@@ -175,6 +175,12 @@ static int describe_end(const struct held_cell *cell, const struct zygote_death 
     return snprintf(out, out_len, "{\"reason\":\"%s\"}", reason);
 }
 
+void loader_stalled(struct loader *l, const char *reason) {
+    char text[200];
+    int n = snprintf(text, sizeof text, "{\"reason\":\"%s\"}", reason);
+    host_channel_send(l->channel, FRAME_DIED, 0, 0, text, (size_t)n, NULL, 0);
+}
+
 static void free_cell(struct held_cell *cell) {
     free(cell->name);
     free(cell);

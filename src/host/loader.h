@@ -30,6 +30,9 @@ void loader_touch(struct loader *loader, uint32_t cell);
    within two seconds. */
 void loader_release(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
+/* No cell can be had for now: loads that wait for one fail with the reason. */
+void loader_stalled(struct loader *loader, const char *reason);
+
 /* A cell ended; tells the host worker why, if it held that cell. */
 void loader_cell_died(struct loader *loader, const struct zygote_death *death);
 

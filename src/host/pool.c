@@ -5,6 +5,7 @@
 #include "host/generations.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,8 +17,9 @@
 #define PAUSE_MS  5
 #define LOW_SHARE 4
 
-/* A pool whose cells die before they are ready gives up after so many in a row. */
-#define EARLY_DEATHS_MAX 20
+/* When a fork fails, or a cell dies before it is ready, the next try comes after so long, twice as long each time. */
+#define RETRY_MS_FIRST 50
+#define RETRY_MS_MAX   1600
 
 /* A cell on its way: forked, not yet READY (idle_next unused), or idle. */
 struct idle_cell {
@@ -35,8 +37,11 @@ struct pool {
     const struct pool_handler *handler;
     void *context;
     struct idle_cell *cells; /* oldest first, so that a taken cell is the longest warm one */
-    unsigned ready_len, forking_len, early_deaths;
+    unsigned ready_len, forking_len;
     uv_timer_t pause;
+    unsigned retry_ms; /* 0 when the last fork went well */
+    bool is_stalled;   /* nothing is forked until the pause ends */
+    uint32_t early_dead; /* the cell that last ended before it was ready */
     uint64_t taken_at_ms; /* on the loop's clock */
     uint32_t next_number;
     uint32_t confinement; /* what holds for each cell */
@@ -44,6 +49,7 @@ struct pool {
 };
 
 static void refill(struct pool *pool);
+static void stall(struct pool *pool);
 
 static void add_last(struct pool *pool, struct idle_cell *cell) {
     struct idle_cell **end = &pool->cells;
@@ -74,7 +80,7 @@ static int on_frame(void *context, const struct frame *frame) {
     cell->is_ready = true;
     pool->forking_len--;
     pool->ready_len++;
-    pool->early_deaths = 0;
+    pool->retry_ms = 0;
     pool->handler->on_idle(pool->context);
     refill(pool);
     return 0;
@@ -84,7 +90,10 @@ static void on_closed(void *context, int error) {
     struct idle_cell *cell = context;
     struct pool *pool = cell->pool;
     (void)error;
-    if (!cell->is_ready) pool->early_deaths++;
+    if (!cell->is_ready) {
+        pool->early_dead = cell->number; /* the zygote will say why */
+        stall(pool);
+    }
     unlink_cell(cell);
     host_channel_free(cell->channel);
     free(cell);
@@ -124,7 +133,22 @@ static int add_cell(struct pool *pool) {
 }
 
 static void on_pause(uv_timer_t *timer) {
-    refill(timer->data);
+    struct pool *pool = timer->data;
+    pool->is_stalled = false;
+    refill(pool);
+}
+
+/* No cell could be forked. What is lacking may come back, so it is tried again, ever more seldom. */
+static void stall(struct pool *pool) {
+    if (pool->is_stalled || !pool->is_up) return;
+    pool->is_stalled = true;
+    pool->retry_ms = pool->retry_ms == 0 ? RETRY_MS_FIRST : pool->retry_ms * 2;
+    if (pool->retry_ms > RETRY_MS_MAX) pool->retry_ms = RETRY_MS_MAX;
+    uv_timer_start(&pool->pause, on_pause, pool->retry_ms, 0);
+}
+
+static void tell_stall(struct pool *pool, const char *reason) {
+    if (pool->handler->on_stalled) pool->handler->on_stalled(pool->context, reason);
 }
 
 /* Whether it is better to fork later; then it will be. */
@@ -137,9 +161,13 @@ static bool waits_for_pause(struct pool *pool) {
 }
 
 static void refill(struct pool *pool) {
-    while (pool->is_up && pool->forking_len < FORKS_MAX && pool->early_deaths < EARLY_DEATHS_MAX &&
+    while (pool->is_up && !pool->is_stalled && pool->forking_len < FORKS_MAX &&
            pool->ready_len + pool->forking_len < pool->config.idle_target) {
-        if (waits_for_pause(pool) || add_cell(pool) < 0) return;
+        if (waits_for_pause(pool)) return;
+        int r = add_cell(pool);
+        if (r == 0) continue;
+        stall(pool);
+        tell_stall(pool, strerror(-r));
     }
 }
 
@@ -210,9 +238,15 @@ static void on_zygote_ready(void *context, uint32_t confinement) {
 
 static void on_zygote_death(void *context, const struct zygote_death *death) {
     struct pool *pool = context;
-    for (struct idle_cell *cell = pool->cells; cell; cell = cell->next) {
-        if (cell->number == death->cell) return; /* its channel tells */
+    struct idle_cell *cell = pool->cells;
+    while (cell && cell->number != death->cell) cell = cell->next;
+    if (death->status < 0 || death->cell == pool->early_dead || (cell && !cell->is_ready)) {
+        char reason[100];
+        zygote_describe_death(death->status, reason, sizeof reason);
+        stall(pool);
+        tell_stall(pool, death->status < 0 ? strerror(-death->status) : reason);
     }
+    if (cell) return; /* its channel tells the rest */
     pool->handler->on_death(pool->context, death);
 }
 

@@ -29,6 +29,8 @@ struct pool_handler {
     void (*on_death)(void *context, const struct zygote_death *death);
     /* The zygote is gone and all cells with it. */
     void (*on_lost)(void *context, const char *reason);
+    /* No cell can be forked now: out of descriptors, processes or memory. It is tried again. May be NULL. */
+    void (*on_stalled)(void *context, const char *reason);
 };
 
 /* Starts the zygote. Returns 0 or a negative errno. */

@@ -38,6 +38,7 @@ struct server {
     int exit_status;
     bool has_started; /* the host worker has started once */
     bool is_serving;  /* it is up now */
+    bool is_stalled;  /* no cell could be forked, and it has been said */
     bool is_quiet, is_stopping;
 };
 
@@ -169,6 +170,7 @@ static void on_pool_ready(void *context, uint32_t confinement) {
 
 static void on_pool_idle(void *context) {
     struct server *s = context;
+    s->is_stalled = false;
     if (s->host) host_cell_pool_grew(s->host);
 }
 
@@ -182,6 +184,14 @@ static void on_death(void *context, const struct zygote_death *death) {
     }
     zygote_describe_death(death->status, reason, sizeof reason);
     host_cell_died(s->host, reason);
+}
+
+static void on_pool_stalled(void *context, const char *reason) {
+    struct server *s = context;
+    if (!s->is_stalled) on_log(s, "error", "no cell can be forked, which is tried again and again:");
+    if (!s->is_stalled) on_log(s, "error", reason);
+    s->is_stalled = true;
+    if (s->host) loader_stalled(host_cell_loader(s->host), reason);
 }
 
 static void on_pool_lost(void *context, const char *reason) {
@@ -199,7 +209,8 @@ static void on_pool_lost(void *context, const char *reason) {
     restart_later(s);
 }
 
-static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on_death, on_pool_lost};
+static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on_death, on_pool_lost,
+                                                 on_pool_stalled};
 
 static void start_pool(struct server *s) {
     int r = pool_new(&s->loop, &s->pool_config, &pool_handler, s, &s->pool);

@@ -1,10 +1,10 @@
 // Cases 7 and 8: what is left of a worker in others, and what happens when the machine runs out of something.
 
-import { closeSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ask, descriptorCount, Server, startServer, stillThere, until } from "../behaviour/server.mjs";
+import { ask, Server, startServer, stillThere, until } from "../behaviour/server.mjs";
 
 const PAGE = 4096;
 
@@ -82,19 +82,79 @@ async function residue(host) {
     expect("processes that remember the secret", found.map(({ pid }) => pid), []);
 }
 
-/** Loads workers until some fail, while the server lacks something; then it has it again. */
-async function exhausted(server, limitBy, release, message) {
-    const test = { modules: { "main.js": "export default { run() { return new Promise(() => {}); } };" }, method: "run", limits: { wallMs: 3000 } };
-    limitBy();
-    const attempts = Array.from({ length: 30 }, () => attempt(server, test));
-    const ends = (await Promise.all(attempts)).map(([outcome]) => outcome.limit?.name ?? outcome.message ?? outcome.value);
-    release();
+/** Workers that hang, more than there are cells, while no cell can be forked: those that get none are told why. Then
+ * cells can be forked again. */
+async function exhausted(host, { take, giveBack, reason }) {
+    const server = await startServer(host, ["--pool", "2", "--grants", "4"]);
+    await ask(server, "/neighbour");
+    await until("a full pool", () => server.tree().length === 3 + 2 + 4 + 1);
+    const hang = { modules: { "main.js": "export default { run() { return new Promise(() => {}); } };" }, method: "run" };
+    const attempts = () => Array.from({ length: 12 }, () => attempt(server, { ...hang, limits: { wallMs: 1000 } }));
+    const undo = take(server);
+    const ends = (await Promise.all(attempts())).map(([{ limit, message }]) => limit?.name ?? message);
+    expect("the neighbour", await ask(server, "/neighbour"), "2");
+    giveBack(server, undo);
     const others = [...new Set(ends.filter((end) => end !== "wallMs"))];
-    for (const text of others) {
-        if (!message.test(text)) throw new Error(`expected an error like ${message}, got ${text}`);
-    }
+    expect("what those were told that got no cell", others, [`No dynamic worker can be started now: ${reason}.`]);
     const good = { modules: { "main.js": "export default { run() { return 1; } };" }, method: "run" };
     await until("recovery", async () => (await attempt(server, good))[0].value === 1);
+    await until("a full pool", () => server.tree().length === 3 + 2 + 4 + 1);
+    expect("the neighbour", await ask(server, "/neighbour"), "3");
+    const { code, left } = await server.stop();
+    expect("the end", [code, left], [0, 0]);
+}
+
+/** Sets how many descriptors a process may have, as far as it could raise that itself. */
+function setDescriptors(pid, count) {
+    execFileSync("prlimit", ["--pid", String(pid), `--nofile=${count}:`]);
+}
+
+const DESCRIPTORS = {
+    take: (server) => {
+        const before = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${server.zygote}/limits`, "utf8"))[1];
+        setDescriptors(server.zygote, 3);
+        return before;
+    },
+    giveBack: (server, before) => setDescriptors(server.zygote, before),
+    reason: "Too many open files",
+};
+
+/** A cgroup of the pids controller, version 1 or 2; undefined where there is none to be had. */
+function pidsGroup() {
+    for (const parent of ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]) {
+        const group = `${parent}/mayfly-abuse-${process.pid}`;
+        try {
+            mkdirSync(group);
+            if (existsSync(`${group}/pids.max`)) return group;
+            rmdirSync(group);
+        } catch {
+            // not ours to make
+        }
+    }
+    return undefined;
+}
+
+/** New cells count where their zygote is; those that are there count where they were born. */
+function processes(group) {
+    return {
+        take: (server) => {
+            writeFileSync(`${group}/cgroup.procs`, String(server.zygote));
+            writeFileSync(`${group}/pids.max`, "1");
+        },
+        giveBack: () => writeFileSync(`${group}/pids.max`, "max"),
+        reason: "Resource temporarily unavailable",
+    };
+}
+
+async function withoutProcesses(host) {
+    const group = pidsGroup();
+    if (group === undefined) return console.log("# out of processes: there is no pids controller to try it with here");
+    try {
+        await exhausted(host, processes(group));
+    } finally {
+        await until("an empty cgroup", () => readFileSync(`${group}/cgroup.procs`, "utf8") === "").catch(() => {});
+        rmdirSync(group);
+    }
 }
 
 export function orchestrationCases(host) {
@@ -120,16 +180,8 @@ export function orchestrationCases(host) {
             await until("the end of all", () => stillThere(tree).length === 0, 5_000);
             await server.stop();
         },
-        "out of descriptors: loads fail, and work again": async () => {
-            const server = await startServer(host, ["--pool", "2", "--grants", "4"]);
-            await ask(server, "/neighbour");
-            const limits = readFileSync(`/proc/${server.pid}/limits`, "utf8");
-            const all = /^Max open files\s+(\d+)/m.exec(limits)[1];
-            const set = (n) => execFileSync("prlimit", ["--pid", String(server.pid), `--nofile=${n}:`]);
-            await exhausted(server, () => set(descriptorCount(server.pid) + 2), () => set(all), /./);
-            expect("the neighbour", await ask(server, "/neighbour"), "2");
-            expect("the end", (await server.stop()).code, 0);
-        },
+        "out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
+        "out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
         "usage: each worker that ended has its line": async () => {
             const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
             const server = await startServer(host, ["--usage", file]);
