@@ -33,6 +33,13 @@ function noSupport(type: string): DOMException {
     return cannotClone(`Could not serialize object of type "${type}". This type does not support serialization.`);
 }
 
+let thenableOf: (value: object) => string | undefined = () => undefined;
+
+/** Set by stubs.ts, which needs this file: the name of the class of what is awaited, not passed. */
+export function setThenableTest(test: typeof thenableOf): void {
+    thenableOf = test;
+}
+
 /** What of a function's source an error shows. */
 const SOURCE_CHARACTERS_MAX = 200;
 
@@ -180,6 +187,8 @@ export class Encoder {
     #function(value: object): unknown {
         const state = stateOf(value);
         if (state !== undefined) return this.#stub(state, value);
+        const thenable = thenableOf(value);
+        if (thenable !== undefined) throw noSupport(thenable);
         if (this.isForRpc) return this.transfer({ object: value, slot: [], hook: new TargetHook(keepForeign(value)) });
         throw cannotClone(`${String(value).slice(0, SOURCE_CHARACTERS_MAX)} could not be cloned.`);
     }
@@ -204,9 +213,7 @@ export class Encoder {
     }
 
     #stub(state: StubState, object: object): unknown {
-        if (state.kind === "promise" || state.kind === "property" || state.kind === "loopback") {
-            throw noSupport({ promise: "RpcPromise", property: "RpcProperty", loopback: "LoopbackServiceStub" }[state.kind]);
-        }
+        if (state.kind === "loopback") throw noSupport("LoopbackServiceStub");
         if (state.kind === "stub" && !this.isForRpc) {
             throw cannotClone("RpcStub cannot be serialized in this context because it is not a persistent stub.");
         }

@@ -8,6 +8,7 @@ import { BrokenHook, disposeAll, disposedError, type Disposable, type Hook, type
 import { setState, stateOf, type StubState } from "./state";
 import { setResultMakers, TargetHook } from "./target";
 import { encodeThrown, OwnArguments, setStubMaker } from "./values";
+import { setThenableTest } from "./encoder";
 
 /** Members in a row that one call may name, as in Workers. */
 const PATH_MAX = 64;
@@ -148,49 +149,83 @@ function makeProperty(state: StubState, name: string): unknown {
     return property;
 }
 
-interface Target {
-    state?: StubState;
-}
+/** The traps of one stub; its target says only whether it can be called, and is shared. */
+class Handler implements ProxyHandler<object> {
+    readonly state: StubState;
 
-const handler: ProxyHandler<Target> = {
-    get({ state }, name) {
-        return typeof name === "symbol" ? symbolMember(state!, name) : member(state!, name);
-    },
-    apply({ state }, _, args: unknown[]) {
-        if (state!.kind === "loopback") return (state!.own!.bind as Function_)(...args);
-        return call(state!, state!.path, args);
-    },
-    construct: illegal,
-    set() {
+    constructor(state: StubState) {
+        this.state = state;
+    }
+
+    get(_: object, name: PropertyKey): unknown {
+        return typeof name === "symbol" ? symbolMember(this.state, name) : member(this.state, name as string);
+    }
+
+    apply(_: object, __: unknown, args: unknown[]): unknown {
+        const { state } = this;
+        return state.kind === "loopback" ? (state.own!.bind as Function_)(...args) : call(state, state.path, args);
+    }
+
+    construct(): object {
+        return illegal();
+    }
+
+    set(): boolean {
         throw new TypeError("Cannot assign to a property of a stub.");
-    },
-    defineProperty() {
-        throw new TypeError("Cannot define a property of a stub.");
-    },
-    deleteProperty: () => false,
-    has: ({ state }, name) => typeof name === "string" && (!(name in LOCAL) || member(state!, name) !== undefined),
-    getPrototypeOf: ({ state }) => KINDS[state!.kind].cls.prototype,
-    setPrototypeOf: () => false,
-    preventExtensions: () => false,
-    ownKeys: () => [],
-    getOwnPropertyDescriptor: () => undefined,
-};
+    }
 
-/** What a proxy of a function stands on: one that has no property which could not be hidden. */
-function callable(): Target {
-    const target = (() => undefined) as unknown as Target & { name?: string; length?: number };
-    delete target.name;
-    delete target.length;
-    return target;
+    defineProperty(): boolean {
+        throw new TypeError("Cannot define a property of a stub.");
+    }
+
+    deleteProperty(): boolean {
+        return false;
+    }
+
+    has(_: object, name: PropertyKey): boolean {
+        return typeof name === "string" && (!(name in LOCAL) || member(this.state, name) !== undefined);
+    }
+
+    getPrototypeOf(): object {
+        return KINDS[this.state.kind].cls.prototype;
+    }
+
+    setPrototypeOf(): boolean {
+        return false;
+    }
+
+    preventExtensions(): boolean {
+        return false;
+    }
+
+    ownKeys(): string[] {
+        return [];
+    }
+
+    getOwnPropertyDescriptor(): undefined {
+        return undefined;
+    }
 }
 
+/** What stubs that can be called stand on: a function without properties that could not be hidden. */
+const CALLABLE = (() => undefined) as unknown as { name?: string; length?: number };
+delete CALLABLE.name;
+delete CALLABLE.length;
+const OBJECT = {};
+
+/** Promises and properties are no values, so nobody looks for what they stand for. */
 function makeProxy(state: StubState): object {
-    const target: Target = state.kind === "service" ? {} : callable();
-    // The proxy answers for its target's own properties, so `state` is out of reach.
-    target.state = state;
-    const proxy = new Proxy(target, handler as ProxyHandler<never>) as object;
-    setState(proxy, state);
+    const proxy = new Proxy(state.kind === "service" ? OBJECT : CALLABLE, new Handler(state)) as object;
+    if (state.kind !== "promise" && state.kind !== "property") setState(proxy, state);
     return proxy;
+}
+
+/** Which of the two a value is that has no state. */
+function kindOfThenable(value: object): "RpcPromise" | "RpcProperty" | undefined {
+    if (typeof value !== "function") return undefined;
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === RpcPromise.prototype) return "RpcPromise";
+    return prototype === RpcProperty.prototype ? "RpcProperty" : undefined;
 }
 
 // --- Making them -----------------------------------------------------------------------------------------------------
@@ -252,6 +287,7 @@ function thrownHere(thrown: unknown): unknown {
 }
 
 setResultMakers(ownResult, thrownHere);
+setThenableTest(kindOfThenable);
 setStubMaker((hook, stubs) => {
     const stub = hook.fetch === undefined ? makeStub(hook) : makeService(hook);
     stubs.push(stub as Disposable);

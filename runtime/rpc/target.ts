@@ -18,7 +18,7 @@ import { dropEncoded, makeStubFor, openHere, OwnArguments, type Encoded } from "
 function hookOf(value: unknown): Hook | undefined {
     if (typeof value !== "function" && (typeof value !== "object" || value === null)) return undefined;
     const state = stateOf(value);
-    if (state === undefined || state.kind === "promise" || state.kind === "property") return undefined;
+    if (state === undefined) return undefined;
     return state.isDisposed ? new BrokenHook(disposedError()) : state.hook;
 }
 

@@ -11,6 +11,8 @@ export default class extends WorkerEntrypoint {
     async each(list, f) { const out = []; for (const x of list) out.push(await f(x)); return out; }
 }`;
 
+let kept;
+
 class Session extends RpcTarget {
     #name;
     constructor(name) {
@@ -41,6 +43,22 @@ export class Api extends WorkerEntrypoint {
     }
     greet(friend) {
         return `dear ${friend.name}`;
+    }
+    sum_(a, b) {
+        return a + b;
+    }
+    async callback(f, ...args) {
+        return [await f(...args)];
+    }
+    async target(object) {
+        return [await object.hi("x"), await object.child().hi("y")];
+    }
+    keep(f) {
+        kept = f.dup();
+        return "kept";
+    }
+    useKept(n) {
+        return kept(n);
     }
     describe(...stubs) {
         return stubs.flatMap((stub) => [typeof stub, stub instanceof RpcStub]);

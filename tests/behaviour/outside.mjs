@@ -1,8 +1,12 @@
 // Clients of other languages and browsers: `mayfly serve --rpc`, called by the capnweb client that npm has, over HTTP
-// batches. dynamic-workers.md 6.2, rows K8 to K10.
+// batches and WebSocket. dynamic-workers.md 6.2, rows K8 to K10.
 
 import assert from "node:assert/strict";
-import { newHttpBatchRpcSession, RpcTarget } from "capnweb";
+import { newHttpBatchRpcSession, newWebSocketRpcSession, RpcTarget } from "capnweb";
+import WebSocket from "ws";
+
+// Node 20 has no WebSocket of its own, whose constants the client asks for.
+globalThis.WebSocket ??= WebSocket;
 
 const session = (server) => newHttpBatchRpcSession(`${server.url}/rpc`);
 
@@ -69,6 +73,58 @@ const batches = {
     },
 };
 
+/** Runs `body` with a session over a WebSocket, which is closed at the end. */
+function overSocket(body) {
+    return async (server) => {
+        const socket = new WebSocket(`${server.url.replace("http", "ws")}/rpc`);
+        const api = newWebSocketRpcSession(socket);
+        try {
+            await body(api, server);
+        } finally {
+            api[Symbol.dispose]();
+            socket.terminate();
+        }
+    };
+}
+
+const sockets = {
+    "WebSocket: calls, values and errors": overSocket(async (api) => {
+        assert.equal(await api.hello("socket"), "hello socket");
+        assert.deepEqual(await api.echo({ list: [1, [2]], date: new Date(7) }), { list: [1, [2]], date: new Date(7) });
+        await assert.rejects(async () => api.authenticate("wrong"), { name: "RangeError", message: "wrong token" });
+        assert.deepEqual(await Promise.all(Array.from({ length: 100 }, (_, i) => api.sum_(i, 1))), Array.from({ length: 100 }, (_, i) => i + 1));
+    }),
+    "WebSocket: stubs that live on": overSocket(async (api) => {
+        const user = await api.authenticate("right");
+        assert.equal(await user.whoAmI(), "user");
+        const counter = await api.child();
+        assert.deepEqual([await counter.add(1), await counter.add(1)], [6, 7]);
+        assert.equal(await api.authenticate("right").upper, "USER");
+    }),
+    "WebSocket: the client is called back": overSocket(async (api) => {
+        assert.deepEqual(await api.callback((a, b) => a * b, 6, 7), [42]);
+        assert.deepEqual(await api.target(new Local()), ["hi x", "hi y"]);
+        await assert.rejects(async () => api.callback(() => { throw new TypeError("the client's"); }), { name: "TypeError", message: "the client's" });
+    }),
+    "WebSocket: a dynamic worker calls the client": overSocket(async (api) => {
+        assert.deepEqual(await api.each([1, 2, 3], (n) => n * 10), [10, 20, 30]);
+    }),
+    "WebSocket: a client's function that is kept": overSocket(async (api) => {
+        assert.equal(await api.keep((n) => n + 1), "kept");
+        assert.equal(await api.useKept(4), 5);
+    }),
+    "WebSocket: what is no message ends that socket only": overSocket(async (api, server) => {
+        for (const text of ["nonsense", "[]", '["push"]', '["resolve",5,1]', '["pull",99]']) {
+            const socket = new WebSocket(`${server.url.replace("http", "ws")}/rpc`);
+            await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+            const closed = new Promise((resolve) => socket.once("close", resolve));
+            socket.send(text);
+            await closed;
+        }
+        assert.equal(await api.hello("still"), "hello still");
+    }),
+};
+
 const requests = {
     "other paths are the worker's": async (server) => {
         assert.equal(await (await fetch(`${server.url}/rpc/more`)).text(), "fetched /rpc/more");
@@ -101,6 +157,6 @@ export const suites = [
         name: "outside",
         target: "outside.js",
         options: ["--rpc", "/rpc=Api"],
-        cases: { ...batches, ...requests },
+        cases: { ...batches, ...sockets, ...requests },
     },
 ];
