@@ -41,6 +41,7 @@ JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
 CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec) -lwslay
 UV_LIBS    = $(shell pkg-config --libs libuv)
 HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
+EGRESS_LIBS = $(HOST_LIBS) $(shell pkg-config --libs libcurl libcares libseccomp libssl libcrypto zlib libbrotlidec libzstd)
 
 # llhttp: Debian 13 has it as a library; Debian 12 ships the generated C in node-llhttp.
 LLHTTP_DIR := /usr/share/llhttp
@@ -56,12 +57,13 @@ endif
 
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
-HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text paths police pool zygote) \
+EGRESS_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/egress_*.c))
+HOST_OBJ := $(filter-out $(EGRESS_OBJ),$(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c))) $(LLHTTP_OBJ)
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text outbound paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
-all: $(BUILD)/mayfly $(BUILD)/mayfly-cell $(BUILD)/libmayfly.a $(BUILD)/libmayfly.so $(BUILD)/embed
+all: $(BUILD)/mayfly $(BUILD)/mayfly-cell $(BUILD)/mayfly-egress $(BUILD)/libmayfly.a $(BUILD)/libmayfly.so $(BUILD)/embed
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -152,6 +154,10 @@ $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
 $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
+
+$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/channel.o $(BASE_OBJ)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(EGRESS_LIBS)
 
 # One object inside, so that only what mayfly.h declares is visible outside.
 $(BUILD)/libmayfly.a: $(LIB_OBJ)
