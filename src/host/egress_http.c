@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_TIMEOUT_MS 10000
+#define CONNECT_TIMEOUT_MS 30000
 #define SILENCE_SECONDS    300 /* without a byte in either direction */
 #define IDLE_MAX           128 /* connections that a transport keeps */
 

@@ -427,7 +427,8 @@ const char *rule_refuses(const struct rule *rule, const char *host, bool is_lite
     for (size_t i = 0; i < rule->addresses_len; i++) {
         if (address_in(address, &rule->addresses[i])) return NULL;
     }
-    for (size_t i = 0; is_literal && i < rule->hosts_len; i++) {
+    bool is_local = strcmp(host, "localhost") == 0;
+    for (size_t i = 0; (is_literal || is_local) && i < rule->hosts_len; i++) {
         if (strcmp(rule->hosts[i], host) == 0) return NULL;
     }
     return kind;

@@ -40,6 +40,7 @@ struct tenant {
     char *worker;
     struct way *ways; /* of the configuration, in its order */
     size_t ways_len;
+    char mistake[300]; /* in its policies; "" for none */
     struct way *made;
     size_t made_len;
     struct exchange *exchanges[EXCHANGE_BUCKETS];
@@ -101,7 +102,8 @@ struct exchange {
 
 /* egress_tenant.c */
 
-/* Takes over `fd` for a cell whose ATTACH said `text`. Returns 0 or a negative errno. */
+/* Takes over `fd` for a cell whose ATTACH said `text`. A policy
+   with a mistake makes all its requests fail. Returns 0 or -EINVAL. */
 int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len);
 /* Checks the policies of a configuration: {NAME: policy}. */
 int tenant_check(const json_t *policies, char *ret_why, size_t why_len);

@@ -143,11 +143,28 @@ static bool has_header(const struct exchange *e, const char *name) {
     return false;
 }
 
+/* A made rule sends a secret only where the rule that bounds it does. */
+static bool is_bounded(const struct exchange *e) {
+    for (size_t i = 0; e->outer && i < e->rule->injections_len; i++) {
+        bool is_found = false;
+        for (size_t j = 0; j < e->outer->injections_len; j++) {
+            is_found |= e->outer->injections[j].secret == e->rule->injections[i].secret &&
+                        strcasecmp(e->outer->injections[j].header, e->rule->injections[i].header) == 0;
+        }
+        if (!is_found) return false;
+    }
+    return true;
+}
+
 struct curl_slist *request_headers(struct exchange *e, char *ret_why, size_t why_len) {
     const struct rule *rule = e->rule;
     bool injects = rule->injections_len > 0 && !e->is_foreign;
     e->injected_len = 0;
-    if (injects && !e->url.is_https && !rule->injects_plain) {
+    if (injects && !is_bounded(e)) {
+        refuse(ret_why, why_len, "its rule injects a secret where the binding's rule does not");
+        return NULL;
+    }
+    if (injects && !e->url.is_https && !(rule->injects_plain && (!e->outer || e->outer->injects_plain))) {
         refuse(ret_why, why_len, "its rule injects a secret, which does not go over plain http");
         return NULL;
     }

@@ -89,7 +89,6 @@ int tenant_check(const json_t *policies, char *ret_why, size_t why_len) {
 int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len) {
     static const struct host_channel_handler handler = {
         .on_frame = on_frame, .on_closed = on_closed, .on_drained = on_drained};
-    char why[300];
     struct tenant *t = calloc(1, sizeof *t);
     CHECK(t);
     json_t *attach = json_loadb(text, text_len, 0, NULL);
@@ -97,7 +96,7 @@ int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len) {
     t->loop = loop;
     t->worker = strdup(worker ? worker : "");
     CHECK(t->worker);
-    int r = parse_ways(t, json_object_get(attach, "policies"), why, sizeof why);
+    int r = parse_ways(t, json_object_get(attach, "policies"), t->mistake, sizeof t->mistake);
     json_decref(attach);
     t->place = &tenants;
     t->next = tenants;
@@ -105,8 +104,7 @@ int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len) {
     tenants = t;
     t->channel = host_channel_new(loop, fd, accepted, &handler, t);
     CHECK(t->channel);
-    if (r < 0) tenant_free(t); /* it was checked when the configuration was read */
-    return r;
+    return r; /* a mistake is told to each request */
 }
 
 static void drop_made(struct tenant *t, struct way **place) {
@@ -161,6 +159,10 @@ static int find_made(struct tenant *t, struct way *bounds, const json_t *rules, 
 }
 
 int tenant_way(struct tenant *t, const json_t *head, struct way **ret, char *ret_why, size_t why_len) {
+    if (t->mistake[0]) {
+        snprintf(ret_why, why_len, "its policy has a mistake: %s", t->mistake);
+        return -EINVAL;
+    }
     json_int_t number = json_integer_value(json_object_get(head, "way"));
     const json_t *rules = json_object_get(head, "allow");
     if (number < 0 || (size_t)number >= t->ways_len) {

@@ -106,6 +106,7 @@ const CODINGS = { gzip: zlib.gzipSync, br: zlib.brotliCompressSync, deflate: zli
 
 /** What every server of the tests answers; `hits` gets each request's line. */
 export function originHandler(hits) {
+    const held = [];
     return async (request, response) => {
         const url = new URL(request.url, "http://origin");
         const query = url.searchParams;
@@ -163,6 +164,10 @@ export function originHandler(hits) {
                 more();
                 break;
             }
+            case "/hold":
+                held.push(response);
+                if (held.length === Number(query.get("n"))) for (const each of held.splice(0)) each.end("x".repeat(2000));
+                break;
             case "/never":
                 request.on("close", () => hits.push({ url: "/never closed" }));
                 break;
