@@ -196,13 +196,16 @@ TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
+EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url
+TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
+TEST_LIBS_test_egress         := $(EGRESS_LIBS)
 
 .SECONDEXPANSION:
 $(BUILD)/tests/%: tests/%.c tests/check.h $$(TEST_OBJ_$$*)
 	@mkdir -p $(@D)
 	@echo "  TEST $@"
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LLHTTP_CFLAGS) -I. -Isrc -Iinclude -Itests $(LDFLAGS) $< $(TEST_OBJ_$*) -o $@ \
-	  $(HOST_LIBS) -lpthread
+	  $(HOST_LIBS) $(TEST_LIBS_$*) -lpthread
 
 # The cell of the escape tests: tests/escape/probe.c stands before the engine in it, and tries what the name says.
 ESCAPE_OBJ := $(patsubst tests/escape/%.c,$(O)/escape/%.o,$(wildcard tests/escape/*.c))
@@ -226,10 +229,13 @@ FUZZ_SRC_fuzz_json_text   := src/host/json_text.c src/base/buf.c
 FUZZ_SRC_fuzz_module_scan := $(wildcard src/cell/module_*.c)
 FUZZ_SRC_fuzz_ingress     := $(wildcard src/host/ingress*.c) src/base/buf.c $(wildcard $(LLHTTP_DIR)/*.c)
 
+FUZZ_SRC_fuzz_egress      := $(patsubst %,src/host/%.c,$(EGRESS_PURE)) src/base/buf.c
+FUZZ_LIBS_fuzz_egress     := $(EGRESS_LIBS)
+
 build/fuzz/%: fuzz/%.c $$(FUZZ_SRC_$$*)
 	@mkdir -p $(@D)
 	@echo "  FUZZ $@"
-	@$(FUZZ_CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) $< $(FUZZ_SRC_$*) -o $@ $(HOST_LIBS)
+	@$(FUZZ_CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) $< $(FUZZ_SRC_$*) -o $@ $(HOST_LIBS) $(FUZZ_LIBS_$*)
 
 fuzzers: $(FUZZERS)
 
