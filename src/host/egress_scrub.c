@@ -86,7 +86,7 @@ static size_t overlap(const uint8_t *text, size_t len, const struct needle *need
 
 size_t scrub_text(const struct scrub *s, uint8_t *text, size_t len) {
     size_t held = 0;
-    for (size_t i = 0; s && i < s->len; i++) {
+    for (size_t i = 0; s && len > 0 && i < s->len; i++) {
         const struct needle *needle = &s->needles[i];
         for (uint8_t *p = text; (p = memmem(p, len - (size_t)(p - text), needle->bytes, needle->len));
              p += needle->len) {

@@ -73,6 +73,7 @@ static char *part(CURLU *u, CURLUPart what, unsigned flags) {
 static int take_parts(CURLU *u, struct url *url, const char **ret_why) {
     char *scheme = part(u, CURLUPART_SCHEME, 0), *host = part(u, CURLUPART_HOST, 0);
     char *port = part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT), *user = part(u, CURLUPART_USER, 0);
+    char *zone = part(u, CURLUPART_ZONEID, 0);
     int r = -EINVAL;
     url->path = part(u, CURLUPART_PATH, 0);
     if (!scheme || !host || !port || !url->path)
@@ -81,7 +82,7 @@ static int take_parts(CURLU *u, struct url *url, const char **ret_why) {
         *ret_why = "only http and https can be fetched";
     else if (user)
         *ret_why = "it carries credentials";
-    else if (!url_host_check(host, url->host, &url->is_literal))
+    else if (zone || !url_host_check(host, url->host, &url->is_literal))
         *ret_why = "its host is not valid";
     else if (!is_clean(url->path))
         *ret_why = "its path is not encoded";
@@ -97,6 +98,7 @@ static int take_parts(CURLU *u, struct url *url, const char **ret_why) {
     free(host);
     free(port);
     free(user);
+    free(zone);
     return r;
 }
 
