@@ -18,7 +18,7 @@ export const Gate = {
             for await (const chunk of request.body) bytes += chunk.length;
             return new Response(String(bytes));
         }
-        seen.push([request.method, request.url, [...request.headers], await request.text(), Object.keys(ctx.props).length]);
+        seen.push([request.method, request.url, [...request.headers], await request.text(), ctx.props]);
         if (pathname === "/throws") throw new RangeError("the gate is closed");
         return new Response("from the gate", { status: 203, headers: { "x-gate": "yes" } });
     },
@@ -29,7 +29,7 @@ function code(globalOutbound) {
     return { compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": CHILD }, ...more };
 }
 
-function child(env, who, rules) {
+function child(env, ctx, who, rules) {
     switch (who) {
         case "inherited":
             return env.LOADER.get("inherited", () => code());
@@ -37,6 +37,12 @@ function child(env, who, rules) {
             return env.LOADER.get("null", () => code(null));
         case "gate":
             return env.LOADER.get("gate", () => code(env.GATE));
+        case "loopback":
+            return env.LOADER.get("loopback", () => code(ctx.exports.Gate));
+        case "props":
+            return env.LOADER.get("props", () => code(ctx.exports.Gate({ props: { tenant: "t1" } })));
+        case "few":
+            return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
         case "made":
             return env.LOADER.load(code(env.MADE({ allow: rules })));
         default:
@@ -45,7 +51,7 @@ function child(env, who, rules) {
 }
 
 export default {
-    async fetch(request, env) {
+    async fetch(request, env, ctx) {
         const { pathname, searchParams } = new URL(request.url);
         if (pathname === "/") return new Response("");
         if (pathname === "/seen") return Response.json(seen.splice(0));
@@ -53,7 +59,7 @@ export default {
         const who = pathname.slice(1);
         if (who === "host") return own.fetch(request);
         const rules = searchParams.has("rules") ? JSON.parse(searchParams.get("rules")) : undefined;
-        return child(env, who, rules).getEntrypoint().fetch(request);
+        return child(env, ctx, who, rules).getEntrypoint().fetch(request);
     },
 };
 

@@ -104,9 +104,9 @@ async function startPlace() {
 let place;
 
 /** Has WHO make a request; answers {status, text, headers, url, redirected} or {error}. */
-async function request(who, url, init, rules) {
+async function request(who, url, init, rules, action) {
     const query = rules === undefined ? "" : `?rules=${encodeURIComponent(JSON.stringify(rules))}`;
-    return JSON.parse(await ask(place.server, `/${who}${query}`, { method: "POST", body: JSON.stringify({ url, init }) }));
+    return JSON.parse(await ask(place.server, `/${who}${query}`, { method: "POST", body: JSON.stringify({ url, init, action }) }));
 }
 
 /** A request that must reach nothing: it fails with this error, and no server hears of it. */
@@ -254,6 +254,17 @@ const outbounds = {
         expect("answer", [answer.status, answer.text, answer.headers.find(([n]) => n === "x-gate")?.[1]], [203, "from the gate", "yes"]);
         const [[method, url, headers, body]] = JSON.parse(await ask(place.server, "/seen"));
         expect("request", [method, url, body, Object.fromEntries(headers)["x-own"]], ["POST", "https://nowhere.example:8443/p?q=1", "whole", "1"]);
+    },
+    "props of a stub are its entrypoint's": async () => {
+        await ask(place.server, "/seen");
+        await request("props", "https://nowhere.example/");
+        await request("loopback", "https://nowhere.example/");
+        const seen = JSON.parse(await ask(place.server, "/seen"));
+        expect("props", seen.map((each) => each[4]), [{ tenant: "t1" }, {}]);
+    },
+    "requests of a call are limited": async () => {
+        const { error } = await request("few", "https://nowhere.example/", undefined, undefined, "thrice");
+        matches("error", error, /^Error: Too many subrequests\./);
     },
     "a stub's error is the worker's": async () => expect("error", (await request("gate", "http://w/throws")).error, "RangeError: the gate is closed"),
     "a stub's own fetch goes out as its worker's": async () => {
