@@ -124,8 +124,10 @@ static int read_ports(const struct reader *in, const json_t *rule, struct rule *
     json_t *list = json_object_get(rule, "ports"), *port;
     size_t i;
     if (!list) return 0;
+    ret->any_port = json_is_string(list) && strcmp(json_string_value(list), "*") == 0;
+    if (ret->any_port) return 0;
     if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > ITEMS_MAX)
-        return refuse(in, "ports", "expected a list of numbers");
+        return refuse(in, "ports", "expected a list of numbers, or \"*\"");
     ret->ports = calloc(json_array_size(list), sizeof *ret->ports);
     CHECK(ret->ports);
     json_array_foreach(list, i, port) {
@@ -396,7 +398,7 @@ static bool port_matches(const struct rule *rule, const struct policy_request *r
     for (size_t i = 0; i < rule->ports_len; i++) {
         if (rule->ports[i] == request->port) return true;
     }
-    if (rule->ports_len > 0) return false;
+    if (rule->ports_len > 0 || rule->any_port) return rule->any_port;
     /* Without a list, http and https go to their own ports unless the policy is open to all. */
     return request->port == (request->scheme == POLICY_HTTPS ? 443 : 80) || request->scheme == POLICY_TCP;
 }

@@ -25,7 +25,7 @@ struct rule {
     size_t addresses_len;
     uint16_t *ports;
     size_t ports_len;
-    bool allows_http, allows_https, allows_tcp, injects_plain;
+    bool any_port, allows_http, allows_https, allows_tcp, injects_plain;
     struct injection *injections;
     size_t injections_len;
     struct header_rule *headers;

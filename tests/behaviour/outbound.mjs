@@ -546,8 +546,32 @@ const commands = {
     },
 };
 
+/** What `mayfly serve` says of a configuration that it does not take. */
+async function startFailure(mayfly, more = {}) {
+    const file = place.certificates.file("wrong.json");
+    writeFileSync(file, JSON.stringify({ name: "wrong", main: "outbound.js", mayfly, ...more }));
+    return startServer(file).then((server) => server.stop().then(() => "it started"), (error) => error.message);
+}
+
+const configurations = {
+    "a rule with a mistake": async () => {
+        const more = { worker_loaders: [{ binding: "L", outbound: { allow: [{ hosts: ["a"], port: 1 }] } }] };
+        matches("words", await startFailure({}, more), /egress cannot start: worker_loaders\.L\.outbound\.allow\[0\]: a rule has no "port"/);
+    },
+    "a secret that is not there": async () => {
+        matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: No such file/);
+        matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: No such file/);
+        matches("words", await startFailure({ secrets: { S: {} } }), /the secret S: name one of env, file and credential/);
+    },
+    "a secret that a rule names and nobody has": async () => {
+        const outbound = { allow: [{ hosts: ["a"], inject: [{ header: "x", secret: "S" }] }] };
+        matches("words", await startFailure({ outbound }), /mayfly\.outbound\.allow\[0\]\.inject: there is no secret named "S"/);
+    },
+};
+
 const endings = {
     ...commands,
+    ...configurations,
     "1,000 requests in flight from 200 cells": async () => {
         // The server answers none before all have come.
         const url = encodeURIComponent(place.http("cached.test", "/hold?n=1000&i="));
