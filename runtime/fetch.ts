@@ -1,12 +1,17 @@
 // The global fetch(): a worker's way out. Which one it has was decided when it was loaded; what stands behind it is
 // somebody else's: the egress process for a host worker, the owner of its cell for any other.
 
+import type { Exchange } from "./exchange";
+import type { ConnectTarget } from "./sockets";
+import type { ByteSource } from "./web/body-source";
 import { Request } from "./web/request";
 import type { Response } from "./web/response";
 
 /** Where a worker's requests to the world go. */
 export interface Outbound {
     fetch(request: Request): Promise<Response>;
+    /** A TCP connection: the exchange whose bodies are its two directions. */
+    connect?(target: ConnectTarget, body: ByteSource, worker?: string): Promise<Exchange>;
 }
 
 /** workerd's text: dynamic-workers.md 2. */
@@ -22,6 +27,10 @@ let outbound: Given = null;
 
 export function setOutbound(given: Given): void {
     outbound = given;
+}
+
+export function outboundOf(): Given {
+    return outbound;
 }
 
 /** A worker without a way out: null was given one on purpose. */

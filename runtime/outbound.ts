@@ -9,7 +9,9 @@ import { Channel, register } from "./channel";
 import { refusal, type Given, type Outbound } from "./fetch";
 import { requestFrom, requestHead, responseFrom, responseHead } from "./http";
 import type { Exchange } from "./exchange";
+import type { ConnectTarget } from "./sockets";
 import { takeBody } from "./web/body";
+import type { ByteSource } from "./web/body-source";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 
@@ -23,6 +25,10 @@ export class OwnerOutbound implements Outbound {
 
     fetch(request: Request): Promise<Response> {
         return responseFrom(this.#channel.fetch(requestHead(request), takeBody(request)), request);
+    }
+
+    connect(connect: ConnectTarget, source: ByteSource): Promise<Exchange> {
+        return Promise.resolve(this.#channel.fetch({ connect }, { source }));
     }
 }
 
@@ -89,13 +95,23 @@ export class EgressOutbound implements Outbound {
         this.#allow = allow;
     }
 
+    #head(head: object, worker: string | undefined): Record<string, unknown> {
+        const all: Record<string, unknown> = { ...head, way: this.#way };
+        if (this.#allow !== undefined) all.allow = this.#allow;
+        if (worker !== undefined) all.worker = worker;
+        return all;
+    }
+
     async fetch(request: Request, worker?: string): Promise<Response> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        const head: Record<string, unknown> = { ...requestHead(request), way: this.#way };
-        if (this.#allow !== undefined) head.allow = this.#allow;
-        if (worker !== undefined) head.worker = worker;
-        return responseFrom(channel.fetch(head, takeBody(request)), request);
+        return responseFrom(channel.fetch(this.#head(requestHead(request), worker), takeBody(request)), request);
+    }
+
+    async connect(connect: ConnectTarget, source: ByteSource, worker?: string): Promise<Exchange> {
+        const found = channelToEgress();
+        const channel = found instanceof Promise ? await found : found;
+        return channel.fetch(this.#head({ connect }, worker), { source });
     }
 }
 
@@ -105,10 +121,27 @@ export class EgressOutbound implements Outbound {
 export async function relay(exchange: Exchange, frame: F.Frame, outbound: Given, worker: string | undefined): Promise<void> {
     try {
         if (outbound === null || outbound === undefined) throw refusal(outbound);
+        const { connect } = (frame.head ?? {}) as { connect?: ConnectTarget };
+        if (connect !== undefined) return await relayConnection(exchange, frame, outbound, connect, worker);
         const request = requestFrom(exchange, frame);
         const response = await (outbound instanceof EgressOutbound ? outbound.fetch(request, worker) : outbound.fetch(request));
         exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
     } catch (thrown) {
         exchange.reset(thrown);
     }
+}
+
+async function relayConnection(
+    exchange: Exchange,
+    frame: F.Frame,
+    outbound: Outbound,
+    connect: ConnectTarget,
+    worker: string | undefined,
+): Promise<void> {
+    if (!(outbound instanceof EgressOutbound)) throw new Error("This worker's outbound has no connect().");
+    const onward = await outbound.connect(connect, exchange.takeIncoming(frame) as ByteSource, worker);
+    exchange.listeners.push((reason) => onward.reset(reason));
+    const answer = await onward.response!.promise;
+    const head = { status: 200, statusText: "", headers: [] };
+    exchange.send(F.RESPONSE, head, { source: onward.takeIncoming(answer) as ByteSource });
 }

@@ -21,6 +21,9 @@ import { lazy } from "./web/lazy";
 import { part } from "./parts";
 import { describeThrown } from "./thrown";
 import { hooks, native } from "./web/host";
+import { lazy } from "./web/lazy";
+
+declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
 
@@ -69,7 +72,7 @@ export class Worker implements ChannelHandler {
         const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
         const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
         setOwnExports(() => (isOffered ? own : undefined));
-        const builtins = { "cloudflare:workers": workersModule(env, own) };
+        const builtins = { "cloudflare:workers": workersModule(env, own), "cloudflare:sockets": socketsModule };
         const starting = linkWorker(head, tail, builtins, (name) => this.#askForModule(name)).then(
             (exports) => new Entrypoints(exports, env),
         );
@@ -266,6 +269,11 @@ export class Worker implements ChannelHandler {
 function pathOf(url: string): string {
     return url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/s, "");
 }
+/** The namespace of `cloudflare:sockets`, most of which waits until it is called. */
+const sockets = lazy(() => require("./sockets") as typeof import("./sockets"));
+const socketsModule = Object.freeze({
+    connect: (address: unknown, options?: object) => sockets().connect(address, options),
+});
 
 /** env.OUTBOUND({allow}): an outbound for load(), which goes no further than the binding itself. */
 function narrowedOutbound(way: number, options: unknown): unknown {

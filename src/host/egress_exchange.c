@@ -57,6 +57,7 @@ static void finish(struct exchange *e, const char *why) {
     t->exchanges_len--;
     e->has_ended = true;
     resolve_give_up(e->resolution);
+    tunnel_close(e);
     transfer_give_up(e->transfer);
     log_exchange(e, why);
     if (e->way) way_release(t, e->way);
@@ -90,16 +91,19 @@ void exchange_fail(struct exchange *e, const char *format, ...) {
 
 /* Words for the worker: which request, and what was wrong with it. */
 static void fail_request(struct exchange *e, const char *why) {
-    exchange_fail(e, "fetch() of %.200s failed: %s", e->url.text ? e->url.text : "its URL", why);
+    if (e->is_tunnel)
+        exchange_fail(e, "connect() to %s:%u failed: %s", e->url.host, e->url.port, why);
+    else
+        exchange_fail(e, "fetch() of %.200s failed: %s", e->url.text ? e->url.text : "its URL", why);
 }
 
 /* The request was answered: the cell need not send the rest of a body that nobody reads. */
-static void finish_well(struct exchange *e) {
+void exchange_finish(struct exchange *e) {
     if (e->has_body && !e->body_ended) tenant_send(e->tenant, FRAME_STOP, 0, e->id, NULL, NULL, 0);
     finish(e, NULL);
 }
 
-static bool over_bytes(const struct exchange *e) {
+bool exchange_is_over_bytes(const struct exchange *e) {
     uint64_t all = e->sent + e->received;
     return (e->rule->bytes_max && all > e->rule->bytes_max) ||
            (e->outer && e->outer->bytes_max && all > e->outer->bytes_max);
@@ -119,11 +123,11 @@ static size_t read_body(void *context, char *out, size_t max, bool *ret_ended) {
         e->owed += (uint32_t)n;
     }
     *ret_ended = e->body_ended && n == left;
-    if (over_bytes(e)) snprintf(e->failure, sizeof e->failure, "%s", TOO_MANY_BYTES);
+    if (exchange_is_over_bytes(e)) snprintf(e->failure, sizeof e->failure, "%s", TOO_MANY_BYTES);
     return n;
 }
 
-static void pay_window(struct exchange *e) {
+void exchange_pay_window(struct exchange *e) {
     if (e->owed < FRAME_WINDOW_BYTES / 4 || e->body_ended) return;
     uint32_t bytes = htole32(e->owed);
     e->owed = 0;
@@ -135,7 +139,10 @@ static int take_data(struct exchange *e, const struct frame *frame) {
     if (buf_len(&e->body) + frame->payload_len > FRAME_WINDOW_BYTES) return -EPROTO;
     CHECK(buf_append(&e->body, frame->payload, frame->payload_len) == 0);
     if (frame->flags & FRAME_FIN) e->body_ended = true;
-    if (e->transfer) transfer_resume_sending(e->transfer);
+    if (e->tunnel)
+        tunnel_turn(e);
+    else if (e->transfer && !e->is_tunnel)
+        transfer_resume_sending(e->transfer);
     return 0;
 }
 
@@ -232,7 +239,7 @@ static enum transfer_body on_body(void *context, const uint8_t *data, size_t len
     if (buf_len(&e->coded) > 0 || e->credit == 0 || e->tenant->is_congested) return BODY_PAUSE;
     CHECK(buf_append(&e->coded, data, len) == 0);
     e->received += len;
-    if (over_bytes(e)) {
+    if (exchange_is_over_bytes(e)) {
         snprintf(e->failure, sizeof e->failure, "%s", TOO_MANY_BYTES);
         return BODY_ABORT;
     }
@@ -307,7 +314,7 @@ static bool respond(struct exchange *e) {
     buf_done(&head);
     buf_consume(&e->plain, (size_t)n);
     e->credit -= (uint32_t)n;
-    if (is_whole) finish_well(e);
+    if (is_whole) exchange_finish(e);
     return !is_whole;
 }
 
@@ -326,7 +333,7 @@ static void pump(struct exchange *e) {
         fail_request(e, "its response is not what its Content-Encoding says");
     } else if (ends_after(e, 0)) {
         tenant_send(e->tenant, FRAME_DATA, FRAME_FIN, e->id, NULL, NULL, 0);
-        finish_well(e);
+        exchange_finish(e);
     } else if (n == 0 && e->input_ended) {
         fail_request(e, "its response ended too early");
     } else if (e->transfer && buf_len(&e->coded) == 0 && e->credit > 0 && !e->tenant->is_congested) {
@@ -338,7 +345,8 @@ static void pump(struct exchange *e) {
 
 static void on_turn(void *context) {
     struct exchange *e = context;
-    pay_window(e);
+    if (e->is_tunnel) return;
+    exchange_pay_window(e);
     if (e->failure[0]) {
         fail_request(e, e->failure);
         return;
@@ -380,7 +388,12 @@ static void on_end(void *context, const char *why, bool was_sent) {
     }
 }
 
-static const struct transfer_events events = {.read_body = read_body,
+static void on_connected(void *context) {
+    tunnel_open(context);
+}
+
+static const struct transfer_events events = {.on_connected = on_connected,
+                                              .read_body = read_body,
                                               .on_header = on_header,
                                               .on_head = on_head,
                                               .on_body = on_body,
@@ -391,8 +404,8 @@ static const struct transfer_events events = {.read_body = read_body,
 
 static void try_address(struct exchange *e) {
     char why[200];
-    struct curl_slist *headers = request_headers(e, why, sizeof why);
-    if (!headers) {
+    struct curl_slist *headers = e->is_tunnel ? NULL : request_headers(e, why, sizeof why);
+    if (!headers && !e->is_tunnel) {
         fail_request(e, why);
         return;
     }
@@ -400,9 +413,10 @@ static void try_address(struct exchange *e) {
     CHECK(e->way->transport);
     struct transfer_request request = {.url = &e->url,
                                        .address = &e->addresses[e->address_at++],
-                                       .method = e->method,
+                                       .method = e->is_tunnel ? "GET" : e->method,
+                                       .is_tunnel = e->is_tunnel,
                                        .headers = headers,
-                                       .has_body = e->has_body,
+                                       .has_body = e->has_body && !e->is_tunnel,
                                        .body_len = e->body_is_whole ? (int64_t)buf_len(&e->body) : e->body_len,
                                        .timeout_ms = e->rule->timeout_ms};
     e->transfer = transfer_start(e->way->transport, &request, &events, e);
@@ -452,9 +466,17 @@ static void route(struct exchange *e) {
                                      .port = e->url.port,
                                      .method = e->method,
                                      .path = e->url.path};
+    if (e->is_tunnel) {
+        request.scheme = POLICY_TCP;
+        request.method = request.path = NULL;
+    }
     e->outer = NULL;
     e->rule = match(e, e->way, &request, &why);
     if (e->rule && e->way->bounds && !(e->outer = match(e, e->way->bounds, &request, &why))) e->rule = NULL;
+    if (!e->rule && e->is_tunnel) {
+        exchange_fail(e, "connect() to %s:%u is not allowed: %s.", e->url.host, e->url.port, why);
+        return;
+    }
     if (!e->rule) {
         exchange_fail(e, "fetch() of %.200s is not allowed: %s.", e->url.text, why);
         return;
@@ -504,7 +526,10 @@ static int add_credit(struct exchange *e, const uint8_t *tail, uint32_t tail_len
     if (tail_len != sizeof bytes) return -EPROTO;
     memcpy(&bytes, tail, sizeof bytes);
     if (__builtin_add_overflow(e->credit, le32toh(bytes), &e->credit) || e->credit > (1u << 30)) return -EPROTO;
-    if (e->has_responded) pump(e);
+    if (e->tunnel)
+        tunnel_turn(e);
+    else if (e->has_responded)
+        pump(e);
     return 0;
 }
 
@@ -535,7 +560,10 @@ void exchange_resume_all(struct tenant *t) {
     for (size_t i = 0; i < EXCHANGE_BUCKETS && !t->is_congested; i++) {
         for (struct exchange *e = t->exchanges[i], *next; e; e = next) {
             next = e->next;
-            if (e->has_responded) pump(e);
+            if (e->tunnel)
+                tunnel_turn(e);
+            else if (e->has_responded)
+                pump(e);
         }
     }
 }

@@ -28,7 +28,7 @@ struct watch {
 struct transfer {
     struct transport *transport;
     struct transfer *turned_next;
-    bool is_turned, has_head, is_sending_paused, is_receiving_paused, was_sent;
+    bool is_tunnel, is_turned, has_head, is_sending_paused, is_receiving_paused, was_sent;
     CURL *easy;
     struct curl_slist *headers, *connect_to;
     struct address address;
@@ -91,6 +91,10 @@ static void end_transfers(struct transport *transport) {
         struct transfer *t;
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
         CURLcode result = msg->data.result;
+        if (t->is_tunnel && result == CURLE_OK) {
+            t->events->on_connected(t->context);
+            continue;
+        }
         char why[CURL_ERROR_SIZE + 1] = "";
         if (result != CURLE_OK) snprintf(why, sizeof why, "%s", describe(t, result));
         const struct transfer_events *events = t->events;
@@ -299,6 +303,12 @@ static void set_options(struct transfer *t, const struct transfer_request *reque
         curl_easy_setopt(easy, CURLOPT_READDATA, t);
         curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_len);
     }
+    if (request->is_tunnel) {
+        curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
     if (is_head)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else
@@ -321,7 +331,8 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
         curl_slist_free_all(request->headers);
         return NULL;
     }
-    *t = (struct transfer){.transport = transport,
+    *t = (struct transfer){.is_tunnel = request->is_tunnel,
+                           .transport = transport,
                            .easy = easy,
                            .headers = request->headers,
                            .connect_to = connect_to,
@@ -331,6 +342,10 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
     set_options(t, request);
     CHECK(curl_multi_add_handle(transport->multi, easy) == CURLM_OK);
     return t;
+}
+
+CURL *transfer_easy(struct transfer *t) {
+    return t->easy;
 }
 
 void transfer_give_up(struct transfer *t) {

@@ -23,6 +23,7 @@ struct transfer_request {
     const struct address *address;
     const char *method;
     struct curl_slist *headers; /* taken over */
+    bool is_tunnel;             /* only a connection is wanted, with TLS for https */
     bool has_body;
     int64_t body_len; /* -1: not known */
     unsigned timeout_ms;
@@ -38,6 +39,8 @@ struct transfer_events {
     void (*on_header)(void *context, const char *line, size_t len);
     void (*on_head)(void *context, int status);
     enum transfer_body (*on_body)(void *context, const uint8_t *data, size_t len);
+    /* A tunnel's connection is there; it lives until the transfer is given up. */
+    void (*on_connected)(void *context);
     /* The transfer is over and freed; why is NULL when it went well. was_sent: the server may have seen the request. */
     void (*on_end)(void *context, const char *why, bool was_sent);
     /* libcurl has done its work for now: what it said can be passed on. */
@@ -47,6 +50,8 @@ struct transfer_events {
 /* NULL without memory. */
 struct transfer *transfer_start(struct transport *transport, const struct transfer_request *request,
                                 const struct transfer_events *events, void *context);
+/* For curl_easy_send, curl_easy_recv and CURLINFO_ACTIVESOCKET on a tunnel. */
+CURL *transfer_easy(struct transfer *transfer);
 /* Ends it without on_end. */
 void transfer_give_up(struct transfer *transfer);
 

@@ -71,6 +71,8 @@ struct exchange {
     struct url url;
     struct header *headers;
     size_t headers_len;
+    bool is_tunnel; /* connect(): no HTTP */
+    struct tunnel *tunnel;
     bool follows, is_foreign; /* is_foreign: it was sent on to another origin, which gets no secret */
     unsigned redirects;
 
@@ -123,6 +125,20 @@ void exchange_drop_all(struct tenant *tenant);
 void exchange_resume_all(struct tenant *tenant);
 /* Fails it towards the cell and ends it. */
 void exchange_fail(struct exchange *exchange, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* It ended well towards the cell. */
+void exchange_finish(struct exchange *exchange);
+/* Tells the cell how much of its body has gone, if that is worth a frame. */
+void exchange_pay_window(struct exchange *exchange);
+bool exchange_is_over_bytes(const struct exchange *exchange);
+
+/* egress_tunnel.c */
+
+/* The connection of a tunnel is there. */
+void tunnel_open(struct exchange *exchange);
+/* There is more to send, or room for more. */
+void tunnel_turn(struct exchange *exchange);
+void tunnel_close(struct exchange *exchange);
 
 /* egress_request.c */
 

@@ -86,7 +86,27 @@ static int parse_headers(struct exchange *e, const json_t *list, char *ret_why, 
     return 0;
 }
 
+/* {host, port, tls} of connect(), as the URL that leads there. */
+static int parse_connect(struct exchange *e, const json_t *connect, char *ret_why, size_t why_len) {
+    const char *host = json_string_value(json_object_get(connect, "host")), *why;
+    json_int_t port = json_integer_value(json_object_get(connect, "port"));
+    bool is_tls = json_is_true(json_object_get(connect, "tls"));
+    char text[URL_HOST_MAX + 32], clean[URL_HOST_MAX];
+    bool is_literal;
+    if (!host || !url_host_check(host, clean, &is_literal) || port < 1 || port > 65535)
+        return refuse(ret_why, why_len, "its address is not valid");
+    bool is_v6 = strchr(clean, ':');
+    snprintf(text, sizeof text, "%s://%s%s%s:%d/", is_tls ? "https" : "http", is_v6 ? "[" : "", clean, is_v6 ? "]" : "",
+             (int)port);
+    e->is_tunnel = true;
+    e->method = strdup("CONNECT");
+    CHECK(e->method);
+    return url_parse(NULL, text, &e->url, &why) < 0 ? refuse(ret_why, why_len, why) : 0;
+}
+
 int request_parse(struct exchange *e, const json_t *head, char *ret_why, size_t why_len) {
+    const json_t *connect = json_object_get(head, "connect");
+    if (connect) return parse_connect(e, connect, ret_why, why_len);
     const json_t *method = json_object_get(head, "method");
     const char *url = json_string_value(json_object_get(head, "url")), *why;
     const char *redirect = json_string_value(json_object_get(head, "redirect"));

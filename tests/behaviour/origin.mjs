@@ -6,8 +6,10 @@ import dgram from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import tls from "node:tls";
 import zlib from "node:zlib";
 
 const listening = (server, port, address) =>
@@ -193,11 +195,15 @@ export async function startOrigin(certificates) {
     const six = await listening(http.createServer(handler), port, "::1").catch(() => undefined);
     const options = { key: readFileSync(certificates.file("key.pem")), cert: readFileSync(certificates.file("cert.pem")), allowHTTP1: true };
     const secure = await listening(http2.createSecureServer(options, handler), 0, "127.0.0.1");
-    const servers = [plain, second, six, secure].filter(Boolean);
+    // Echo what they get, and end when their client does.
+    const echo = (socket) => socket.on("error", () => {}).pipe(socket);
+    const raw = await listening(net.createServer({ allowHalfOpen: true }, echo), 0, "127.0.0.1");
+    const rawSecure = await listening(tls.createServer(options, echo), 0, "127.0.0.1");
+    const servers = [plain, second, six, secure, raw, rawSecure].filter(Boolean);
     const sessions = new Set();
     secure.on("session", (session) => sessions.add(session));
     return {
-        hits, port, securePort: secure.address().port, hasSix: six !== undefined,
+        hits, port, tcpPort: raw.address().port, tlsPort: rawSecure.address().port, securePort: secure.address().port, hasSix: six !== undefined,
         stop() {
             for (const session of sessions) session.destroy();
             for (const server of servers) {

@@ -4,7 +4,7 @@
 import own from "./outbound-child.js";
 
 /** The dynamic worker does the same. */
-const CHILD = `export default { ${own.fetch} };`;
+const CHILD = `import { connect } from "cloudflare:sockets"; export default { ${own.fetch} };`;
 
 const seen = [];
 

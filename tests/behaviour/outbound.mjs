@@ -46,6 +46,7 @@ const ZONE = {
     "second.test": ["127.0.0.2"], "fallback.test": ["127.0.0.3", "127.0.0.1"], "mixed.test": ["10.9.9.9", "127.0.0.1"],
     "cached.test": { addresses: ["127.0.0.1"], ttl: 60 },
     "rebind.test": (type) => (type === 28 ? [] : rebound++ === 0 ? ["127.0.0.2"] : ["127.0.0.1"]),
+    "tcp.test": ["127.0.0.1"],
     "silent.test": { silent: true },
     "untrusted.test": ["127.0.0.1"],
 };
@@ -86,6 +87,7 @@ async function startPlace() {
         mayfly: {
             secrets: { TOKEN: { env: "OUTBOUND_TEST_TOKEN" }, OTHER: { file: certificates.file("other-secret") } },
             outbound: { allow: [
+                { hosts: ["tcp.test", "api.test"], schemes: ["tcp"], addresses: ["127.0.0.1"], ports: [origin.tcpPort, origin.tlsPort, origin.port] },
                 { ...near, hosts: ["*"], addresses: ["127.0.0.1", "127.0.0.2/32", "127.0.0.3", "::1"] },
                 { hosts: ["::1", "127.0.0.1"], schemes: ["http"], ports: [origin.port, 1] },
             ] },
@@ -296,6 +298,56 @@ const outbounds = {
     "a made outbound's mistakes are told": async () => {
         const { error } = await request("made", place.http("api.test", "/"), undefined, [{ hosts: ["a..b"] }]);
         matches("error", error, /mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
+    },
+};
+
+// --- connect() -------------------------------------------------------------------------------------------------------
+
+const connected = async (who, address, init) => {
+    const answer = await request(who, address, init, undefined, "connect");
+    if (answer.error !== undefined) throw new Error(`expected a connection to ${address}, got ${answer.error}`);
+    return answer.text;
+};
+
+const connections = both({
+    "connect() over TCP": async (who) => {
+        const init = { write: ["one ", "two"], ends: true };
+        expect("echo", await connected(who, `tcp.test:${place.origin.tcpPort}`, { ...init, options: { allowHalfOpen: true } }), "one two");
+    },
+    "connect() with TLS": async (who) => {
+        const init = { write: ["secret"], until: "secret", options: { secureTransport: "on" } };
+        expect("echo", await connected(who, `api.test:${place.origin.tlsPort}`, init), "secret");
+    },
+    "connect() with TLS to another name": async (who) => {
+        const init = { write: [], until: "x", options: { secureTransport: "on" } };
+        const { error } = await request(who, `tcp.test:${place.origin.tlsPort}`, init, undefined, "connect");
+        matches("error", error, /connect\(\) to tcp\.test:\d+ failed: SSL/);
+    },
+    "connect() carries a megabyte": async (who) => {
+        const init = { write: Array.from({ length: 16 }, () => "x".repeat(65536)), ends: true, options: { allowHalfOpen: true } };
+        expect("bytes", (await connected(who, `tcp.test:${place.origin.tcpPort}`, init)).length, 1 << 20);
+    },
+    "connect() speaks HTTP": async (who) => {
+        const init = { write: ["GET /plain HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"] };
+        matches("answer", await connected(who, `api.test:${place.origin.port}`, init), /^HTTP\/1\.1 200 OK\r\n[^]*reached \/plain/);
+    },
+    "connect() where no rule leads": async (who) => {
+        for (const [address, pattern] of [["other.test:25", /not allowed: no rule for its host/], ["tcp.test:22", /not allowed: no rule for its host/],
+            ["[::1]:22", /not allowed/], ["127.0.0.1:1", /not allowed/]]) {
+            const { error } = await request(who, address, { write: [] }, undefined, "connect");
+            matches(address, error, pattern);
+        }
+    },
+});
+
+const noConnections = {
+    "connect() with null": async () => {
+        const { error } = await request("null", `tcp.test:${place.origin.tcpPort}`, { write: [] }, undefined, "connect");
+        expect("error", error, FORBIDDEN);
+    },
+    "connect() with a stub that has none": async () => {
+        const { error } = await request("gate", `tcp.test:${place.origin.tcpPort}`, { write: [] }, undefined, "connect");
+        matches("error", error, /outbound has no connect\(\)/);
     },
 };
 
@@ -620,7 +672,7 @@ const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name
 }]));
 
 export const suites = [
-    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...rules, ...secrets }) },
+    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...noConnections, ...rules, ...secrets }) },
     { name: "outbound inward", cases: withPlace(inward) },
     { name: "outbound ends", cases: withPlace(endings) },
 ];
