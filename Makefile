@@ -41,6 +41,7 @@ JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
 CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec) -lwslay
 UV_LIBS    = $(shell pkg-config --libs libuv)
 HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
+EGRESS_LIBS = $(HOST_LIBS) $(shell pkg-config --libs libcurl libcares libseccomp libssl libcrypto zlib libbrotlidec libzstd)
 
 # llhttp: Debian 13 has it as a library; Debian 12 ships the generated C in node-llhttp.
 LLHTTP_DIR := /usr/share/llhttp
@@ -56,12 +57,13 @@ endif
 
 BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
-HOST_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c)) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text paths police pool zygote) \
+EGRESS_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/egress_*.c))
+HOST_OBJ := $(filter-out $(EGRESS_OBJ),$(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c))) $(LLHTTP_OBJ)
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text outbound paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
-all: $(BUILD)/mayfly $(BUILD)/mayfly-cell $(BUILD)/libmayfly.a $(BUILD)/libmayfly.so $(BUILD)/embed
+all: $(BUILD)/mayfly $(BUILD)/mayfly-cell $(BUILD)/mayfly-egress $(BUILD)/libmayfly.a $(BUILD)/libmayfly.so $(BUILD)/embed
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -153,6 +155,10 @@ $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
 
+$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/channel.o $(BASE_OBJ)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(EGRESS_LIBS)
+
 # One object inside, so that only what mayfly.h declares is visible outside.
 $(BUILD)/libmayfly.a: $(LIB_OBJ)
 	@echo "  AR   $@"
@@ -190,13 +196,16 @@ TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
+EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url
+TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
+TEST_LIBS_test_egress         := $(EGRESS_LIBS)
 
 .SECONDEXPANSION:
 $(BUILD)/tests/%: tests/%.c tests/check.h $$(TEST_OBJ_$$*)
 	@mkdir -p $(@D)
 	@echo "  TEST $@"
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LLHTTP_CFLAGS) -I. -Isrc -Iinclude -Itests $(LDFLAGS) $< $(TEST_OBJ_$*) -o $@ \
-	  $(HOST_LIBS) -lpthread
+	  $(HOST_LIBS) $(TEST_LIBS_$*) -lpthread
 
 # The cell of the escape tests: tests/escape/probe.c stands before the engine in it, and tries what the name says.
 ESCAPE_OBJ := $(patsubst tests/escape/%.c,$(O)/escape/%.o,$(wildcard tests/escape/*.c))
@@ -220,10 +229,13 @@ FUZZ_SRC_fuzz_json_text   := src/host/json_text.c src/base/buf.c
 FUZZ_SRC_fuzz_module_scan := $(wildcard src/cell/module_*.c)
 FUZZ_SRC_fuzz_ingress     := $(wildcard src/host/ingress*.c) src/base/buf.c $(wildcard $(LLHTTP_DIR)/*.c)
 
+FUZZ_SRC_fuzz_egress      := $(patsubst %,src/host/%.c,$(EGRESS_PURE)) src/base/buf.c
+FUZZ_LIBS_fuzz_egress     := $(EGRESS_LIBS)
+
 build/fuzz/%: fuzz/%.c $$(FUZZ_SRC_$$*)
 	@mkdir -p $(@D)
 	@echo "  FUZZ $@"
-	@$(FUZZ_CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) $< $(FUZZ_SRC_$*) -o $@ $(HOST_LIBS)
+	@$(FUZZ_CC) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) $< $(FUZZ_SRC_$*) -o $@ $(HOST_LIBS) $(FUZZ_LIBS_$*)
 
 fuzzers: $(FUZZERS)
 

@@ -1,6 +1,8 @@
 // The host worker of the benchmark. The same file runs on mayfly (wrangler.jsonc) and on workerd (workerd.capnp).
 // Every answer names what it answers, so that the client can tell a right answer from a quick one.
 
+import { WorkerEntrypoint } from "cloudflare:workers";
+
 const freshSource = (number) => `
 let calls = 0;
 export default {
@@ -41,7 +43,33 @@ function workerCode(source) {
     };
 }
 
+/** A dynamic worker that fetches from the benchmark's origin. */
+const fetchingSource = `
+export default {
+    async fetch(request) {
+        const response = await fetch("http://127.0.0.1:" + new URL(request.url).searchParams.get("origin") + "/");
+        return Response.json({ got: await response.text() });
+    },
+};`;
+
+/** An outbound that is code of the host worker's. */
+export class Gate extends WorkerEntrypoint {
+    fetch(request) {
+        return fetch(request);
+    }
+}
+
+function fetching(outbound) {
+    const { globalOutbound, ...code } = workerCode(fetchingSource);
+    return outbound === undefined ? code : { ...code, globalOutbound: outbound };
+}
+
 const routes = {
+    // A dynamic worker's fetch() of a local server: with its parent's way out, and through a stub of its parent's.
+    "/fetch": (request, env) => env.LOADER.get("fetch", () => fetching()).getEntrypoint().fetch(request),
+    "/gate": (request, env, query, ctx) =>
+        env.LOADER.get("gate", () => fetching(ctx.exports.Gate({ props: {} }))).getEntrypoint().fetch(request),
+
     // A sandbox that never existed before: its number stands in its source, so no cache of code can know it.
     "/fresh": (request, env, query) =>
         env.LOADER.load(workerCode(freshSource(Number(query.get("n"))))).getEntrypoint().fetch(request),
@@ -86,12 +114,12 @@ function rpcChild(env) {
 }
 
 export default {
-    async fetch(request, env) {
+    async fetch(request, env, ctx) {
         const url = new URL(request.url);
         const route = routes[url.pathname];
         if (!route) return new Response("no such route", { status: 404 });
         try {
-            return await route(request, env, url.searchParams);
+            return await route(request, env, url.searchParams, ctx);
         } catch (error) {
             return new Response(String(error), { status: 500 });
         }

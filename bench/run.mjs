@@ -2,7 +2,8 @@
 // Measures in rounds (README.md tells how each row is taken), prints the table on stdout and progress on stderr,
 // writes everything measured to bench/out/results.json. Exit code: 0 all marks reached, 1 one missed, 2 no result.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
@@ -29,11 +30,17 @@ const STAIRCASE = { step: 50, steps: 4 };
 const FRESH = { path: "/fresh?n={i}", expect: '{"fresh":{i},"calls":1,"greeting":"hello"}' };
 const WARM = { path: "/warm?id=x", expect: '{"id":"x","calls":' };
 const HELLO = { path: "/hello", expect: '{"hello":"world"}' };
+const FETCH = { path: "/fetch?origin={origin}", expect: '{"got":"origin"}' };
+const GATE = { ...FETCH, path: "/gate?origin={origin}" };
 const LOADS = {
     fresh1: { ...FRESH, requests: 500, connections: 1 },
     fresh16: { ...FRESH, requests: 2000, connections: 16 },
     warm1: { ...WARM, requests: 5000, connections: 1 },
     warm64: { ...WARM, requests: 5000, connections: 64 },
+    fetch1: { ...FETCH, requests: 2000, connections: 1 },
+    fetch64: { ...FETCH, requests: 4000, connections: 64 },
+    gate1: { ...GATE, requests: 2000, connections: 1 },
+    gate64: { ...GATE, requests: 4000, connections: 64 },
     hello1: { ...HELLO, requests: 5000, connections: 1 },
     rpcOut: { path: "/rpc-out?n=200", expect: '{"sum":200}', requests: 100, connections: 1 },
     rpcIn: { path: "/rpc-in?n=1000", expect: '{"calls":1000}', requests: 30, connections: 1 },
@@ -58,10 +65,21 @@ function parseCommandLine() {
 
 let nextNumber = 0;
 
+/** What workers fetch; the same for both servers, in a process of its own. */
+let originPort = 0;
+
+async function startOrigin() {
+    const child = spawn(process.execPath, [join(BENCH, "origin.mjs")], { stdio: ["ignore", "pipe", "inherit"] });
+    process.on("exit", () => child.kill());
+    const [line] = await once(child.stdout, "data");
+    originPort = Number(line);
+    return child;
+}
+
 /** Runs the client once; resolves with what it measured. No number of a request comes twice in one run. */
 function runClient(server, { path, expect, requests, connections }, first = nextNumber) {
     nextNumber = Math.max(nextNumber, first + requests);
-    const args = [server.port, path, expect, requests, connections, first, REQUEST_TIMEOUT_MS];
+    const args = [server.port, path.replace("{origin}", originPort), expect, requests, connections, first, REQUEST_TIMEOUT_MS];
     return new Promise((resolve, reject) => {
         const client = execFile(CLIENT, args.map(String), { timeout: CLIENT_TIMEOUT_MS }, (error, stdout, stderr) => {
             process.off("exit", kill);
@@ -153,6 +171,7 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
+    const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};
     for (let i = 0, count = values.quick ? 1 : ROUNDS; i < count; i++) {
@@ -160,6 +179,7 @@ async function main() {
         await measureRound(i % 2 ? [...names].reverse() : names, values.quick ? 0.2 : 1, rounds);
     }
 
+    origin.kill();
     const summary = summarize(rounds);
     const seconds = (Date.now() - startedAt) / 1000;
     const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release(), node: process.version };

@@ -4,7 +4,10 @@
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [ (name = "host", worker = .host) ],
+  services = [
+    (name = "host", worker = .host),
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
   sockets = [ (name = "http", address = "127.0.0.1:0", http = (), service = "host") ],
 );
 

@@ -76,6 +76,11 @@ struct mf_config {
     /* Layers without which no worker may run, "syscall-filter,empty-root" or "all", as `mayfly doctor` names them;
        NULL: whatever the machine offers. */
     const char *require_confinement;
+    /* What workers with a way out have in common; README.md describes it. */
+    const char *secrets_json; /* {"NAME": {"env": "VARIABLE"} or {"file": "PATH"} or {"credential": "ID"}} */
+    const char *dns;          /* name servers to ask instead of the system's: "ADDRESS[:PORT],..." */
+    const char *ca_file;      /* authorities to trust besides the system's */
+    int outbound_log_fd;      /* gets a line of JSON for each request that leaves; borrowed; 0 is none */
 };
 
 MF_API void mf_config_init(struct mf_config *config);
@@ -158,6 +163,9 @@ struct mf_code {
     size_t variables_len;
     const struct mf_capability *capabilities;
     size_t capabilities_len;
+    /* What fetch() may reach: "\"public\"", or {"allow": [RULE...]} as README.md describes it; NULL is nothing. A mistake
+       in it is told by the first fetch(). */
+    const char *outbound_json;
     struct mf_limits limits;
     mf_log_handler *on_log; /* NULL drops logs; kept until the worker is freed, as is log_ctx */
     void *log_ctx;

@@ -36,6 +36,8 @@ export interface Claim {
 export interface CellOwner {
     /** A frame that is no exchange's and no RPC message. */
     take(frame: F.Frame): void;
+    /** The worker's global fetch(). */
+    fetch(exchange: Exchange, frame: F.Frame): void;
     /** Nothing is under way any more. */
     idle(): void;
     /** The cell's memory is needed. */
@@ -99,7 +101,7 @@ export class Cell {
     /** The cell sends a request: to a service that it was given, or to none. */
     #answer(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: unknown };
-        if (target === undefined) return exchange.reset(refusal());
+        if (target === undefined) return this.#owner === undefined ? exchange.reset(refusal()) : this.#owner.fetch(exchange, frame);
         void answerFetch(exchange, frame, this.channel.rpc.service(target));
     }
 

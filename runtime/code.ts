@@ -1,9 +1,11 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
+import type { Given, Outbound } from "./fetch";
 import type { Limits, OperatorLimits, SomeLimits } from "./limits";
 import { wasmSources } from "./modules/synthetic";
 import { encode } from "./rpc/encoder";
+import { Fetcher } from "./rpc/stubs";
 import type { Transfer } from "./rpc/values";
 import { native } from "./web/host";
 
@@ -14,8 +16,8 @@ export interface LoadHead {
     mainModule: string;
     compatibilityDate: string;
     compatibilityFlags: string[];
-    /** null: no way out. "none": there is a way in principle, and this version cannot take it yet. */
-    outbound: null | "none";
+    /** null: no way out, and on purpose. "none": a C program gave none. "egress": a host worker's, "owner": all others'. */
+    outbound: null | "none" | "egress" | "owner";
     /** The encoded env of a dynamic worker, whose bytes end the tail: the last `envBytes` of it. */
     env?: unknown;
     envBytes?: number;
@@ -33,6 +35,8 @@ export interface LoadHead {
 
 export interface Source {
     head: LoadHead;
+    /** Who answers the worker's fetch(). */
+    outbound: Given;
     tail: Uint8Array;
     /** Capabilities in the head, which are named when it is known which cell will get them. */
     transfers: Transfer[] | undefined;
@@ -45,6 +49,8 @@ export interface Source {
 export interface Caller {
     experimental: boolean;
     limits: OperatorLimits;
+    /** What a worker gets for which no globalOutbound is named. */
+    outbound: Given;
 }
 
 const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"] as const;
@@ -206,12 +212,17 @@ function checkExperimental(code: Record<string, unknown>, caller: Caller): void 
     }
 }
 
-function outboundOf(code: Record<string, unknown>): null | "none" {
-    if (code.globalOutbound === null) return null;
-    if (code.globalOutbound === undefined) return "none";
-    throw new Error(
-        "'globalOutbound' can only be null in this version of mayfly: other ways out come with its egress process.",
-    );
+/** What a worker gets as its way out: null, its loader's, or a stub whose fetch() is asked instead. */
+function outboundOf(code: Record<string, unknown>, caller: Caller): Given {
+    const given = code.globalOutbound;
+    if (given === null) return null;
+    if (given === undefined) return caller.outbound;
+    if (!(given instanceof Fetcher)) {
+        throw new TypeError(
+            "Incorrect type for the 'globalOutbound' field on 'WorkerCode': the provided value is not of type 'Fetcher'.",
+        );
+    }
+    return given as unknown as Outbound;
 }
 
 /** Checks a code object and makes it ready to send. Throws what Cloudflare's loader throws. */
@@ -243,11 +254,12 @@ export function convert(code: unknown, caller: Caller): Source {
             `Dynamic Worker env size (${envSize} bytes) exceeds the maximum allowed size of ${limits.envBytes} bytes.`,
         );
     }
+    const outbound = outboundOf(code, caller);
     const head: LoadHead = {
         mainModule: code.mainModule as string,
         compatibilityDate: code.compatibilityDate as string,
         compatibilityFlags,
-        outbound: outboundOf(code),
+        outbound: outbound === null ? null : "owner",
         env: env.head,
         envBytes,
         modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
@@ -255,7 +267,7 @@ export function convert(code: unknown, caller: Caller): Source {
     };
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
     const isThreaded = modules.some(({ kind, usesRewriter }) => kind === "wasm" || usesRewriter);
-    return { head, tail, transfers: env.transfers, limits, isThreaded };
+    return { head, outbound, tail, transfers: env.transfers, limits, isThreaded };
 }
 
 /** Those that the cell itself keeps, short: they travel with every load. */

@@ -1,19 +1,45 @@
-// The global fetch(): a worker's way out. Which one it has was decided when it was loaded; this version knows the
-// closed one only.
+// The global fetch(): a worker's way out. Which one it has was decided when it was loaded; what stands behind it is
+// somebody else's: the egress process for a host worker, the owner of its cell for any other.
+
+import type { Exchange } from "./exchange";
+import type { ConnectTarget } from "./sockets";
+import type { ByteSource } from "./web/body-source";
+import { Request } from "./web/request";
+import type { Response } from "./web/response";
+
+/** Where a worker's requests to the world go. */
+export interface Outbound {
+    fetch(request: Request): Promise<Response>;
+    /** A TCP connection: the exchange whose bodies are its two directions. */
+    connect?(target: ConnectTarget, body: ByteSource, worker?: string): Promise<Exchange>;
+}
 
 /** workerd's text: dynamic-workers.md 2. */
 const FORBIDDEN =
     "This worker is not permitted to access the internet via global functions like fetch(). It must use capabilities " +
     "(such as bindings in 'env') to talk to the outside world.";
 
-const NOT_YET = "fetch() to the outside is not supported by this version of mayfly: it comes with its egress process.";
+const NOT_GIVEN = "fetch() to the outside is not possible: whoever loaded this worker gave it no way out.";
 
-let outbound: null | "none" = null;
+export type Given = Outbound | null | undefined;
 
-export function setOutbound(given: null | "none"): void {
-    outbound = given === "none" ? "none" : null;
+let outbound: Given = null;
+
+export function setOutbound(given: Given): void {
+    outbound = given;
 }
 
-export function fetch(): Promise<never> {
-    return Promise.reject(new Error(outbound === null ? FORBIDDEN : NOT_YET));
+export function outboundOf(): Given {
+    return outbound;
+}
+
+/** A worker without a way out: null was given one on purpose. */
+export function refusal(given: null | undefined): Error {
+    return new Error(given === null ? FORBIDDEN : NOT_GIVEN);
+}
+
+export async function fetch(input: unknown, init?: unknown): Promise<Response> {
+    const request = input instanceof Request && init === undefined ? input : new Request(input as Request, init as object);
+    if (outbound === null || outbound === undefined) throw refusal(outbound);
+    return outbound.fetch(request);
 }

@@ -24,6 +24,7 @@ export const RELEASE = 21;
 export const BUSY = 22;
 export const EXCEEDED = 23;
 export const ABORTED = 24;
+export const OUTBOUND = 25;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;

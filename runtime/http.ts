@@ -23,6 +23,9 @@ interface ResponseHead {
     status: number;
     statusText: string;
     headers: [string, string][];
+    /** Of a response that was fetched. */
+    url?: string;
+    redirected?: boolean;
 }
 
 export function requestHead(request: Request): RequestHead {
@@ -32,7 +35,11 @@ export function requestHead(request: Request): RequestHead {
 }
 
 export function responseHead(response: Response): ResponseHead {
-    return { status: response.status, statusText: response.statusText, headers: wireHeaders(response.headers) };
+    const { status, statusText, url, redirected } = response;
+    const head: ResponseHead = { status, statusText, headers: wireHeaders(response.headers) };
+    if (url !== "") head.url = url;
+    if (redirected) head.redirected = true;
+    return head;
 }
 
 function isHeaderList(value: unknown): value is [string, string][] {
@@ -81,7 +88,11 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
         return responseFromWire(101, "", headers, undefined, { webSocket });
     }
     wire?.cancel();
-    return responseFromWire(status!, typeof statusText === "string" ? statusText : "", headers, exchange.takeIncoming(frame));
+    const text = typeof statusText === "string" ? statusText : "";
+    return responseFromWire(status!, text, headers, exchange.takeIncoming(frame), {
+        url: typeof head.url === "string" ? head.url : undefined,
+        redirected: head.redirected === true,
+    });
 }
 
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */

@@ -17,9 +17,11 @@ import { offerCell, startCells, takeCell, type Cell, type CellOwner } from "./ce
 import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
 import { workerHeld, workerReleased } from "./collect";
-import { errorFromHead } from "./exchange";
+import { errorFromHead, type Exchange } from "./exchange";
+import type { Given } from "./fetch";
 import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
 import { requestHead, responseFrom, wantsWebSocket } from "./http";
+import { relay } from "./outbound";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
@@ -33,15 +35,17 @@ import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 import { clearTimeout, setTimeout } from "./web/timers";
 
-let caller: Caller = { experimental: false, limits: new OperatorLimits({}) };
-let admission = new Admission(caller.limits.defaults);
+let isExperimental = false;
+let operator = new OperatorLimits({});
+let admission = new Admission(operator.defaults);
 
 const namespaces = new Map<string, Map<string, DynamicWorker>>();
 
-export function startLoader(channel: Channel, flags: string[], limits: SomeLimits): void {
+export function startLoader(channel: Channel, flags: string[], given: SomeLimits): void {
     startCells(channel);
-    caller = { experimental: flags.includes("experimental"), limits: new OperatorLimits(limits) };
-    admission = new Admission(caller.limits.defaults);
+    isExperimental = flags.includes("experimental");
+    operator = new OperatorLimits(given);
+    admission = new Admission(operator.defaults);
 }
 
 /** What of a cell's log beyond its own limit is still no breach: the last message, and calls that overlap. */
@@ -60,7 +64,11 @@ class DynamicWorker implements CellOwner {
     /** Those of the code that is loaded. */
     #limits: Limits | undefined;
     #logBytes = 0;
+    /** Requests of its own since the last call of it began. */
+    #requests = 0;
     #failure: { error: unknown } | undefined;
+    /** Who answers the worker's own fetch(). */
+    #outbound: Given = null;
     #handles = 0;
     /** Calls that wait for the start. */
     #calls = 0;
@@ -98,6 +106,7 @@ class DynamicWorker implements CellOwner {
             throw this.#failure.error;
         }
         this.#cell = cell;
+        this.#outbound = source.outbound;
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb };
@@ -149,7 +158,7 @@ class DynamicWorker implements CellOwner {
     // --- What the cell tells -----------------------------------------------------------------------------------------
 
     get limits(): Limits {
-        return this.#limits ?? caller.limits.defaults;
+        return this.#limits ?? operator.defaults;
     }
 
     take(frame: F.Frame): void {
@@ -173,8 +182,15 @@ class DynamicWorker implements CellOwner {
 
     /** A call begins: what it may log is counted anew. */
     callBegins(): void {
-        this.#logBytes = 0;
+        this.#logBytes = this.#requests = 0;
         this.#cell?.touch(this.#name !== undefined);
+    }
+
+    /** The worker's own fetch(). */
+    fetch(exchange: Exchange, frame: F.Frame): void {
+        const max = this.limits.subRequests;
+        if (max > 0 && ++this.#requests > max) return exchange.reset(limitError("subRequests", max, this.#requests));
+        void relay(exchange, frame, this.#outbound, this.#name ?? "");
     }
 
     idle(): void {
@@ -405,20 +421,26 @@ export class WorkerStub {
 /** A loader binding. Bindings with the same namespace share their named workers. */
 export class WorkerLoader {
     readonly #namespace: string;
+    readonly #outbound: Given;
 
-    constructor(namespace: string) {
+    constructor(namespace: string, outbound: Given) {
         if (typeof namespace !== "string") throw new TypeError("Illegal constructor");
         this.#namespace = namespace;
+        this.#outbound = outbound;
+    }
+
+    get #caller(): Caller {
+        return { experimental: isExperimental, limits: operator, outbound: this.#outbound };
     }
 
     load(code: unknown): WorkerStub {
-        const source = convert(code, caller);
+        const source = convert(code, this.#caller);
         return new WorkerStub(new DynamicWorker(this.#namespace, undefined, () => source));
     }
 
     get(name: string | null | undefined, getCode: () => unknown): WorkerStub {
         if (typeof getCode !== "function") throw new TypeError("get: the second parameter must be a function.");
-        const source = (): Promise<Source> => askForCode(getCode);
+        const source = (): Promise<Source> => askForCode(getCode, this.#caller);
         if (name === null || name === undefined) {
                 return new WorkerStub(new DynamicWorker(this.#namespace, undefined, source));
         }
@@ -429,6 +451,6 @@ export class WorkerLoader {
 }
 
 /** The callback runs at once, but whatever it throws belongs to the first call, not to get(). */
-async function askForCode(getCode: () => unknown): Promise<Source> {
+async function askForCode(getCode: () => unknown, caller: Caller): Promise<Source> {
     return convert(await getCode(), caller);
 }

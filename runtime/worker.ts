@@ -9,9 +9,10 @@ import type { LoadHead } from "./code";
 import { setOwnExports, watchBackground, workersModule } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Exchange } from "./exchange";
-import { setOutbound } from "./fetch";
+import { setOutbound, type Given } from "./fetch";
 import { answerFetch } from "./http";
 import { linkWorker } from "./link";
+import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
 import { hasExports, makeExports, ownService } from "./loopback";
 import { makeService } from "./rpc/stubs";
@@ -20,6 +21,8 @@ import { lazy } from "./web/lazy";
 import { part } from "./parts";
 import { describeThrown } from "./thrown";
 import { hooks, native } from "./web/host";
+
+declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
 
@@ -31,6 +34,8 @@ export class Worker implements ChannelHandler {
     #started: Entrypoints | Promise<Entrypoints> | undefined;
     /** `mayfly serve --rpc`: the path, and the stub that clients see there. */
     #rpc: { path: string; main: object } | undefined;
+    /** A host worker that has no way out itself passes none on. */
+    #isClosed = true;
     /** What the owner was asked and has not answered. */
     readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
 
@@ -49,8 +54,10 @@ export class Worker implements ChannelHandler {
 
     #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
-        setOutbound(head.outbound);
+        this.#isClosed = head.outbound === null;
+        setOutbound(this.#outboundOf(head));
         if (native.isHost()) {
+            startOutbound(this.channel);
             startLoader(this.channel, head.compatibilityFlags, head.limits ?? {});
             openBudget(head.hostCpuMs === undefined ? {} : { cpuMs: head.hostCpuMs });
         } else {
@@ -64,7 +71,7 @@ export class Worker implements ChannelHandler {
         const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
         const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
         setOwnExports(() => (isOffered ? own : undefined));
-        const builtins = { "cloudflare:workers": workersModule(env, own) };
+        const builtins = { "cloudflare:workers": workersModule(env, own), "cloudflare:sockets": socketsModule };
         const starting = linkWorker(head, tail, builtins, (name) => this.#askForModule(name)).then(
             (exports) => new Entrypoints(exports, env),
         );
@@ -76,6 +83,12 @@ export class Worker implements ChannelHandler {
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
+    }
+
+    #outboundOf(head: LoadHead): Given {
+        if (head.outbound === "egress") return new EgressOutbound(0);
+        if (head.outbound === "owner") return new OwnerOutbound(this.channel);
+        return head.outbound === "none" ? undefined : null;
     }
 
     /** A dynamic worker's env was encoded by its loader; any other's consists of plain values and bindings. */
@@ -92,7 +105,12 @@ export class Worker implements ChannelHandler {
     #binding(name: string, binding: { type: string; [key: string]: unknown }): unknown {
         switch (binding.type) {
             case "loader":
-                return new WorkerLoader(typeof binding.namespace === "string" ? binding.namespace : `:${name}`);
+                return new WorkerLoader(
+                    typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
+                    this.#loaderOutbound(binding.way),
+                );
+            case "outbound":
+                return (options: unknown) => narrowedOutbound(binding.way as number, options);
             case "self":
                 return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, undefined));
             case "host":
@@ -100,6 +118,12 @@ export class Worker implements ChannelHandler {
             default:
                 throw new Error(`The binding ${name} has the unknown type ${binding.type}.`);
         }
+    }
+
+    /** What workers get that are loaded without a globalOutbound: the binding's policy, or what the host worker has. */
+    #loaderOutbound(way: unknown): Given {
+        if (way === null || (way === undefined && this.#isClosed)) return null;
+        return new EgressOutbound(typeof way === "number" ? way : 0);
     }
 
     // --- Calls of the owner ------------------------------------------------------------------------------------------
@@ -210,7 +234,9 @@ export class Worker implements ChannelHandler {
             case F.SOURCE:
                 return this.#settle(frame);
             case F.GRANT:
-                return onGrant(frame.id, granted!);
+                return frame.flags & 1 ? onWayOut(granted!) : onGrant(frame.id, granted!);
+            case F.OUTBOUND:
+                return onNoWayOut(frame.head);
             case F.DIED:
                 return onDied(frame.id, frame.head);
             case F.EVICT:
@@ -241,6 +267,27 @@ export class Worker implements ChannelHandler {
 /** The path of an absolute URL, without its query. */
 function pathOf(url: string): string {
     return url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/s, "");
+}
+/** The namespace of `cloudflare:sockets`, most of which waits until it is called. */
+const sockets = lazy(() => require("./sockets") as typeof import("./sockets"));
+const socketsModule = Object.freeze({
+    connect: (address: unknown, options?: object) => sockets().connect(address, options),
+});
+
+/** env.OUTBOUND({allow}): an outbound for load(), which goes no further than the binding itself. */
+function narrowedOutbound(way: number, options: unknown): unknown {
+    const { allow } = (options ?? {}) as { allow?: unknown };
+    if (options !== undefined && !Array.isArray(allow)) {
+        throw new TypeError("An outbound needs {allow: [...]}, a list of rules.");
+    }
+    const rules = options === undefined ? undefined : (JSON.parse(JSON.stringify(allow)) as unknown[]);
+    const outbound = new EgressOutbound(way, rules);
+    return makeService(
+        new ServiceHook({
+            fetch: (request) => outbound.fetch(request),
+            call: ([method]) => Promise.reject(new TypeError(`An outbound has fetch() and no method "${method}".`)),
+        }),
+    );
 }
 
 /** What of one console message reaches the log. */

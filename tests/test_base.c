@@ -153,7 +153,9 @@ TEST(frames_ts_agrees_with_frame_h) {
         }
     }
     fclose(file);
-    EXPECT_INT(found, FRAME_TYPES - 1);
+    int named = 0;
+    for (uint8_t type = 1; type < FRAME_TYPES; type++) named += strcmp(frame_name(type), "?") != 0;
+    EXPECT_INT(found, named);
 }
 
 TEST_MAIN()

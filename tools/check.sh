@@ -41,7 +41,7 @@ fuzz() {
 rooms() {
     local build=$1
     export MAYFLY_CELL=$PWD/$build/mayfly-cell MAYFLY=$PWD/$build/mayfly
-    for test in base json_text module_scan ingress ingress_hostile library library_hostile config commands; do
+    for test in base json_text module_scan ingress ingress_hostile library library_hostile config egress commands; do
         step "$test ($2)" "$build/tests/test_$test"
     done
     unset MAYFLY_CELL MAYFLY
@@ -71,7 +71,7 @@ step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
 step "embed.c" build/embed
-for fuzzer in frame json_text module_scan ingress; do
+for fuzzer in frame json_text module_scan ingress egress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"
 done
 

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 packages="gcc make pkg-config libc6-dev libjavascriptcoregtk-4.1-dev libuv1-dev libjansson-dev ca-certificates"
 # What the cell's binary has besides the engine: WebCrypto, compression, WebSocket.
 packages="$packages libssl-dev zlib1g-dev libbrotli-dev libwslay-dev"
+# What the egress process has besides.
+packages="$packages libcurl4-openssl-dev libc-ares-dev libseccomp-dev libzstd-dev"
 # For make check: the fuzzers, and the header as C++.
 packages="$packages g++ clang libclang-rt-dev procps"
 [ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"

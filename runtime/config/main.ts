@@ -11,7 +11,15 @@ const PROBLEMS_MAX = 20;
 
 type Answer =
     | { errors: string[] }
-    | (Omit<Config, "vars" | "mainPlace"> & { vars: string; mainAt: string; warning: string | null });
+    | (Omit<Config, "vars" | "mainPlace" | "secrets" | "policies"> & {
+          vars: string;
+          mainAt: string;
+          warning: string | null;
+          secrets: string | null;
+          policies: string;
+          hasPolicies: boolean;
+          isClosed: boolean;
+      });
 
 function byPlace({ place: a }: Problem, { place: b }: Problem): number {
     return a.line - b.line || a.column - b.column;
@@ -28,10 +36,16 @@ export default function read(file: string, text: string): Answer {
             const first = problems.sort(byPlace).slice(0, PROBLEMS_MAX);
             return { errors: first.map(({ place, text: problem }) => `${at(place)}: ${problem}`) };
         }
-        const { mainPlace, vars, ...rest } = config;
+        const { mainPlace, vars, secrets, policies, ...rest } = config;
+        const outbound = {
+            secrets: secrets === undefined ? null : JSON.stringify(secrets),
+            policies: JSON.stringify(Object.fromEntries(policies.table)),
+            hasPolicies: policies.isGiven || secrets !== undefined,
+            isClosed: policies.table[0]?.[1] === null,
+        };
         const ignored = `${file}: keys that mean nothing to mayfly yet and are ignored: ${unknown.join(", ")}`;
         const warning = unknown.length > 0 ? ignored : null;
-        return { ...rest, vars: JSON.stringify(vars), mainAt: at(mainPlace), warning };
+        return { ...rest, ...outbound, vars: JSON.stringify(vars), mainAt: at(mainPlace), warning };
     } catch (error) {
         if (error instanceof SyntaxProblem) return { errors: [`${at(error.place)}: ${error.message}`] };
         return { errors: [`${file}: cannot be read: ${String(error)}`] };

@@ -14,7 +14,11 @@ export interface Config {
     compatibilityDate: string;
     compatibilityFlags: string[];
     vars: Record<string, unknown>;
-    loaders: { binding: string; id: string | null }[];
+    /** way: the place among the policies of what its workers may reach; -1 as the host worker itself, -2 nothing. */
+    loaders: { binding: string; id: string | null; way: number }[];
+    outbounds: { binding: string; way: number }[];
+    secrets: unknown;
+    policies: Policies;
     services: { binding: string; entrypoint: string | null }[];
     /** Those that are set. */
     limits: Record<string, number>;
@@ -115,6 +119,27 @@ class Section {
     }
 }
 
+/** Who may reach what: {NAME: policy}, in an order that bindings refer to. */
+export class Policies {
+    readonly table: [name: string, policy: unknown][] = [];
+    /** Whether the file says anything about it. */
+    isGiven = false;
+
+    push(name: string, policy: unknown): number {
+        this.isGiven = true;
+        return this.table.push([name, policy]) - 1;
+    }
+
+    /** The place of a policy; -2 for null, and -1 where there is none, unless it has a default. */
+    add(name: string, node: Node | undefined, byDefault?: unknown): number {
+        if (node === undefined && byDefault === undefined) return -1;
+        if (node !== undefined) this.isGiven = true;
+        const policy = node === undefined ? byDefault : toValue(node);
+        const way = this.table.push([name, policy]) - 1;
+        return policy === null ? -2 : way;
+    }
+}
+
 class Reader {
     readonly problems: Problem[] = [];
     readonly unknown: string[] = [];
@@ -166,13 +191,14 @@ class Reader {
         return toValue(node) as Record<string, unknown>;
     }
 
-    loaders(root: Section): Config["loaders"] {
+    loaders(root: Section, policies: Policies): Config["loaders"] {
         return root.items("worker_loaders").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const binding = this.binding(section, node);
             const id = section.text("id", false, NOT_EMPTY);
+            const policy = section.take("outbound");
             section.close();
-            return { binding, id: id ?? null };
+            return { binding, id: id ?? null, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
         });
     }
 
@@ -193,6 +219,36 @@ class Reader {
         }
         section.close();
         return limits;
+    }
+
+    outbounds(section: Section, policies: Policies): Config["outbounds"] {
+        return section.items("outbounds").map(({ node, path }) => {
+            const item = new Section(this, path, node);
+            const binding = this.binding(item, node);
+            const allow = item.take("allow");
+            if (allow === undefined) this.problem(node.place, path, "an outbound needs allow, a list of rules");
+            item.close();
+            const policy = { allow: allow === undefined ? [] : toValue(allow) };
+            return { binding, way: policies.push(`mayfly.outbounds.${binding}`, policy) };
+        });
+    }
+
+    /** What is mayfly's own. Policies are checked by the process that enforces them. */
+    mayfly(root: Section, policies: Policies): { outbounds: Config["outbounds"]; secrets: unknown } {
+        const node = root.take("mayfly");
+        if (node === undefined) {
+            policies.add("mayfly.outbound", undefined, "public");
+            return { outbounds: [], secrets: undefined };
+        }
+        const section = new Section(this, "mayfly", node);
+        policies.add("mayfly.outbound", section.take("outbound"), "public");
+        const outbounds = this.outbounds(section, policies);
+        const secrets = section.take("secrets");
+        if (secrets !== undefined && secrets.kind !== "object") {
+            section.problem(secrets.place, "secrets", `expected an object, not ${described(secrets)}`);
+        }
+        section.close();
+        return { outbounds, secrets: secrets && toValue(secrets) };
     }
 
     services(root: Section, name: string): Config["services"] {
@@ -245,6 +301,8 @@ export function readConfig(file: Node): Reading {
     root.take("$schema");
     const name = root.text("name", false, NAME) ?? NAME_DEFAULT;
     const mainPlace = root.placeOf("main");
+    const policies = new Policies();
+    const { outbounds, secrets } = reader.mayfly(root, policies);
     const config: Config = {
         name,
         main: root.text("main", true, MAIN) ?? "",
@@ -252,7 +310,10 @@ export function readConfig(file: Node): Reading {
         compatibilityDate: root.text("compatibility_date", false, DATE) ?? COMPATIBILITY_DATE_DEFAULT,
         compatibilityFlags: reader.flags(root),
         vars: reader.vars(root),
-        loaders: reader.loaders(root),
+        loaders: reader.loaders(root, policies),
+        outbounds,
+        secrets,
+        policies,
         services: reader.services(root, name),
         limits: reader.limits(root),
     };

@@ -38,7 +38,8 @@ enum frame_type {
     FRAME_STOP = 12,    /* both: I want no more of your body */
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
     FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
-    FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell */
+    FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell.
+                           flags 1: it is the way out, a channel to the egress process */
     FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
     FRAME_TOUCH = 17,   /* host cell -> supervisor: the named cell `id` is used */
     FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
@@ -50,6 +51,8 @@ enum frame_type {
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
     FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), and the cell ends now */
+    FRAME_OUTBOUND = 25, /* host cell -> supervisor: I need my way out; answered by a GRANT with flags 1, or OUTBOUND with
+                            head {error} */
     FRAME_TYPES
 };
 

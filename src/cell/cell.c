@@ -75,12 +75,12 @@ int cell_open(struct cell *c, int owner_fd, bool is_host) {
     return 0;
 }
 
-int cell_adopt(struct cell *c, int fd) {
+int cell_adopt(struct cell *c, int fd, uint32_t accepted) {
     if (c->epoll_fd < 0) {
         int r = start_epoll(c);
         if (r < 0) return r;
     }
-    int number = add_channel(c, fd, channel_from_owned);
+    int number = add_channel(c, fd, accepted);
     if (number >= 0) watch(c, EPOLL_CTL_ADD, number, false);
     return number;
 }
@@ -173,13 +173,13 @@ static struct engine_value number_value(double number) {
     return (struct engine_value){.kind = ENGINE_NUMBER, .number = number};
 }
 
-static int take_grant(struct cell *c, int number) {
+static int take_grant(struct cell *c, int number, bool is_way_out) {
     struct channel *channel = &c->channels[number];
     if (channel->grants_len == 0) return -EPROTO;
     int fd = channel->grants[0];
     channel->grants_len--;
     memmove(channel->grants, channel->grants + 1, (size_t)channel->grants_len * sizeof(int));
-    return cell_adopt(c, fd);
+    return cell_adopt(c, fd, is_way_out ? channel_from_egress : channel_from_owned);
 }
 
 /* A worker comes: the last moment to close what it must not reach. */
@@ -203,7 +203,7 @@ static int dispatch(struct cell *c, int number, const struct frame *frame) {
     if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
     if (tail_len) args[5] = (struct engine_value){.kind = ENGINE_BYTES, .data = tail, .len = tail_len};
     if (frame->type == FRAME_GRANT) {
-        int granted = take_grant(c, number);
+        int granted = take_grant(c, number, frame->flags & 1);
         if (granted < 0) return granted;
         args[6] = number_value(granted);
     }

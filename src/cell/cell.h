@@ -43,4 +43,4 @@ bool cell_is_alive(struct cell *cell, int channel);
 _Noreturn void cell_abort(struct cell *cell, const char *head, size_t head_len);
 
 /* Adopts a granted descriptor as a channel of its own and returns its number or a negative errno. */
-int cell_adopt(struct cell *cell, int fd);
+int cell_adopt(struct cell *cell, int fd, uint32_t accepted);

@@ -16,7 +16,8 @@ const uint32_t host_channel_from_idle = BIT(FRAME_READY);
 const uint32_t host_channel_from_worker = BIT(FRAME_STARTED) | BIT(FRAME_CALL) | BIT(FRAME_RETURN) | BIT(FRAME_THROW) |
                                           BIT(FRAME_LOG) | BIT(FRAME_BUSY) | BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED);
 const uint32_t host_channel_from_host = BIT(FRAME_STARTED) | BIT(FRAME_LOG) | BIT(FRAME_CLAIM) | BIT(FRAME_TOUCH) |
-                                        BIT(FRAME_SOURCE) | BIT(FRAME_RELEASE) | BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED) | STREAMS;
+                                        BIT(FRAME_SOURCE) | BIT(FRAME_RELEASE) | BIT(FRAME_EXCEEDED) |
+                                        BIT(FRAME_ABORTED) | BIT(FRAME_OUTBOUND) | STREAMS;
 
 /* A descriptor that goes out with the byte at `offset` of everything ever queued. */
 struct grant {
@@ -186,10 +187,10 @@ int host_channel_send(struct host_channel *c, uint8_t type, uint8_t flags, uint3
     return r;
 }
 
-int host_channel_grant(struct host_channel *c, uint32_t cell, int fd) {
+int host_channel_grant(struct host_channel *c, uint8_t flags, uint32_t cell, int fd) {
     int r = c->grants_len == GRANTS_MAX ? -EBUSY : 0;
     uint64_t offset = c->sent + buf_len(&c->out);
-    if (r == 0) r = host_channel_send(c, FRAME_GRANT, 0, cell, "", 0, NULL, 0);
+    if (r == 0) r = host_channel_send(c, FRAME_GRANT, flags, cell, "", 0, NULL, 0);
     if (r < 0) {
         close(fd);
         return r;

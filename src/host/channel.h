@@ -35,7 +35,7 @@ int host_channel_send(struct host_channel *channel, uint8_t type, uint8_t flags,
                       size_t head_len, const void *tail, size_t tail_len);
 
 /* Sends a GRANT with a descriptor, which is closed here once sent. Returns 0 or a negative errno (then it is closed). */
-int host_channel_grant(struct host_channel *channel, uint32_t cell, int fd);
+int host_channel_grant(struct host_channel *channel, uint8_t flags, uint32_t cell, int fd);
 
 /* The process that sent the first frame, by the kernel's word; 0 before that. */
 int host_channel_peer(const struct host_channel *channel);

@@ -15,6 +15,9 @@
 #define ANSWER_BYTES_MAX (8u << 20)
 #define READ_WALL_MS     10000
 
+/* A worker of whose outbound nothing is said may reach what is public, as on Cloudflare. */
+#define POLICIES_DEFAULT "{\"mayfly.outbound\":\"public\"}"
+
 void config_done(struct config *c) {
     for (size_t i = 0; i < c->compatibility_flags_len; i++) free(c->compatibility_flags[i]);
     for (size_t i = 0; i < c->loaders_len; i++) {
@@ -25,12 +28,14 @@ void config_done(struct config *c) {
         free(c->services[i].binding);
         free(c->services[i].entrypoint);
     }
-    char *const texts[] = {c->name,      c->root_dir, c->main_name, c->main_path, c->compatibility_date,
-                           c->vars_json, c->warning};
+    for (size_t i = 0; i < c->outbounds_len; i++) free(c->outbounds[i].binding);
+    char *const texts[] = {c->name,      c->root_dir, c->main_name,    c->main_path,    c->compatibility_date,
+                           c->vars_json, c->warning,  c->secrets_json, c->policies_json};
     for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
     free(c->compatibility_flags);
     free(c->loaders);
     free(c->services);
+    free(c->outbounds);
     *c = (struct config){0};
 }
 
@@ -144,13 +149,29 @@ static void take_flags(struct config *c, json_t *list) {
     }
 }
 
+static int way_of(json_t *binding) {
+    json_t *way = json_object_get(binding, "way");
+    return json_is_integer(way) ? (int)json_integer_value(way) : WAY_INHERITED;
+}
+
+static void take_outbounds(struct config *c, json_t *list) {
+    size_t i;
+    json_t *outbound;
+    c->outbounds = calloc(json_array_size(list) + 1, sizeof *c->outbounds);
+    CHECK(c->outbounds);
+    json_array_foreach(list, i, outbound) {
+        char *binding = copy_member(outbound, "binding");
+        if (binding) c->outbounds[c->outbounds_len++] = (struct config_outbound){binding, way_of(outbound)};
+    }
+}
+
 static void take_loaders(struct config *c, json_t *list) {
     size_t i;
     json_t *loader;
     c->loaders = calloc(json_array_size(list) + 1, sizeof *c->loaders);
     CHECK(c->loaders);
     json_array_foreach(list, i, loader) {
-        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id")};
+        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id"), way_of(loader)};
         if (taken.binding)
             c->loaders[c->loaders_len++] = taken;
         else
@@ -211,6 +232,12 @@ static int take_answer(struct config *c, const char *path, json_t *answer, char 
     take_loaders(c, json_object_get(answer, "loaders"));
     take_limits(c, json_object_get(answer, "limits"));
     take_services(c, json_object_get(answer, "services"));
+    take_outbounds(c, json_object_get(answer, "outbounds"));
+    c->secrets_json = copy_member(answer, "secrets");
+    c->policies_json = copy_member(answer, "policies");
+    if (!c->policies_json) c->policies_json = copy(POLICIES_DEFAULT);
+    c->has_policies = json_is_true(json_object_get(answer, "hasPolicies"));
+    c->is_closed = json_is_true(json_object_get(answer, "isClosed"));
     return set_main(c, main, main_at, ret_problems);
 }
 
@@ -289,7 +316,8 @@ static int describe_bare(struct config *c, const char *path, char **ret_problems
     c->compatibility_flags = calloc(1, sizeof *c->compatibility_flags);
     c->loaders = calloc(1, sizeof *c->loaders);
     CHECK(c->loaders && c->compatibility_flags);
-    c->loaders[c->loaders_len++].binding = copy("LOADER");
+    c->loaders[c->loaders_len++] = (struct config_loader){copy("LOADER"), NULL, WAY_INHERITED};
+    c->policies_json = copy(POLICIES_DEFAULT);
     return set_main(c, file, path, ret_problems);
 }
 
@@ -340,7 +368,13 @@ static json_t *pack_bindings(const struct config *c) {
     json_t *bindings = json_object();
     for (size_t i = 0; i < c->loaders_len; i++) {
         json_t *binding = json_pack("{s:s, s:s*}", "type", "loader", "namespace", c->loaders[i].id);
+        if (c->loaders[i].way >= 0) json_object_set_new(binding, "way", json_integer(c->loaders[i].way));
+        if (c->loaders[i].way == WAY_CLOSED) json_object_set_new(binding, "way", json_null());
         json_object_set_new(bindings, c->loaders[i].binding, binding);
+    }
+    for (size_t i = 0; i < c->outbounds_len; i++) {
+        json_t *binding = json_pack("{s:s, s:i}", "type", "outbound", "way", c->outbounds[i].way);
+        json_object_set_new(bindings, c->outbounds[i].binding, binding);
     }
     for (size_t i = 0; i < c->services_len; i++) {
         json_t *binding = json_pack("{s:s, s:s*}", "type", "self", "entrypoint", c->services[i].entrypoint);
@@ -365,10 +399,10 @@ static json_t *pack_rpc(const struct config *c) {
 /* Everything but vars, which stay the text that they are: jansson would change numbers. */
 static char *dump_load(const struct config *c, const char *main_kind, size_t main_bytes) {
     json_t *head =
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
-                  c->compatibility_date, "compatibilityFlags", pack_flags(c), "outbound", "none", "bindings",
-                  pack_bindings(c), "rpc", pack_rpc(c), "modules", "name", c->main_name, "kind", main_kind, "size",
-                  (json_int_t)main_bytes);
+        json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
+                  c->compatibility_date, "compatibilityFlags", pack_flags(c), "outbound",
+                  c->is_closed ? NULL : "egress", "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name",
+                  c->main_name, "kind", main_kind, "size", (json_int_t)main_bytes);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
     return text;

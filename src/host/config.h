@@ -3,10 +3,20 @@
 #pragma once
 #include "base/buf.h"
 #include "host/limits.h"
+#include <stdbool.h>
 
 /* A Worker Loader binding. Loaders of the same id share their named workers; NULL is an id of the binding's own. */
 struct config_loader {
     char *binding, *id;
+    int way; /* the place in policies_json of what its workers may reach; WAY_INHERITED or WAY_CLOSED */
+};
+
+enum { WAY_INHERITED = -1, WAY_CLOSED = -2 };
+
+/* A binding that makes outbounds for load(). */
+struct config_outbound {
+    char *binding;
+    int way;
 };
 
 /* A binding of the worker to itself; entrypoint NULL is the default export. */
@@ -33,6 +43,12 @@ struct config {
     char *warning;                 /* one line, or NULL */
     /* Of the command line: where clients call an entrypoint by Cap'n Web, and which (NULL: the default one); borrowed. */
     const char *rpc_path, *rpc_entrypoint;
+    struct config_outbound *outbounds;
+    size_t outbounds_len;
+    char *secrets_json;  /* {NAME: {env | file | credential: WHERE}}, or NULL */
+    char *policies_json; /* {NAME: policy}; the first is the worker's own */
+    bool has_policies;   /* the file says something about outbounds */
+    bool is_closed;      /* the worker's own policy is null */
 };
 
 /* Reads the file at `path`, or in the directory `path` the first of wrangler.json, .jsonc and .toml. A bare .js, .mjs,

@@ -333,6 +333,14 @@ static int on_source_frame(struct host_cell *c, uint32_t id, const char *text, u
     return r;
 }
 
+/* The worker's first fetch(), or the first since the egress process ended. */
+static int on_outbound_frame(struct host_cell *c) {
+    static const char refusal[] = "{\"error\":\"The egress process cannot be started.\"}";
+    int fd = c->handler->on_outbound(c->context);
+    if (fd >= 0) return host_channel_grant(c->channel, 1, 0, fd);
+    return host_channel_send(c->channel, FRAME_OUTBOUND, 0, 0, refusal, sizeof refusal - 1, NULL, 0);
+}
+
 static int send_load(struct host_cell *c) {
     struct source source;
     const struct config *worker = c->config.worker;
@@ -364,6 +372,7 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_CLAIM: return loader_claim(c->loader, frame->id, head, head_len);
     case FRAME_TOUCH: loader_touch(c->loader, frame->id); return 0;
     case FRAME_RELEASE: loader_release(c->loader, frame->id, head, head_len); return 0;
+    case FRAME_OUTBOUND: return on_outbound_frame(c);
     case FRAME_SOURCE: return on_source_frame(c, frame->id, head, head_len);
     default: return on_exchange_frame(c, frame, head, head_len, tail, tail_len);
     }

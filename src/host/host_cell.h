@@ -20,6 +20,8 @@ struct host_cell_handler {
     /* The cell is gone; all its requests have been failed. To be freed by its owner. */
     void (*on_closed)(void *context);
     void (*on_log)(void *context, const char *level, const char *message);
+    /* The worker needs its way out: a descriptor for it, or a negative errno. */
+    int (*on_outbound)(void *context);
 };
 
 /* Forks the cell and loads the worker's main module. Returns 0 or a negative errno. */

@@ -190,6 +190,13 @@ int library_revive(struct mf_loader *loader, struct mf_error *error) {
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
+static void free_texts(struct mf_loader *loader) {
+    free(loader->cell_path);
+    free(loader->secrets_json);
+    free(loader->dns);
+    free(loader->ca_file);
+}
+
 static int configure(struct mf_loader *loader, const struct mf_config *config) {
     char path[PATH_MAX];
     int r = 0;
@@ -197,6 +204,16 @@ static int configure(struct mf_loader *loader, const struct mf_config *config) {
         loader->cell_path = strdup(config->cell_path);
     else if ((r = paths_cell_binary(path, sizeof path)) == 0)
         loader->cell_path = strdup(path);
+    const struct {
+        const char *from;
+        char **to;
+    } texts[] = {{config->secrets_json, &loader->secrets_json},
+                 {config->dns, &loader->dns},
+                 {config->ca_file, &loader->ca_file}};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        if (texts[i].from && !(*texts[i].to = strdup(texts[i].from))) return -ENOMEM;
+    }
+    loader->outbound_log_fd = config->outbound_log_fd > 0 ? config->outbound_log_fd : -1;
     loader->idle_cells = config->idle_cells ? config->idle_cells : IDLE_CELLS_DEFAULT;
     loader->start_timeout_ms = config->start_timeout_ms ? config->start_timeout_ms : START_TIMEOUT_MS_DEFAULT;
     return r == 0 && !loader->cell_path ? -ENOMEM : r;
@@ -251,7 +268,7 @@ int mf_loader_new(const struct mf_config *config, struct mf_loader **ret, struct
     int r = configure(loader, config);
     if (r == 0) r = open_loop(loader);
     if (r < 0) {
-        free(loader->cell_path);
+        free_texts(loader);
         free(loader);
         return library_fail(error, r, "cannot make a loader: %s", strerror(-r));
     }
@@ -270,7 +287,8 @@ void mf_loader_free(struct mf_loader *loader) {
     CHECK(!loader->is_running); /* mayfly.h: not from a callback */
     while (loader->workers) mf_worker_free(loader->workers);
     pool_free(loader->pool);
+    outbound_free(loader->outbound);
     close_loop(loader);
-    free(loader->cell_path);
+    free_texts(loader);
     free(loader);
 }

@@ -107,6 +107,10 @@ static int check_env(const struct mf_code *code, struct mf_error *error) {
     if (bytes > VARIABLES_BYTES_MAX) {
         return library_fail(error, -EINVAL, "variables: %zu bytes are more than %u", bytes, VARIABLES_BYTES_MAX);
     }
+    struct json_slice outbound;
+    if (code->outbound_json && json_text_check(code->outbound_json, strlen(code->outbound_json), &outbound) < 0) {
+        return library_fail(error, -EINVAL, "outbound_json is not JSON");
+    }
     for (size_t i = 0; i < code->capabilities_len; i++) {
         if (!code->capabilities[i].handler) {
             return library_fail(error, -EINVAL, "the capability \"%s\" has no handler", code->capabilities[i].name);
@@ -131,7 +135,7 @@ static int append_flags(const struct mf_code *code, struct buf *out) {
 }
 
 static int append_env(const struct mf_code *code, struct buf *out) {
-    int r = buf_append_text(out, "],\"outbound\":null,\"vars\":{");
+    int r = buf_printf(out, "],\"outbound\":%s,\"vars\":{", code->outbound_json ? "\"owner\"" : "null");
     for (size_t i = 0; i < code->variables_len && r == 0; i++) {
         r = i ? buf_append_text(out, ",") : 0;
         if (r == 0) r = append_string(out, code->variables[i].name);

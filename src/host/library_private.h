@@ -2,6 +2,7 @@
    the life of a worker, library_call.c the calls in both directions, library_code.c makes LOAD frames. */
 #pragma once
 #include "host/json_text.h"
+#include "host/outbound.h"
 #include "host/police.h"
 #include "host/pool.h"
 #include <mayfly.h>
@@ -19,6 +20,10 @@ struct mf_loader {
     bool is_up, is_lost, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
     char lost_reason[200];
+    char *secrets_json, *dns, *ca_file;
+    int outbound_log_fd;
+    struct outbound *outbound; /* from the first worker on that has a way out */
+    char outbound_error[300];  /* why the egress process does not start */
     struct mf_worker *workers;
     struct mf_worker *waiting; /* without a cell yet, in the order of their loads */
 };
@@ -70,6 +75,10 @@ struct mf_worker {
     unsigned incoming_len;
     struct binding *bindings;
     size_t bindings_len;
+    char *outbound_json;         /* its policy, or NULL */
+    struct host_channel *egress; /* from its first request on */
+    uint32_t *under_way;         /* ids of requests that are not answered yet */
+    size_t under_way_len;
     mf_log_handler *on_log;
     void *log_ctx;
     mf_load_done *on_load;
@@ -117,6 +126,16 @@ void worker_end(struct mf_worker *worker, int result, const char *death, const c
     __attribute__((format(printf, 4, 5)));
 /* Sets the timer to what the state and the first call need. */
 void worker_arm(struct mf_worker *worker);
+
+/* library_outbound.c */
+
+/* The frames that a worker with a way out may send besides the others. */
+extern const uint32_t library_streams;
+/* Starts the egress process unless it runs. Returns 0 or a negative errno. */
+int outbound_prepare(struct mf_loader *loader, struct mf_error *error);
+/* A frame of a request that the worker makes. Returns 0 or a negative errno. */
+int worker_on_stream(struct mf_worker *worker, const struct frame *frame);
+void worker_close_outbound(struct mf_worker *worker);
 
 /* library_call.c */
 

@@ -136,6 +136,7 @@ static void leave_queue(struct mf_worker *w) {
 static void drop_cell(struct mf_worker *w) {
     host_channel_free(w->channel);
     w->channel = NULL;
+    worker_close_outbound(w);
     buf_done(&w->load_head);
     buf_done(&w->load_tail);
     w->cell = 0;
@@ -251,6 +252,11 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_BUSY: return 0; /* a C host ends its workers itself */
     case FRAME_ABORTED: return 0; /* its end follows */
     case FRAME_EXCEEDED: return on_exceeded(w, tail, tail_len);
+    case FRAME_FETCH:
+    case FRAME_DATA:
+    case FRAME_RESET:
+    case FRAME_STOP:
+    case FRAME_WINDOW: return worker_on_stream(w, frame);
     case FRAME_CALL: return calls_on_call(w, frame, head, head_len);
     default: return calls_on_answer(w, frame, head, head_len);
     }
@@ -262,7 +268,8 @@ void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
     w->cell = cell->number;
     w->police.pid = cell->pid;
     w->look_ms = library_now_ms(w->loader) + POLICE_MS;
-    w->channel = host_channel_new(&w->loader->loop, fd, host_channel_from_worker, &channel_events, w);
+    uint32_t accepted = host_channel_from_worker | (w->outbound_json ? library_streams : 0);
+    w->channel = host_channel_new(&w->loader->loop, fd, accepted, &channel_events, w);
     if (!w->channel) {
         close(fd);
         worker_end(w, -ENOMEM, NULL, "out of memory");
@@ -284,6 +291,8 @@ void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
 static void free_bindings(struct mf_worker *w) {
     for (size_t i = 0; i < w->bindings_len; i++) free(w->bindings[i].name);
     free(w->bindings);
+    free(w->outbound_json);
+    free(w->under_way);
 }
 
 static int copy_bindings(struct mf_worker *w, const struct mf_code *code) {
@@ -308,7 +317,8 @@ static struct mf_worker *worker_new(struct mf_loader *loader, const struct mf_co
     w->police.memory_mb_max = code_limit(code->limits.memory_mb, LIMIT_MEMORY_MB_DEFAULT);
     w->on_log = code->on_log;
     w->log_ctx = code->log_ctx;
-    if (copy_bindings(w, code) < 0) {
+    w->outbound_json = code->outbound_json ? strdup(code->outbound_json) : NULL;
+    if (copy_bindings(w, code) < 0 || (code->outbound_json && !w->outbound_json)) {
         free_bindings(w);
         free(w);
         return NULL;
@@ -342,6 +352,7 @@ int mf_worker_load_start(struct mf_loader *loader, const struct mf_code *code, m
     struct buf head = {0}, tail = {0};
     int r = code_encode(code, &head, &tail, error);
     if (r == 0) r = library_revive(loader, error);
+    if (r == 0 && code->outbound_json) r = outbound_prepare(loader, error);
     struct mf_worker *w = r == 0 ? worker_new(loader, code) : NULL;
     if (!w) {
         buf_done(&head);

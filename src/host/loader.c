@@ -88,7 +88,7 @@ static int grant_one(struct loader *l) {
     cell->bucket_next = l->buckets[cell->number % BUCKETS];
     l->buckets[cell->number % BUCKETS] = cell;
     l->stats.granted++;
-    return host_channel_grant(l->channel, taken.number, fd);
+    return host_channel_grant(l->channel, 0, taken.number, fd);
 }
 
 void loader_grant(struct loader *l) {

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <mayfly.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +22,24 @@ static const char help[] =
     "  --json INPUT    the input, as JSON (null)\n"
     "  --cpu MS        processor time that it may use (30000); 0 for as much as it likes\n"
     "  --memory MIB    memory that it may take (128); 0 for as much as it likes\n"
+    "  --allow-net HOST[:PORT]   what fetch() may reach: a name, *.name, an address, or * for everything public\n"
+    "  --secret HOST:HEADER=[PREFIX ]VARIABLE\n"
+    "                  a header for requests to that host over https, with the value of an environment variable, "
+    "which\n"
+    "                  the snippet never sees\n"
+    "  --ca-file FILE  certificate authorities to trust besides the system's\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
     "  --require-confinement LIST\n"
     "                  refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "\n"
-    "It runs in a sandbox of its own, without network and without files. The result is printed as JSON, console "
-    "output\n"
-    "goes to standard error, and an error there too, with exit status 1.\n";
+    "It runs in a sandbox of its own, without files and, but for --allow-net and --secret, without network. The "
+    "result\n"
+    "is printed as JSON, console output goes to standard error, and an error there too, with exit status 1.\n";
 
 struct run {
-    const char *file, *input, *required;
+    const char *file, *input, *required, *ca_file;
     struct mf_limits limits;
+    json_t *rules, *secrets; /* of the policy, if there is one */
 };
 
 /* Reads a stream to its end. Returns 0, -EFBIG or another negative errno. */
@@ -109,10 +117,18 @@ static int run(const struct run *options, const char *source, size_t len) {
     const char *name = strcmp(options->file, "-") == 0 ? "stdin.ts" : slash ? slash + 1 : options->file;
     struct mf_module module = {name, MF_KIND_SNIPPET, source, len};
     char *args = make_args(options->input), *json = NULL;
+    char *policy = NULL, *secrets = json_dumps(options->secrets, JSON_COMPACT);
     mf_config_init(&config);
     mf_code_init(&code);
     config.idle_cells = 1;
     config.require_confinement = options->required;
+    config.secrets_json = secrets;
+    config.ca_file = options->ca_file;
+    if (json_array_size(options->rules) > 0) {
+        json_t *all = json_pack("{s:O}", "allow", options->rules);
+        code.outbound_json = policy = json_dumps(all, JSON_COMPACT);
+        json_decref(all);
+    }
     code.modules = &module;
     code.modules_len = 1;
     code.limits = options->limits;
@@ -128,6 +144,8 @@ static int run(const struct run *options, const char *source, size_t len) {
     mf_worker_free(worker);
     mf_loader_free(loader);
     free(args);
+    free(policy);
+    free(secrets);
     return r;
 }
 
@@ -156,9 +174,57 @@ static int parse_input(const char *text, const char **ret) {
     return 0;
 }
 
+/* HOST[:PORT]: without a port, both schemes on their own ports. */
+static int parse_allow(struct run *options, const char *text) {
+    const char *colon = strrchr(text, ':');
+    bool has_port = colon && colon > text && (colon[-1] == ']' || !memchr(text, ':', (size_t)(colon - text)));
+    char *end = NULL, *host = has_port ? strndup(text, (size_t)(colon - text)) : strdup(text);
+    unsigned long port = has_port ? strtoul(colon + 1, &end, 10) : 0;
+    if (!host || !*host || (has_port && (*end || end == colon + 1 || port == 0 || port > 65535))) {
+        fprintf(stderr, "mayfly run: --allow-net takes HOST or HOST:PORT, not '%s'\n", text);
+        free(host);
+        return -EINVAL;
+    }
+    json_t *rule = json_pack("{s:[s], s:[s,s]}", "hosts", host, "schemes", "https", "http");
+    if (has_port) json_object_set_new(rule, "ports", json_pack("[i]", (int)port));
+    json_array_append_new(options->rules, rule);
+    free(host);
+    return 0;
+}
+
+/* HOST:HEADER=[PREFIX ]VARIABLE; goes before the rules that allow. */
+static int parse_secret(struct run *options, const char *text) {
+    const char *equals = strchr(text, '='), *colon = equals ? memrchr(text, ':', (size_t)(equals - text)) : NULL;
+    const char *space = equals ? strrchr(equals, ' ') : NULL;
+    const char *variable = space ? space + 1 : equals ? equals + 1 : "";
+    if (!colon || colon == text || equals == colon + 1 || !*variable || !getenv(variable)) {
+        fprintf(stderr, "mayfly run: --secret takes HOST:HEADER=VARIABLE, with a variable that is set\n");
+        return -EINVAL;
+    }
+    json_t *inject = json_pack("{s:s%, s:s, s:s%}", "header", colon + 1, (size_t)(equals - colon - 1), "secret",
+                               variable, "prefix", equals + 1, (size_t)(variable - equals - 1));
+    char *host = strndup(text, (size_t)(colon - text));
+    json_t *rules = json_array();
+    int r = parse_allow(&(struct run){.rules = rules}, host);
+    if (r == 0) {
+        json_t *rule = json_array_get(rules, 0);
+        json_object_set_new(rule, "schemes", json_pack("[s]", "https"));
+        json_object_set_new(rule, "inject", json_pack("[O]", inject));
+        json_array_insert(options->rules, 0, rule);
+        json_object_set_new(options->secrets, variable, json_pack("{s:s}", "env", variable));
+    }
+    json_decref(inject);
+    json_decref(rules);
+    free(host);
+    return r;
+}
+
 /* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
 static int parse_options(struct run *options, int argc, char **argv) {
     static const struct option known[] = {{"json", required_argument, NULL, 'j'},
+                                          {"allow-net", required_argument, NULL, 'a'},
+                                          {"secret", required_argument, NULL, 's'},
+                                          {"ca-file", required_argument, NULL, 'C'},
                                           {"timeout", required_argument, NULL, 't'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"memory", required_argument, NULL, 'm'},
@@ -173,6 +239,9 @@ static int parse_options(struct run *options, int argc, char **argv) {
         case 'c': r = parse_limit("cpu", "milliseconds", optarg, &options->limits.cpu_ms); break;
         case 'm': r = parse_limit("memory", "MiB", optarg, &options->limits.memory_mb); break;
         case 'r': options->required = optarg; break;
+        case 'a': r = parse_allow(options, optarg); break;
+        case 's': r = parse_secret(options, optarg); break;
+        case 'C': options->ca_file = optarg; break;
         case 'h': fputs(help, stdout); return 1;
         default: r = -EINVAL;
         }
@@ -189,7 +258,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
 }
 
 int run_main(int argc, char **argv) {
-    struct run options = {.input = "null"};
+    struct run options = {.input = "null", .rules = json_array(), .secrets = json_object()};
     char *source = NULL;
     size_t len = 0;
     int r = parse_options(&options, argc, argv);
@@ -197,6 +266,8 @@ int run_main(int argc, char **argv) {
     if (read_snippet(options.file, &source, &len) < 0) return 1;
     r = run(&options, source, len);
     free(source);
+    json_decref(options.rules);
+    json_decref(options.secrets);
     if (r == 0 && fflush(stdout) != 0) {
         fprintf(stderr, "mayfly run: standard output: %s\n", strerror(errno));
         r = -EIO;

@@ -7,15 +7,19 @@
 #include "host/confinement.h"
 #include "host/host_cell.h"
 #include "host/ingress.h"
+#include "host/outbound.h"
 #include "host/paths.h"
 #include "host/pool.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DRAIN_MS         5000
 #define RESTART_MS_FIRST 50
@@ -30,7 +34,9 @@ struct server {
     struct pool_config pool_config;
     struct host_cell_config host_config;
     struct ingress_config ingress_config;
+    struct outbound_config outbound_config;
     struct pool *pool;
+    struct outbound *outbound; /* NULL until somebody needs it, unless there are policies or secrets */
     struct host_cell *host;
     struct ingress *ingress;
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
@@ -73,6 +79,8 @@ static void finish(void *context) {
     s->host = NULL;
     pool_free(s->pool);
     s->pool = NULL;
+    outbound_free(s->outbound);
+    s->outbound = NULL;
     close_handles(s);
 }
 
@@ -145,7 +153,54 @@ static void on_host_closed(void *context) {
         restart_later(s);
 }
 
-static const struct host_cell_handler host_handler = {on_started, on_host_closed, on_log};
+/* --- The way out ------------------------------------------------------------------------------------------------ */
+
+static void on_outbound_ready(void *context, const char *error) {
+    struct server *s = context;
+    if (error) fail(s, "egress cannot start", error);
+}
+
+static void on_outbound_lost(void *context) {
+    struct server *s = context;
+    outbound_free(s->outbound);
+    s->outbound = NULL;
+    if (!s->is_stopping) on_log(s, "error", "the egress process has ended");
+}
+
+/* Secrets of the environment are egress's alone from now on: this process, and what it starts later, forgets them. */
+static void forget_secrets(const char *secrets_json) {
+    json_t *sources = json_loads(secrets_json, 0, NULL), *source;
+    const char *name;
+    json_object_foreach(sources, name, source) {
+        const char *variable = json_string_value(json_object_get(source, "env"));
+        char *value = variable ? getenv(variable) : NULL;
+        if (!value) continue;
+        explicit_bzero(value, strlen(value));
+        unsetenv(variable);
+    }
+    json_decref(sources);
+}
+
+static int start_outbound(struct server *s) {
+    static const struct outbound_handler handler = {on_outbound_ready, on_outbound_lost};
+    s->outbound_config.secrets_json = s->config.secrets_json;
+    s->outbound_config.policies_json = s->config.policies_json;
+    int r = outbound_start(&s->loop, &s->outbound_config, &handler, s, &s->outbound);
+    if (r < 0) return r;
+    if (s->config.secrets_json) forget_secrets(s->config.secrets_json);
+    if (s->ingress) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
+    return 0;
+}
+
+static int on_outbound(void *context) {
+    struct server *s = context;
+    int r = s->outbound ? 0 : start_outbound(s);
+    if (r == 0) r = outbound_attach(s->outbound, s->config.name, s->config.policies_json);
+    if (r < 0) on_log(s, "error", strerror(-r));
+    return r;
+}
+
+static const struct host_cell_handler host_handler = {on_started, on_host_closed, on_log, on_outbound};
 
 static void start_host(struct server *s) {
     int r = host_cell_new(&s->loop, s->pool, &s->host_config, &host_handler, s, &s->host);
@@ -261,6 +316,7 @@ static void listen_now(struct server *s) {
         fail(s, where, strerror(-r));
         return;
     }
+    if (s->outbound) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
     printf("mayfly: %s listens on http://%s:%d\n", s->config.name, s->ingress_config.address, ingress_port(s->ingress));
     fflush(stdout);
 }
@@ -283,6 +339,9 @@ static const char help[] =
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
+    "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
+    "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
+    "  --ca-file FILE         certificate authorities to trust besides the system's\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -341,6 +400,14 @@ static int parse_rpc(char *text, struct server *s) {
     return 0;
 }
 
+static int open_log(struct server *s, const char *path) {
+    s->outbound_config.log_fd =
+        strcmp(path, "-") == 0 ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (s->outbound_config.log_fd >= 0) return 0;
+    fprintf(stderr, "mayfly serve: --outbound-log: %s: %s\n", path, strerror(errno));
+    return -EINVAL;
+}
+
 /* Returns 0 to go on, 1 when help was printed, -1 after an error. */
 static int parse_options(struct server *s, int argc, char **argv) {
     static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
@@ -352,6 +419,9 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"require-confinement", required_argument, NULL, 'c'},
                                             {"no-jail", no_argument, NULL, 'j'},
                                             {"rpc", required_argument, NULL, 'r'},
+                                            {"outbound-log", required_argument, NULL, 'o'},
+                                            {"dns", required_argument, NULL, 'n'},
+                                            {"ca-file", required_argument, NULL, 'C'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -372,6 +442,9 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
+        case 'o': r = open_log(s, optarg); break;
+        case 'n': s->outbound_config.dns = optarg; break;
+        case 'C': s->outbound_config.ca_file = optarg; break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -408,6 +481,10 @@ static void run(struct server *s) {
     add_signal(s, &s->terminate, SIGTERM);
     raise_descriptor_limit();
     start_pool(s);
+    if (s->config.has_policies && !s->is_stopping) {
+        int r = start_outbound(s);
+        if (r < 0) fail(s, "egress cannot start", strerror(-r));
+    }
     uv_run(&s->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&s->loop) == 0);
 }
@@ -419,6 +496,7 @@ int serve_main(int argc, char **argv) {
     s->restart_ms = RESTART_MS_FIRST;
     s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
     s->host_config = (struct host_cell_config){.worker = &s->config, .loader = {.grants_target = 16}};
+    s->outbound_config.log_fd = -1;
     s->ingress_config = (struct ingress_config){.address = "127.0.0.1", .port = 8787};
     int r = parse_options(s, argc, argv);
     if (r != 0) {

@@ -201,10 +201,10 @@ const options = {
         await answers(env.LOADER.load(worker(MODULE, more)));
     },
     "limits are taken": ({ env }) => answers(env.LOADER.load(worker(MODULE, { limits: { cpuMs: 50, subRequests: 3 } }))),
-    "a globalOutbound that is not null": refused(
+    "a globalOutbound that is no stub": refused(
         worker(MODULE, { globalOutbound: {} }),
-        "Error",
-        "'globalOutbound' can only be null in this version of mayfly: other ways out come with its egress process.",
+        "TypeError",
+        "Incorrect type for the 'globalOutbound' field on 'WorkerCode': the provided value is not of type 'Fetcher'.",
     ),
     "a main module that is not among the modules": async ({ env }) => {
         const stub = env.LOADER.load(worker(MODULE, { mainModule: "other.js" }));

@@ -21,9 +21,6 @@ const confinement = {
             message: FORBIDDEN,
         });
     },
-    "no globalOutbound is told to come": async ({ env }) => {
-        await rejects(run(env, "await fetch('http://example.com/')"), { name: "Error", message: /not supported by this version/ });
-    },
     "fetch rejects, it does not throw": async ({ env }) => {
         equal(await run(env, "return fetch('http://x/').catch(() => 'rejected')", { globalOutbound: null }), "rejected");
     },

@@ -11,6 +11,7 @@ import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
+import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { ask, startServer, until } from "./server.mjs";
@@ -127,9 +128,14 @@ function isChosen({ name }) {
     return suite === "" || name === suite || ![...workers, ...outside].some((other) => other.name === suite);
 }
 
-const outside = [...clientSuites, ...outsideSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites];
+const outside = [
+    ...clientSuites, ...outsideSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
+];
 const startedAt = performance.now();
-await inLanes([[...workers, ...clientSuites, ...outsideSuites], [...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites]]);
+await inLanes([
+    [...workers, ...clientSuites, ...outsideSuites],
+    [...outboundSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
+]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
-process.exitCode = failed > 0 ? 1 : 0;
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,84 @@
+// The host worker of outbound.mjs. POST /WHO makes the request that the JSON body describes and answers what came back:
+// the host worker itself, or a dynamic worker with one of the ways out that are named below.
+
+import own from "./outbound-child.js";
+
+/** The dynamic worker does the same. */
+const CHILD = `import { connect } from "cloudflare:sockets"; export default { ${own.fetch} };`;
+
+const seen = [];
+
+/** A way out that is code: it writes down what arrives, and goes on for one path only. */
+export const Gate = {
+    async fetch(request, env, ctx) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/through") return fetch(request);
+        if (pathname === "/count") {
+            let bytes = 0;
+            for await (const chunk of request.body) bytes += chunk.length;
+            return new Response(String(bytes));
+        }
+        seen.push([request.method, request.url, [...request.headers], await request.text(), ctx.props]);
+        if (pathname === "/throws") throw new RangeError("the gate is closed");
+        return new Response("from the gate", { status: 203, headers: { "x-gate": "yes" } });
+    },
+};
+
+function code(globalOutbound) {
+    const more = globalOutbound === undefined ? {} : { globalOutbound };
+    return { compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": CHILD }, ...more };
+}
+
+function child(env, ctx, who, rules) {
+    switch (who) {
+        case "inherited":
+            return env.LOADER.get("inherited", () => code());
+        case "null":
+            return env.LOADER.get("null", () => code(null));
+        case "gate":
+            return env.LOADER.get("gate", () => code(env.GATE));
+        case "loopback":
+            return env.LOADER.get("loopback", () => code(ctx.exports.Gate));
+        case "props":
+            return env.LOADER.get("props", () => code(ctx.exports.Gate({ props: { tenant: "t1" } })));
+        case "few":
+            return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
+        case "made":
+            return env.LOADER.load(code(env.MADE({ allow: rules })));
+        default:
+            return env[`LOADER_${who.toUpperCase()}`].get(who, () => code());
+    }
+}
+
+export default {
+    async fetch(request, env, ctx) {
+        const { pathname, searchParams } = new URL(request.url);
+        if (pathname === "/") return new Response("");
+        if (pathname === "/seen") return Response.json(seen.splice(0));
+        if (pathname === "/many") return many(env, searchParams);
+        const who = pathname.slice(1);
+        if (who === "host") return own.fetch(request);
+        const rules = searchParams.has("rules") ? JSON.parse(searchParams.get("rules")) : undefined;
+        return child(env, ctx, who, rules).getEntrypoint().fetch(request);
+    },
+};
+
+/** Requests in flight from many cells at once; answers how many came back whole. */
+async function many(env, params) {
+    const [cells, each] = [Number(params.get("cells")), Number(params.get("each"))];
+    const module = `export default { async fetch(request) {
+        const [, url, each] = new URL(request.url).search.match(/^\\?(.*)\\|(.*)$/);
+        const texts = await Promise.all(Array.from({ length: Number(each) }, async (_, i) => {
+            const response = await fetch(decodeURIComponent(url) + i);
+            return (await response.text()).length;
+        }));
+        return Response.json(texts);
+    } };`;
+    const url = encodeURIComponent(params.get("url"));
+    const all = Array.from({ length: cells }, async (_, i) => {
+        const worker = env.LOADER.load({ ...code(), modules: { "main.js": module } });
+        const response = await worker.getEntrypoint().fetch(`http://w/?${url}|${each}`);
+        return response.json();
+    });
+    return Response.json((await Promise.all(all)).flat());
+}

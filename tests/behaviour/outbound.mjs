@@ -1,0 +1,678 @@
+// The way out, seen from both of its ends: host workers and dynamic workers that fetch, and servers on loopback that are
+// reached or not. Names are resolved by a name server of the tests' own.
+
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { makeCertificates, startNames, startOrigin } from "./origin.mjs";
+import { ask, BINARY, processTree, residentBytes, sleep, startServer, until } from "./server.mjs";
+
+const SECRET = "s3cret/with+base64~and.more";
+const OTHER = "another-secret-entirely";
+
+function expect(what, got, expected) {
+    const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+    if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`);
+}
+
+function matches(what, got, pattern) {
+    if (!pattern.test(String(got))) throw new Error(`${what}: expected ${pattern}, got ${JSON.stringify(got)}`);
+}
+
+// --- The place -------------------------------------------------------------------------------------------------------
+
+let rebound = 0;
+
+/** Names that lead where no rule points, one for each kind of address. */
+const INWARD = {
+    "loopback.test": ["127.0.0.1"], "loopback2.test": ["127.9.9.9"], "any.test": ["0.0.0.0"], "any8.test": ["0.1.2.3"],
+    "private10.test": ["10.0.0.1"], "private172.test": ["172.31.255.255"], "private192.test": ["192.168.1.1"],
+    "shared.test": ["100.64.0.1"], "link.test": ["169.254.1.1"], "metadata.test": ["169.254.169.254"],
+    "azure.test": ["168.63.129.16"], "alibaba.test": ["100.100.100.200"], "oracle.test": ["192.0.0.192"],
+    "multicast.test": ["224.0.0.251"], "broadcast.test": ["255.255.255.255"], "reserved.test": ["240.0.0.1"],
+    "bench.test": ["198.18.0.1"], "doc.test": ["203.0.113.7"], "six.test": ["::1"], "sixany.test": ["::"],
+    "mapped.test": ["::ffff:7f00:1"], "mappedprivate.test": ["::ffff:a00:1"], "compatible.test": ["::7f00:1"],
+    "translated.test": ["::ffff:0:7f00:1"], "nat64.test": ["64:ff9b::7f00:1"], "nat64local.test": ["64:ff9b:1::a00:1"],
+    "sixtofour.test": ["2002:7f00:1::"], "teredo.test": ["2001::7f00:1"], "ula.test": ["fd12:3456::1"],
+    "ulametadata.test": ["fd00:ec2::254"], "linklocal6.test": ["fe80::1"], "sitelocal.test": ["fec0::1"],
+    "multicast6.test": ["ff02::1"], "doc6.test": ["2001:db8::1"], "unassigned6.test": ["4000::1"],
+    "chain.test": { cname: "loopback.test" }, "chain2.test": { cname: "metadata.test" },
+    "several.test": ["10.0.0.1", "127.0.0.1", "::1"],
+};
+
+const ZONE = {
+    ...INWARD,
+    "api.test": ["127.0.0.1"], "other.test": ["127.0.0.1"], "sub.api.test": ["127.0.0.1"], "deep.sub.api.test": ["127.0.0.1"],
+    "second.test": ["127.0.0.2"], "fallback.test": ["127.0.0.3", "127.0.0.1"], "mixed.test": ["10.9.9.9", "127.0.0.1"],
+    "cached.test": { addresses: ["127.0.0.1"], ttl: 60 },
+    "rebind.test": (type) => (type === 28 ? [] : rebound++ === 0 ? ["127.0.0.2"] : ["127.0.0.1"]),
+    "tcp.test": ["127.0.0.1"],
+    "silent.test": { silent: true },
+    "untrusted.test": ["127.0.0.1"],
+};
+
+async function startPlace() {
+    const certificates = makeCertificates(["api.test", "other.test", "*.api.test", "localhost"]);
+    const names = await startNames(ZONE);
+    const origin = await startOrigin(certificates);
+    const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+    for (const name of ["outbound.js", "outbound-child.js"]) writeFileSync(certificates.file(name), readFileSync(here(name)));
+    writeFileSync(certificates.file("other-secret"), `${OTHER}\n`);
+    const ports = [origin.port, origin.securePort];
+    const near = { schemes: ["http", "https"], ports, addresses: ["127.0.0.1"] };
+    const inject = [{ header: "X-Key", secret: "TOKEN" }, { header: "Authorization", secret: "OTHER", prefix: "Bearer " }];
+    writeFileSync(certificates.file("wrangler.json"), JSON.stringify({
+        name: "outbound", main: "outbound.js",
+        worker_loaders: [
+            { binding: "LOADER" },
+            { binding: "LOADER_OPEN", outbound: { allow: [{ hosts: ["*"], schemes: ["http", "https"], ports: [...ports, 80, 443] }] } },
+            { binding: "LOADER_PUBLIC", outbound: "public" },
+            { binding: "LOADER_CLOSED", outbound: null },
+            { binding: "LOADER_RULES", outbound: { allow: [
+                { ...near, hosts: ["api.test"], paths: ["/echo", "/a/*/c", "/deep/**"], methods: ["GET", "PUT"] },
+                { ...near, hosts: ["*.api.test"], schemes: ["https"] },
+                { ...near, hosts: ["other.test"], headers: { "X-Set": "by the rule", "X-Gone": null } },
+                { ...near, hosts: ["second.test"], addresses: ["127.0.0.0/30"], bytes: 100_000 },
+                { ...near, hosts: ["cached.test"], requestsPerMinute: 3 },
+                { ...near, hosts: ["untrusted.test"], timeoutMs: 300 },
+            ] } },
+            { binding: "LOADER_SECRET", outbound: { allow: [
+                { ...near, hosts: ["api.test"], paths: ["/echo", "/reflect", "/redirect"], inject, schemes: ["https"] },
+                { ...near, hosts: ["sub.api.test"], inject },
+                { ...near, hosts: ["other.test"], inject, injectPlain: true, methods: ["GET"], paths: ["/echo", "/reflect"] },
+                { ...near, hosts: ["cached.test", "api.test", "other.test"] },
+            ] } },
+        ],
+        services: [{ binding: "GATE", service: "outbound", entrypoint: "Gate" }],
+        mayfly: {
+            secrets: { TOKEN: { env: "OUTBOUND_TEST_TOKEN" }, OTHER: { file: certificates.file("other-secret") } },
+            outbound: { allow: [
+                { hosts: ["tcp.test", "api.test"], schemes: ["tcp"], addresses: ["127.0.0.1"], ports: [origin.tcpPort, origin.tlsPort, origin.port] },
+                { ...near, hosts: ["*"], addresses: ["127.0.0.1", "127.0.0.2/32", "127.0.0.3", "::1"] },
+                { hosts: ["::1", "127.0.0.1"], schemes: ["http"], ports: [origin.port, 1] },
+            ] },
+            outbounds: [{ binding: "MADE", allow: [{ ...near, hosts: ["*.test"], inject, injectPlain: true }] }],
+        },
+    }));
+    process.env.OUTBOUND_TEST_TOKEN = SECRET;
+    const log = certificates.file("log");
+    const server = await startServer(certificates.file("wrangler.json"),
+        ["--dns", names.address, "--ca-file", certificates.ca, "--outbound-log", log, "--dev"]);
+    delete process.env.OUTBOUND_TEST_TOKEN;
+    return { certificates, names, origin, server, log, http: (host, path) => `http://${host}:${origin.port}${path}`,
+        https: (host, path) => `https://${host}:${origin.securePort}${path}` };
+}
+
+let place;
+
+/** Has WHO make a request; answers {status, text, headers, url, redirected} or {error}. */
+async function request(who, url, init, rules, action) {
+    const query = rules === undefined ? "" : `?rules=${encodeURIComponent(JSON.stringify(rules))}`;
+    return JSON.parse(await ask(place.server, `/${who}${query}`, { method: "POST", body: JSON.stringify({ url, init, action }) }));
+}
+
+/** A request that must reach nothing: it fails with this error, and no server hears of it. */
+async function refused(who, url, pattern, init) {
+    const before = place.origin.hits.length;
+    const { error, text } = await request(who, url, init);
+    matches(url, error ?? `no error but ${text}`, pattern);
+    expect(`requests that servers got for ${url}`, place.origin.hits.length - before, 0);
+}
+
+async function reached(who, url, init) {
+    const answer = await request(who, url, init);
+    if (answer.error !== undefined) throw new Error(`expected ${url} to be reached, got ${answer.error}`);
+    return answer;
+}
+
+const lines = () => readFileSync(place.log, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+const headersOf = (answer) => JSON.parse(answer.text).headers;
+
+/** The egress process: the second one is the one that works. */
+function egress() {
+    const tree = processTree(place.server.pid).map(({ pid }) => pid);
+    return tree.filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "mayfly-egress");
+}
+
+// --- What comes back -------------------------------------------------------------------------------------------------
+
+const both = (table) =>
+    Object.fromEntries(["host", "inherited"].flatMap((who) =>
+        Object.entries(table).map(([name, body]) => [`${name} (${who})`, () => body(who)])));
+
+const fetches = {
+    ...both({
+        "method, headers and body arrive": async (who) => {
+            const init = { method: "PUT", headers: { "x-own": "value", "x-latin": "caf\u00e9", "x-empty": "" }, body: "the body \u{1f41d}" };
+            const got = JSON.parse((await reached(who, place.http("api.test", "/echo?a=b%20c"), init)).text);
+            expect("method and URL", [got.method, got.url], ["PUT", "/echo?a=b%20c"]);
+            expect("body", Buffer.from(got.body, "latin1").toString(), "the body \u{1f41d}");
+            expect("headers", [got.headers["x-own"], got.headers["x-latin"], got.headers["x-empty"], got.headers["content-length"]],
+                ["value", "caf\u00e9", "", "13"]);
+        },
+        "status, repeated headers and no body": async (who) => {
+            const answer = await reached(who, place.http("api.test", "/status?code=204"));
+            expect("204", [answer.status, answer.text], [204, ""]);
+            const headers = answer.headers.filter(([name]) => name === "set-cookie" || name === "x-two").map(([, value]) => value);
+            expect("headers", headers, ["a=1", "b=2", "a, b"]);
+        },
+        "HEAD has headers and no body": async (who) => {
+            const answer = await reached(who, place.http("api.test", "/bytes?n=10"), { method: "HEAD" });
+            expect("HEAD", [answer.status, answer.text], [200, ""]);
+        },
+        "https by a trusted authority, in HTTP/2": async (who) => {
+            const got = JSON.parse((await reached(who, place.https("api.test", "/echo"))).text);
+            expect("version", got.version, "2.0");
+        },
+        "https by a name that the certificate lacks": (who) =>
+            refused(who, place.https("untrusted.test", "/echo"), /failed: SSL.*no alternative certificate subject name/),
+        "redirects are followed": async (who) => {
+            const to = encodeURIComponent(place.http("other.test", "/echo"));
+            const answer = await reached(who, place.http("api.test", `/redirect?to=${to}`));
+            expect("end", [answer.redirected, answer.url], [true, place.http("other.test", "/echo")]);
+        },
+        "a relative redirect of a POST becomes a GET": async (who) => {
+            const answer = await reached(who, place.http("api.test", "/redirect?to=echo"), { method: "POST", body: "gone" });
+            const got = JSON.parse(answer.text);
+            expect("request", [got.method, got.body, got.headers["content-type"]], ["GET", "", undefined]);
+        },
+        "307 keeps method and body": async (who) => {
+            const answer = await reached(who, place.http("api.test", "/redirect?code=307&to=/echo"), { method: "POST", body: "kept" });
+            const got = JSON.parse(answer.text);
+            expect("request", [got.method, got.body], ["POST", "kept"]);
+        },
+        "a redirect to another origin takes no credentials along": async (who) => {
+            const to = encodeURIComponent(place.http("other.test", "/echo"));
+            const headers = { authorization: "Basic own", cookie: "own=1", "x-own": "stays" };
+            const got = headersOf(await reached(who, place.http("api.test", `/redirect?to=${to}`), { headers }));
+            expect("headers", [got.authorization, got.cookie, got["x-own"]], [undefined, undefined, "stays"]);
+        },
+        "redirect: manual gives the redirect": async (who) => {
+            const answer = await reached(who, place.http("api.test", "/redirect?to=/echo"), { redirect: "manual" });
+            expect("answer", [answer.status, answer.text, answer.redirected], [302, "moved", false]);
+        },
+        "endless redirects end": (who) => request(who, place.http("api.test", "/redirect?to=%2Fredirect%3Fto%3D%252Fredirect"))
+            .then(async () => {
+                const loop = place.http("api.test", `/redirect?to=${encodeURIComponent("?to=" + encodeURIComponent("/redirect"))}`);
+                const answer = await request(who, loop);
+                if (answer.status === undefined && answer.error === undefined) throw new Error("no answer");
+            }),
+        "a server that is not there": (who) => refused(who, "http://127.0.0.1:1/", /failed: it refused the connection/),
+        "a server that ends in the middle": async (who) => {
+            const { error } = await request(who, place.http("api.test", "/crash"));
+            matches("error", error, /failed: (transfer closed|Recv failure|it closed)/);
+        },
+        "a name that is not there": (who) => refused(who, "http://nowhere.test/", /no rule for its host allows its port/),
+    }),
+    "bodies of 5 MB stream both ways": async () => {
+        const response = await fetch(`${place.server.url}/gate`, { method: "POST",
+            body: JSON.stringify({ url: "http://w/count", init: { method: "POST", body: "x".repeat(5_000_000) } }) });
+        expect("bytes that the gate counted", JSON.parse(await response.text()).text, "5000000");
+        const answer = await reached("inherited", place.http("api.test", "/bytes?n=5000000"));
+        expect("bytes", answer.text.length, 5_000_000);
+    },
+    "IPv6": async () => {
+        if (place.origin.hasSix) await reached("host", `http://[::1]:${place.origin.port}/echo`);
+    },
+    "the next address is tried": () => reached("host", place.http("fallback.test", "/echo")),
+    "an answer that lives is asked for once": async () => {
+        const count = () => place.names.asked.filter((name) => name === "cached.test").length;
+        await reached("host", place.http("cached.test", "/echo"));
+        const before = count();
+        await reached("host", place.http("cached.test", "/echo"));
+        expect("questions", count(), before);
+    },
+    ...Object.fromEntries(["gzip", "br", "deflate", "rawdeflate"].map((coding) => [`${coding} is decoded`, async () => {
+        const answer = await reached("inherited", place.http("api.test", `/coded?coding=${coding}`));
+        expect("text", answer.text, "coded ".repeat(5000));
+        expect("content-encoding", answer.headers.find(([name]) => name === "content-encoding"), undefined);
+    }])),
+    "a coded body that is cut is an error": async () => {
+        const { error } = await request("inherited", place.http("api.test", "/coded?coding=gzip&cut"));
+        matches("error", error, /ended too early/);
+    },
+    "an abort reaches the server": async () => {
+        const abort = new AbortController();
+        const asked = fetch(`${place.server.url}/host`, { method: "POST", signal: abort.signal,
+            body: JSON.stringify({ url: place.http("api.test", "/never") }) }).catch(() => {});
+        await until("the request", () => place.origin.hits.some(({ url }) => url === "/never"));
+        abort.abort();
+        await asked;
+    },
+};
+
+// --- globalOutbound --------------------------------------------------------------------------------------------------
+
+const FORBIDDEN = "Error: This worker is not permitted to access the internet via global functions like fetch(). It must use " +
+    "capabilities (such as bindings in 'env') to talk to the outside world.";
+
+const outbounds = {
+    "null forbids, in Cloudflare's words": async () => expect("error", (await request("null", place.http("api.test", "/"))).error, FORBIDDEN),
+    "a loader whose outbound is null, too": async () => expect("error", (await request("closed", place.http("api.test", "/"))).error, FORBIDDEN),
+    "a stub gets the request whole": async () => {
+        await ask(place.server, "/seen");
+        const init = { method: "POST", headers: { "x-own": "1" }, body: "whole" };
+        const answer = await request("gate", "https://nowhere.example:8443/p?q=1", init);
+        expect("answer", [answer.status, answer.text, answer.headers.find(([n]) => n === "x-gate")?.[1]], [203, "from the gate", "yes"]);
+        const [[method, url, headers, body]] = JSON.parse(await ask(place.server, "/seen"));
+        expect("request", [method, url, body, Object.fromEntries(headers)["x-own"]], ["POST", "https://nowhere.example:8443/p?q=1", "whole", "1"]);
+    },
+    "props of a stub are its entrypoint's": async () => {
+        await ask(place.server, "/seen");
+        await request("props", "https://nowhere.example/");
+        await request("loopback", "https://nowhere.example/");
+        const seen = JSON.parse(await ask(place.server, "/seen"));
+        expect("props", seen.map((each) => each[4]), [{ tenant: "t1" }, {}]);
+    },
+    "requests of a call are limited": async () => {
+        const { error } = await request("few", "https://nowhere.example/", undefined, undefined, "thrice");
+        matches("error", error, /^Error: Too many subrequests\./);
+    },
+    "a stub's error is the worker's": async () => expect("error", (await request("gate", "http://w/throws")).error, "RangeError: the gate is closed"),
+    "a stub's own fetch goes out as its worker's": async () => {
+        const answer = await request("gate", place.http("api.test", "/through"));
+        expect("answer", answer.text, "reached /through");
+    },
+    "a made outbound goes as far as its rules": async () => {
+        const near = { hosts: ["api.test"], schemes: ["http"], ports: [place.origin.port], addresses: ["127.0.0.1"] };
+        const good = await request("made", place.http("api.test", "/echo"), undefined, [near]);
+        expect("status", good.status, 200);
+        const bad = await request("made", place.http("other.test", "/echo"), undefined, [near]);
+        matches("error", bad.error, /no rule of this worker's policy names its host/);
+    },
+    "a made outbound does not go beyond its binding": async () => {
+        const wide = { hosts: ["*"], schemes: ["http"], ports: [place.origin.port], addresses: ["0.0.0.0/0"] };
+        const { error } = await request("made", place.http("127.0.0.1", "/echo"), undefined, [wide]);
+        matches("error", error, /no rule of this worker's policy names its host/);
+        const second = await request("made", place.http("second.test", "/echo"), undefined, [wide]);
+        matches("error", second.error, /127\.0\.0\.2 is a loopback address/);
+    },
+    "a made outbound injects what its rules name": async () => {
+        const near = { hosts: ["api.test"], schemes: ["https"], ports: [place.origin.securePort], addresses: ["127.0.0.1"],
+            inject: [{ header: "x-key", secret: "TOKEN" }] };
+        await request("made", place.https("api.test", "/echo"), undefined, [near]);
+        expect("header", place.origin.hits.at(-1).headers["x-key"], SECRET);
+        const { error } = await request("made", place.https("api.test", "/echo"), undefined, [{ ...near, inject: [{ header: "x", secret: "NONE" }] }]);
+        matches("error", error, /inject: there is no secret named "NONE"/);
+    },
+    "a made outbound's mistakes are told": async () => {
+        const { error } = await request("made", place.http("api.test", "/"), undefined, [{ hosts: ["a..b"] }]);
+        matches("error", error, /mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
+    },
+};
+
+// --- connect() -------------------------------------------------------------------------------------------------------
+
+const connected = async (who, address, init) => {
+    const answer = await request(who, address, init, undefined, "connect");
+    if (answer.error !== undefined) throw new Error(`expected a connection to ${address}, got ${answer.error}`);
+    return answer.text;
+};
+
+const connections = both({
+    "connect() over TCP": async (who) => {
+        const init = { write: ["one ", "two"], ends: true };
+        expect("echo", await connected(who, `tcp.test:${place.origin.tcpPort}`, { ...init, options: { allowHalfOpen: true } }), "one two");
+    },
+    "connect() with TLS": async (who) => {
+        const init = { write: ["secret"], until: "secret", options: { secureTransport: "on" } };
+        expect("echo", await connected(who, `api.test:${place.origin.tlsPort}`, init), "secret");
+    },
+    "connect() with TLS to another name": async (who) => {
+        const init = { write: [], until: "x", options: { secureTransport: "on" } };
+        const { error } = await request(who, `tcp.test:${place.origin.tlsPort}`, init, undefined, "connect");
+        matches("error", error, /connect\(\) to tcp\.test:\d+ failed: SSL/);
+    },
+    "connect() carries a megabyte": async (who) => {
+        const init = { write: Array.from({ length: 16 }, () => "x".repeat(65536)), ends: true, options: { allowHalfOpen: true } };
+        expect("bytes", (await connected(who, `tcp.test:${place.origin.tcpPort}`, init)).length, 1 << 20);
+    },
+    "connect() speaks HTTP": async (who) => {
+        const init = { write: ["GET /plain HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"] };
+        matches("answer", await connected(who, `api.test:${place.origin.port}`, init), /^HTTP\/1\.1 200 OK\r\n[^]*reached \/plain/);
+    },
+    "connect() where no rule leads": async (who) => {
+        for (const [address, pattern] of [["other.test:25", /not allowed: no rule for its host/], ["tcp.test:22", /not allowed: no rule for its host/],
+            ["[::1]:22", /not allowed/], ["127.0.0.1:1", /not allowed/]]) {
+            const { error } = await request(who, address, { write: [] }, undefined, "connect");
+            matches(address, error, pattern);
+        }
+    },
+});
+
+const noConnections = {
+    "connect() with null": async () => {
+        const { error } = await request("null", `tcp.test:${place.origin.tcpPort}`, { write: [] }, undefined, "connect");
+        expect("error", error, FORBIDDEN);
+    },
+    "connect() with a stub that has none": async () => {
+        const { error } = await request("gate", `tcp.test:${place.origin.tcpPort}`, { write: [] }, undefined, "connect");
+        matches("error", error, /outbound has no connect\(\)/);
+    },
+};
+
+// --- Rules -----------------------------------------------------------------------------------------------------------
+
+const NOT_ALLOWED = (what) => new RegExp(`is not allowed: no rule for its host allows its ${what}`);
+
+const rules = {
+    "a host of a rule": () => reached("rules", place.http("api.test", "/echo")),
+    "a host that no rule names": () => refused("rules", place.http("fallback.test", "/echo"), /no rule of this worker's policy names its host/),
+    "a host in capitals and with a dot is the same": () => reached("rules", place.http("API.test.", "/echo")),
+    "a suffix that is no label": () => refused("rules", place.http("evilapi.test", "/echo"), /names its host/),
+    "a subdomain": () => reached("rules", place.https("sub.api.test", "/echo")),
+    "a subdomain over plain http": () => refused("rules", place.http("sub.api.test", "/echo"), NOT_ALLOWED("scheme")),
+    "a method that is not named": () => refused("rules", place.http("api.test", "/echo"), NOT_ALLOWED("method"), { method: "POST" }),
+    "a path that is not named": () => refused("rules", place.http("api.test", "/other"), NOT_ALLOWED("path")),
+    "a part of a path": () => reached("rules", place.http("api.test", "/a/b/c")),
+    "a part is one part": () => refused("rules", place.http("api.test", "/a/b/b/c"), NOT_ALLOWED("path")),
+    "any depth": () => reached("rules", place.http("api.test", "/deep/1/2/3")),
+    "dots lead out": () => refused("rules", place.http("api.test", "/deep/../other"), NOT_ALLOWED("path")),
+    "encoded dots": () => refused("rules", place.http("api.test", "/deep/%2e%2e/other"), NOT_ALLOWED("path")),
+    "an encoded slash": () => refused("rules", place.http("api.test", "/deep/..%2fother"), NOT_ALLOWED("path")),
+    "a doubly encoded dot": () => refused("rules", place.http("api.test", "/deep/%252e%252e/other"), NOT_ALLOWED("path")),
+    "an encoded backslash": () => refused("rules", place.http("api.test", "/deep/..%5cother"), NOT_ALLOWED("path")),
+    "a port that is not named": () => refused("rules", "http://api.test:1/echo", NOT_ALLOWED("port")),
+    "a redirect out of the rules": async () => {
+        const { error } = await request("rules", place.http("other.test", `/redirect?to=${encodeURIComponent(place.http("fallback.test", "/echo"))}`));
+        matches("error", error, /fetch\(\) of http:\/\/fallback\.test.* is not allowed: no rule/);
+    },
+    "headers are set and removed": async () => {
+        const got = headersOf(await reached("rules", place.http("other.test", "/echo"), { headers: { "x-set": "own", "x-gone": "own" } }));
+        expect("headers", [got["x-set"], got["x-gone"]], ["by the rule", undefined]);
+    },
+    "bytes are limited": async () => {
+        const { error } = await request("rules", place.http("second.test", "/bytes?n=1000000"));
+        matches("error", error, /over the bytes that its rule allows/);
+    },
+    "requests a minute are limited": async () => {
+        const answers = [];
+        for (let i = 0; i < 8; i++) answers.push(await request("rules", place.http("cached.test", "/echo")));
+        const over = answers.filter(({ error }) => /no more requests in this minute/.test(error));
+        if (over.length < 2 || answers[0].status !== 200) throw new Error(`expected 3 of 8 to pass, got ${JSON.stringify(answers.map((a) => a.error))}`);
+    },
+    "time is limited": async () => {
+        const { error } = await request("rules", place.http("untrusted.test", "/never"));
+        matches("error", error, /it took too long/);
+    },
+};
+
+// --- Not a way in ----------------------------------------------------------------------------------------------------
+
+const REFUSED = /is a .* address, which no rule of its policy names/;
+const INVALID = /Invalid URL|failed: (its host is not valid|it carries credentials|only http and https)/;
+/** Addresses in every spelling that some parser takes. */
+const SPELLINGS = [
+    "127.0.0.1", "127.1", "127.0.1", "2130706433", "017700000001", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.1.",
+    "0x7f.0.0.0x", "0", "0.0.0.0", "127.127.127.127", "10.1", "0xa9fea9fe", "2852039166", "169.254.169.254", "0251.0376.0251.0376",
+    "[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]",
+    "[2002:7f00:1::]", "[fd00::1]", "[fe80::1]", "[ff02::1]", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]",
+    "localhost", "LOCALHOST", "localhost.", "a.localhost", "\uff11\uff12\uff17.\uff10.\uff10.\uff11", "\u2460\u2461\u2466.0.0.1",
+    "127\u30020\u30020\u30021", "loc\u00adalhost", "%31%32%37.0.0.1",
+];
+const BROKEN = ["[fe80::1%25eth0]", "127.0.0.256", "1.2.3.4.5", "127.0.0.08", "a b.test", "a%00b.test", "[::1", "api.test%2f", "999999999999"];
+
+const inward = {
+    ...Object.fromEntries(SPELLINGS.map((host) => [`http://${host}`, () => refused("open", `http://${host}:${place.origin.port}/`, REFUSED)])),
+    ...Object.fromEntries(BROKEN.map((host) => [`no host: ${host}`, () => refused("open", `http://${host}:${place.origin.port}/`, INVALID)])),
+    ...Object.fromEntries(Object.keys(INWARD).map((name) => [`a name for ${JSON.stringify(INWARD[name])}`,
+        () => refused("open", `http://${name}:${place.origin.port}/`, REFUSED)])),
+    "credentials before another host": () => refused("open", `http://api.test@127.0.0.1:${place.origin.port}/`, /credentials|loopback/),
+    "a backslash before another host": () => refused("open", `http://127.0.0.1:${place.origin.port}\\@api.test/`, REFUSED),
+    "a fragment before another host": () => refused("open", `http://127.0.0.1:${place.origin.port}#@api.test/`, REFUSED),
+    "a tab in a host": () => refused("open", `http://127.0.\t0.1:${place.origin.port}/`, REFUSED),
+    ...Object.fromEntries(["file:///etc/passwd", "ftp://127.0.0.1/", "unix:/run/docker.sock", "gopher://127.0.0.1:70/", "data:,x", "ws://127.0.0.1/", "http+unix://%2frun%2fx/"]
+        .map((url) => [`no scheme of fetch(): ${url}`, () => refused("open", url, /only http and https|Invalid URL|no host|not a valid URL|is not valid/)])),
+    "a redirect inward": async () => {
+        for (const to of ["http://127.0.0.1:1/", "http://[::1]/", "http://loopback.test/", "//localhost/", "file:///etc/passwd", "gopher://x/"]) {
+            const { error } = await request("secret", place.http("cached.test", `/redirect?to=${encodeURIComponent(to)}`));
+            matches(to, error, /no rule|only http and https|cannot go/);
+        }
+    },
+    "a name that is bound anew": async () => {
+        rebound = 0;
+        const only = [{ hosts: ["rebind.test"], schemes: ["http"], ports: [place.origin.port], addresses: ["127.0.0.2"] }];
+        const before = place.origin.hits.length;
+        const first = await request("host", place.http("rebind.test", "/echo"));
+        expect("status", first.status, 200);
+        expect("server", place.origin.hits[before].address, "127.0.0.2");
+        const second = await request("rules", place.http("rebind.test", "/echo"), undefined, only);
+        matches("error", second.error, /not allowed/);
+    },
+    "a public policy reaches nothing here": () => refused("public", place.http("api.test", "/"), REFUSED),
+    "of a name's addresses only those that are named": async () => {
+        const answer = await reached("rules", place.http("api.test", "/echo"));
+        expect("status", answer.status, 200);
+        await reached("host", place.http("mixed.test", "/echo"));
+    },
+    "the supervisor's own port": async () => {
+        const before = place.server.errors;
+        const { error } = await request("host", `http://127.0.0.1:${place.server.port}/`);
+        matches("error", error, /no rule for its host allows its port|mayfly's own/);
+        expect("errors", place.server.errors, before);
+    },
+    "a header that ends a line": async () => {
+        for (const value of ["a\r\nx-evil: 1", "a\nb", "a\0b"]) {
+            await refused("open", place.http("api.test", "/echo"), /header|Invalid/i, { headers: { "x-own": value } });
+        }
+    },
+    "headers of the connection are not the worker's": async () => {
+        const headers = { host: "evil.test", connection: "upgrade", upgrade: "h2c", te: "trailers", "transfer-encoding": "chunked",
+            "content-length": "3", "proxy-authorization": "x", expect: "100-continue" };
+        const got = JSON.parse((await reached("host", place.http("api.test", "/echo"), { method: "POST", headers, body: "twelve bytes" })).text);
+        expect("host", got.headers.host, `api.test:${place.origin.port}`);
+        expect("body", got.body, "twelve bytes");
+        for (const name of ["upgrade", "te", "proxy-authorization", "expect", "transfer-encoding"]) expect(name, got.headers[name], undefined);
+    },
+    "CONNECT and TRACE": async () => {
+        for (const method of ["CONNECT", "TRACE", "TRACK"]) await refused("open", place.http("api.test", "/"), /Invalid HTTP method|method/, { method });
+    },
+    "a bomb costs no memory": async () => {
+        const response = await fetch(`${place.server.url}/inherited`, { method: "POST",
+            body: JSON.stringify({ url: place.http("api.test", `/bomb?bytes=${300 << 20}`), action: "stream" }) });
+        const reader = response.body.getReader();
+        await reader.read();
+        await sleep(300);
+        const most = Math.max(...place.server.tree().map(({ pid }) => residentBytes(pid)));
+        await reader.cancel();
+        if (most > 250 << 20) throw new Error(`expected no process above 250 MiB, got one with ${most >> 20}`);
+    },
+};
+
+// --- Secrets ---------------------------------------------------------------------------------------------------------
+
+const STARS = "*".repeat(SECRET.length);
+
+const secrets = {
+    "a secret goes along, and the worker's own header does not": async () => {
+        await reached("secret", place.https("api.test", "/echo"), { headers: { "x-key": "own", authorization: "own" } });
+        const { headers } = place.origin.hits.at(-1);
+        expect("headers", [headers["x-key"], headers.authorization], [SECRET, `Bearer ${OTHER}`]);
+    },
+    "the worker sees asterisks": async () => {
+        const { text } = await reached("secret", place.https("api.test", "/echo"));
+        expect("x-key", JSON.parse(text).headers["x-key"], STARS);
+        if (text.includes(SECRET) || text.includes(OTHER)) throw new Error(`expected no secret, got ${text}`);
+    },
+    ...Object.fromEntries([1, 2, 3, 7, 26, 27, 28, 1000].map((size) => [`an echo in pieces of ${size}`, async () => {
+        const answer = await reached("secret", place.https("api.test", `/reflect?header=x-key&size=${size}`));
+        expect("text", answer.text, `before ${STARS} after`);
+        expect("header", answer.headers.find(([name]) => name === "x-reflected")[1], STARS);
+    }])),
+    "an echo in base64": async () => {
+        const answer = await reached("secret", place.https("api.test", "/reflect?header=x-key&form=base64&size=5"));
+        const form = Buffer.from(`xy:${SECRET}`).toString("base64");
+        if (answer.text.includes(form.slice(6, 30))) throw new Error(`expected asterisks, got ${answer.text}`);
+        matches("text", answer.text, /^before .{1,8}\*{20,}.{0,4} after$/);
+    },
+    "not on a path, method or host of another rule": async () => {
+        for (const url of [place.https("api.test", "/other"), place.http("api.test", "/echo"), place.http("cached.test", "/echo")]) {
+            await reached("secret", url);
+            expect(url, place.origin.hits.at(-1).headers["x-key"], undefined);
+        }
+        await reached("secret", place.http("other.test", "/echo"), { method: "POST", body: "" });
+        expect("POST", place.origin.hits.at(-1).headers["x-key"], undefined);
+    },
+    "not over plain http": () => refused("secret", place.http("sub.api.test", "/echo"), /does not go over plain http/),
+    "over plain http where the rule says so": async () => {
+        await reached("secret", place.http("other.test", "/echo"));
+        expect("x-key", place.origin.hits.at(-1).headers["x-key"], SECRET);
+    },
+    "not after a redirect to another origin": async () => {
+        for (const to of [place.http("cached.test", "/echo"), place.http("other.test", "/echo")]) {
+            await reached("secret", place.https("api.test", `/redirect?to=${encodeURIComponent(to)}`));
+            const { url, headers } = place.origin.hits.at(-1);
+            expect(to, [url, headers["x-key"], headers.authorization], ["/echo", undefined, undefined]);
+        }
+    },
+    "along with a redirect within its origin": async () => {
+        await reached("secret", place.https("api.test", "/redirect?to=/echo"));
+        expect("x-key", place.origin.hits.at(-1).headers["x-key"], SECRET);
+    },
+    "a worker cannot ask for pieces": async () => {
+        await reached("secret", place.https("api.test", "/echo"), { headers: { range: "bytes=0-3", "accept-encoding": "x-odd" } });
+        const { headers } = place.origin.hits.at(-1);
+        expect("headers", [headers.range, headers["accept-encoding"]], [undefined, "gzip, deflate, br, zstd"]);
+    },
+    "the log names secrets and tells none": async () => {
+        await reached("secret", place.https("api.test", "/echo"));
+        const line = lines().at(-1);
+        expect("line", [line.worker, line.policy, line.dynamicWorker, line.rule, line.host, line.status, line.secrets],
+            ["outbound", "worker_loaders.LOADER_SECRET.outbound", "secret", "allow[0]", "api.test", 200, ["TOKEN", "OTHER"]]);
+        const text = readFileSync(place.log, "utf8") + place.server.errors + place.server.output;
+        if (text.includes(SECRET) || text.includes(OTHER)) throw new Error("expected no secret in log and output");
+    },
+    "the supervisor has forgotten it": () => {
+        const environment = readFileSync(`/proc/${place.server.pid}/environ`, "latin1");
+        if (environment.includes(SECRET)) throw new Error("expected no secret in the supervisor's environment");
+    },
+    "refused requests are in the log, too": async () => {
+        await refused("rules", place.http("fallback.test", "/echo"), /names its host/);
+        matches("error", lines().at(-1).error, /names its host/);
+    },
+};
+
+// --- Load, and ends --------------------------------------------------------------------------------------------------
+
+/** `mayfly run`, on a snippet that fetches its input and gives status, x-key as the server saw it, and the text. */
+function run(url, ...options) {
+    const file = place.certificates.file("snippet.ts");
+    writeFileSync(file, `export default async (url: string) => {
+        const response = await fetch(url, { method: "POST", body: "from a snippet" });
+        return [response.status, await response.text()];
+    }`);
+    const env = { ...process.env, RUN_TOKEN: SECRET };
+    return new Promise((resolve) => {
+        execFile(BINARY, ["run", file, "--json", JSON.stringify(url), ...options], { env }, (error, out, err) =>
+            resolve({ status: error?.code ?? 0, out, err }));
+    });
+}
+
+const commands = {
+    "mayfly run has no network": async () => matches("words", (await run(place.http("127.0.0.1", "/echo"))).err, /not permitted to access the internet/),
+    "mayfly run --allow-net": async () => {
+        const { out, status, err } = await run(place.http("127.0.0.1", "/echo"), "--allow-net", `127.0.0.1:${place.origin.port}`);
+        expect("status", [status, err], [0, ""]);
+        expect("body", JSON.parse(JSON.parse(out)[1]).body, "from a snippet");
+    },
+    "mayfly run --allow-net with another port": async () => {
+        const { err } = await run(place.http("127.0.0.1", "/echo"), "--allow-net", "127.0.0.1:1");
+        matches("words", err, /no rule for its host allows its port/);
+    },
+    "mayfly run --allow-net '*' is what is public": async () => {
+        const { err } = await run("http://127.0.0.1/", "--allow-net", "*");
+        matches("words", err, /loopback address/);
+    },
+    "mayfly run --secret": async () => {
+        const host = `localhost:${place.origin.securePort}`;
+        const { out, err } = await run(place.https("localhost", "/echo"), "--ca-file", place.certificates.ca, "--secret",
+            `${host}:X-Key=Bearer RUN_TOKEN`);
+        expect("errors", err, "");
+        expect("what the snippet saw", JSON.parse(JSON.parse(out)[1]).headers["x-key"], `Bearer ${STARS}`);
+        expect("what the server saw", place.origin.hits.at(-1).headers["x-key"], `Bearer ${SECRET}`);
+    },
+    "mayfly run tells what is wrong": async () => {
+        matches("port", (await run("http://x/", "--allow-net", "x:99999")).err, /--allow-net takes HOST or HOST:PORT/);
+        matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set/);
+        matches("host", (await run("http://x/", "--allow-net", "a..b")).err, /policy has a mistake.*"a\.\.b" is neither/);
+    },
+};
+
+/** What `mayfly serve` says of a configuration that it does not take. */
+async function startFailure(mayfly, more = {}) {
+    const file = place.certificates.file("wrong.json");
+    writeFileSync(file, JSON.stringify({ name: "wrong", main: "outbound.js", mayfly, ...more }));
+    return startServer(file).then((server) => server.stop().then(() => "it started"), (error) => error.message);
+}
+
+const configurations = {
+    "a rule with a mistake": async () => {
+        const more = { worker_loaders: [{ binding: "L", outbound: { allow: [{ hosts: ["a"], port: 1 }] } }] };
+        matches("words", await startFailure({}, more), /egress cannot start: worker_loaders\.L\.outbound\.allow\[0\]: a rule has no "port"/);
+    },
+    "a secret that is not there": async () => {
+        matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: No such file/);
+        matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: No such file/);
+        matches("words", await startFailure({ secrets: { S: {} } }), /the secret S: name one of env, file and credential/);
+    },
+    "a secret that a rule names and nobody has": async () => {
+        const outbound = { allow: [{ hosts: ["a"], inject: [{ header: "x", secret: "S" }] }] };
+        matches("words", await startFailure({ outbound }), /mayfly\.outbound\.allow\[0\]\.inject: there is no secret named "S"/);
+    },
+};
+
+const endings = {
+    ...commands,
+    ...configurations,
+    "1,000 requests in flight from 200 cells": async () => {
+        // The server answers none before all have come.
+        const url = encodeURIComponent(place.http("cached.test", "/hold?n=1000&i="));
+        const answer = JSON.parse(await ask(place.server, `/many?cells=200&each=5&url=${url}`, { signal: AbortSignal.timeout(150_000) }));
+        expect("answers", answer.length, 1000);
+        expect("whole ones", answer.filter((n) => n === 2000).length, 1000);
+    },
+    "slow readers bound the memory": async () => {
+        const readers = await Promise.all(Array.from({ length: 40 }, async () => {
+            const response = await fetch(`${place.server.url}/inherited`, { method: "POST",
+                body: JSON.stringify({ url: place.http("cached.test", "/bytes?n=50000000"), action: "stream" }) });
+            return response.body.getReader();
+        }));
+        await Promise.all(readers.map((reader) => reader.read()));
+        await sleep(500);
+        const sizes = egress().map(residentBytes);
+        await Promise.all(readers.map((reader) => reader.cancel()));
+        if (Math.max(...sizes) > 120 << 20) throw new Error(`expected egress below 120 MiB, got ${Math.max(...sizes) >> 20}`);
+    },
+    "a crash fails what is under way, and the next request works": async () => {
+        const [, worker] = egress();
+        const under = request("inherited", place.http("api.test", "/never"));
+        const seen = place.origin.hits.length;
+        await until("the request", () => place.origin.hits.length > seen && place.origin.hits.at(-1).url === "/never");
+        process.kill(worker, "SIGKILL");
+        expect("error", (await under).error, "Error: The egress process ended while the request was under way.");
+        await reached("secret", place.https("api.test", "/echo"));
+        expect("secret", place.origin.hits.at(-1).headers["x-key"], SECRET);
+        matches("words", place.server.errors, /egress ended with wait status 0x9 and is started again/);
+    },
+    "the supervisor's end is egress's": async () => {
+        const pids = egress();
+        expect("processes", pids.length, 2);
+        place.names.stop();
+        const { code, left } = await place.server.stop();
+        expect("end", [code, left], [0, 0]);
+        place.origin.stop();
+        place.certificates.remove();
+    },
+};
+
+/** One server for all of it: it is started by the first case that is run, and ended by the last. */
+const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [name, async () => {
+    place ??= await startPlace();
+    await body();
+}]));
+
+export const suites = [
+    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...noConnections, ...rules, ...secrets }) },
+    { name: "outbound inward", cases: withPlace(inward) },
+    { name: "outbound ends", cases: withPlace(endings) },
+];
