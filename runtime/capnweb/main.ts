@@ -21,9 +21,6 @@ const BATCH_BYTES_MAX = 32 * 1024 * 1024;
 export async function answer(request: Request, main: object): Promise<Response> {
     if (request.method === "OPTIONS") return preflight();
     const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-    if (isUpgrade && !("WebSocketPair" in globalThis)) {
-        return new Response("WebSockets are not supported by this version of mayfly.", { status: 501 });
-    }
     if (isUpgrade || request.method !== "POST") return (newWorkersRpcResponse as unknown as Answer)(request, main);
     const body = await readBatch(request);
     if (body === undefined) return new Response("The batch is too large.", { status: 413 });
