@@ -172,7 +172,7 @@ await withStdio([...ALL, ...SHOP], async (client, errors) => {
         const tokens = countTokens(JSON.stringify(tools)) + countTokens(client.getInstructions());
         console.log(`# before a model: ${tokens} tokens for 1,573 operations`);
         if (tokens >= 1000) throw new Error(`${tokens} tokens`);
-        matches(tools[0].description, /github: GitHub v3 REST API \(1223\)/);
+        matches(tools[0].description, /github: GitHub.* \(1223\)/);
     });
     await test("GitHub's operations are found and declared", async () => {
         matches((await call(client, "search", { query: "create an issue comment" })).text, /^github\.issuesCreateComment: /);
@@ -271,7 +271,7 @@ await withHttp(SHOP, async (url) => {
         equal((await fetch(url, { method: "POST", body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' })).status, 202);
     });
     await test("the inspector's command line", async () => {
-        const cli = join(PEERS, "@modelcontextprotocol/inspector-cli/build/cli.js");
+        const cli = join(PEERS, "@modelcontextprotocol/inspector-cli/build/index.js");
         const listed = await run("node", [cli, MAYFLY, "mcp", ...SHOP, "--method", "tools/list"], { cwd: join(ROOT, "build/peers") });
         equal(JSON.parse(listed.stdout).tools.map(({ name }) => name), ["search", "types", "execute"]);
         const called = await run("node", [cli, url, "--transport", "http", "--method", "tools/call", "--tool-name", "execute", "--tool-arg", "code=return shop.add(20, 22)"]);
