@@ -8,7 +8,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ALL, call, Client, equal, execute, HERE, matches, MAYFLY, peer, PEERS, result, ROOT, SHOP, test, withStdio } from "./clients.mjs";
+import { ALL, call, Client, documents, equal, execute, HERE, matches, MAYFLY, peer, PEERS, result, ROOT, SHOP, test, withStdio } from "./clients.mjs";
 
 const { StreamableHTTPClientTransport } = await peer("@modelcontextprotocol/sdk/client/streamableHttp.js");
 const { countTokens } = await peer("gpt-tokenizer/encoding/o200k_base");
@@ -160,6 +160,28 @@ await test("wrong options are named", async () => {
     for (const [args, pattern] of cases) {
         const error = await run(MAYFLY, ["mcp", ...args], { input: "" }).catch((failure) => failure);
         equal(error.code, 2, `${args.join(" ")}: `);
+        matches(error.stderr, pattern);
+    }
+});
+
+await test("sources from a file", async () => {
+    const path = join(ROOT, "build/sdk-test/mcp.json");
+    const write = (sources) => writeFileSync(path, JSON.stringify({ sources }));
+    write({ shop: { tools: join(HERE, "shop.ts") }, figma: { openapi: documents.figma.path, server: "https://api.figma.com" } });
+    await withStdio(["--config", path], async (client) => {
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+        matches((await client.listTools()).tools[0].description, /figma: Figma API \(54\)/);
+    });
+    for (const [sources, pattern] of [
+        [{ a: {} }, /a: needs openapi, mcp or tools/],
+        [{ a: { tools: "x.ts", mcp: "http://x" } }, /one of openapi, mcp and tools, not two/],
+        [{ "a-b": { tools: "x.ts" } }, /a-b: the name of a source is an identifier/],
+        [{ a: { mcp: "http://x", secret: { header: "X" } } }, /a secret is/],
+        [[], /sources: is to be an object/],
+    ]) {
+        write(sources);
+        const error = await run(MAYFLY, ["mcp", "--config", path]).catch((failure) => failure);
+        equal(error.code, 2);
         matches(error.stderr, pattern);
     }
 });
