@@ -3,6 +3,7 @@
    writes its project, and in the stdio form passes messages on. It reads no document and no answer. */
 #include "host/mcp.h"
 #include "base/macros.h"
+#include "host/mcp_config.h"
 #include "host/mcp_project.h"
 #include "host/mcp_stdio.h"
 #include "host/serve.h"
@@ -28,6 +29,9 @@ static const char help[] =
     "  --secret NAME:HEADER=ENV    a header for all requests of that source, to its server alone; the value is taken "
     "from\n"
     "                              the environment variable by the egress process, and no code ever sees it\n"
+    "  --config FILE               sources as JSON: {\"sources\": {NAME: {\"openapi\" | \"mcp\" | \"tools\": PLACE,\n"
+    "                              \"server\": URL, \"secret\": {\"header\": HEADER, \"env\": ENV}}}, \"timeoutMs\": "
+    "MS}\n"
     "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
     "  --timeout MS                how long one execution may take (30000)\n"
     "\n"
@@ -47,11 +51,6 @@ static int refuse(const char *option, const char *text, const char *wanted) {
     return -EINVAL;
 }
 
-static bool is_name(const char *name) {
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-    return len > 0 && len <= 64 && name[len] == 0 && !(name[0] >= '0' && name[0] <= '9');
-}
-
 /* Cuts text at the separator. Returns what is behind, or NULL. */
 static char *cut(char *text, char separator) {
     char *at = strchr(text, separator);
@@ -62,7 +61,7 @@ static char *cut(char *text, char separator) {
 
 static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text) {
     char *place = cut(text, '=');
-    if (!place || !is_name(text)) return refuse(option, text, "NAME=PLACE, the name an identifier");
+    if (!place || !mcp_config_is_name(text)) return refuse(option, text, "NAME=PLACE, the name an identifier");
     if (mcp_project_find(project, text)) return refuse(option, text, "a name that no other source has");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(option, text, "64 sources at most");
     project->sources[project->sources_len++] = (struct mcp_source){.kind = kind, .name = text, .place = place};
@@ -119,6 +118,7 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
     case 't': return add_source(project, "tools", MCP_TYPESCRIPT, optarg);
     case 's': return keep("server", later->servers, &later->servers_len, optarg);
     case 'k': return keep("secret", later->secrets, &later->secrets_len, optarg);
+    case 'c': return mcp_config_read(optarg, project);
     case 'l': *listen = optarg; return 0;
     case 'w': return parse_timeout(optarg, &project->timeout_ms);
     default: return -EINVAL;
@@ -127,15 +127,12 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
 
 /* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
 static int parse_options(struct mcp_project *project, const char **listen, int argc, char **argv) {
-    static const struct option known[] = {{"openapi", required_argument, NULL, 'o'},
-                                          {"mcp", required_argument, NULL, 'm'},
-                                          {"tools", required_argument, NULL, 't'},
-                                          {"server", required_argument, NULL, 's'},
-                                          {"secret", required_argument, NULL, 'k'},
-                                          {"listen", required_argument, NULL, 'l'},
-                                          {"timeout", required_argument, NULL, 'w'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option known[] = {
+        {"openapi", required_argument, NULL, 'o'}, {"mcp", required_argument, NULL, 'm'},
+        {"tools", required_argument, NULL, 't'},   {"server", required_argument, NULL, 's'},
+        {"secret", required_argument, NULL, 'k'},  {"config", required_argument, NULL, 'c'},
+        {"listen", required_argument, NULL, 'l'},  {"timeout", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     struct later later = {0};
     int r = 0;
     for (int option; r == 0 && (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) {

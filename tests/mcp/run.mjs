@@ -5,85 +5,13 @@
 
 import { execFile, spawn } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
 import { promisify } from "node:util";
+import { ALL, call, Client, documents, equal, execute, HERE, matches, MAYFLY, peer, PEERS, result, ROOT, SHOP, test, withStdio } from "./clients.mjs";
 
-const HERE = dirname(fileURLToPath(import.meta.url));
-const ROOT = join(HERE, "../..");
-const MAYFLY = process.env.MAYFLY ?? join(ROOT, "build/mayfly");
-const PEERS = join(ROOT, "build/peers/node_modules");
-const require = createRequire(join(PEERS, "x.js"));
-const peer = (path) => import(pathToFileURL(require.resolve(path)));
-
-const { Client } = await peer("@modelcontextprotocol/sdk/client/index.js");
-const { StdioClientTransport } = await peer("@modelcontextprotocol/sdk/client/stdio.js");
 const { StreamableHTTPClientTransport } = await peer("@modelcontextprotocol/sdk/client/streamableHttp.js");
 const { countTokens } = await peer("gpt-tokenizer/encoding/o200k_base");
-
-const filter = process.argv[2] ?? "";
-
-async function test(name, body) {
-    if (!name.includes(filter)) return;
-    try {
-        await body();
-        console.log(`ok mcp: ${name}`);
-    } catch (error) {
-        process.exitCode = 1;
-        console.log(`not ok mcp: ${name}: ${String(error?.stack ?? error).replaceAll("\n", "\\n")}`);
-    }
-}
-
-function equal(got, expected, what = "") {
-    const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
-    if (a !== b) throw new Error(`${what}expected ${b}, got ${a}`);
-}
-
-function matches(got, pattern) {
-    if (!pattern.test(got)) throw new Error(`expected ${pattern}, got ${JSON.stringify(got)}`);
-}
-
-const documents = {
-    github: join(ROOT, "build/documents/github.json"),
-    figma: join(PEERS, "@figma/rest-api-spec/openapi/openapi.yaml"),
-    blockfrost: join(PEERS, "@blockfrost/openapi/openapi.yaml"),
-    directus: join(PEERS, "@directus/specs/dist/openapi.json"),
-    idealPostcodes: join(PEERS, "@ideal-postcodes/openapi/dist/openapi.json"),
-};
-const SHOP = ["--tools", `shop=${join(HERE, "shop.ts")}`];
-const ALL = Object.entries(documents).flatMap(([name, path]) => ["--openapi", `${name}=${path}`]);
-
-/** A client of `mayfly mcp` over standard input and output, for the time of `body`. */
-async function withStdio(args, body) {
-    const transport = new StdioClientTransport({ command: MAYFLY, args: ["mcp", ...args], stderr: "pipe", env: process.env });
-    let errors = "";
-    transport.stderr?.on("data", (data) => (errors += data));
-    const client = new Client({ name: "test", version: "1" });
-    try {
-        await client.connect(transport, { timeout: 120_000 });
-        await body(client, () => errors);
-    } catch (error) {
-        error.message += ` (standard error: ${errors.slice(-2000)})`;
-        throw error;
-    } finally {
-        await client.close();
-    }
-}
-
-async function call(client, name, args) {
-    const result = await client.callTool({ name, arguments: args }, undefined, { timeout: 120_000 });
-    return { text: result.content.map(({ text }) => text).join(""), isError: result.isError === true };
-}
-
-const execute = (client, code) => call(client, "execute", { code });
-
-async function result(client, code) {
-    const { text, isError } = await execute(client, code);
-    if (isError) throw new Error(text);
-    return text;
-}
 
 // --- Standard input and output ---------------------------------------------------------------------------------------
 
@@ -232,6 +160,28 @@ await test("wrong options are named", async () => {
     for (const [args, pattern] of cases) {
         const error = await run(MAYFLY, ["mcp", ...args], { input: "" }).catch((failure) => failure);
         equal(error.code, 2, `${args.join(" ")}: `);
+        matches(error.stderr, pattern);
+    }
+});
+
+await test("sources from a file", async () => {
+    const path = join(ROOT, "build/sdk-test/mcp.json");
+    const write = (sources) => writeFileSync(path, JSON.stringify({ sources }));
+    write({ shop: { tools: join(HERE, "shop.ts") }, figma: { openapi: documents.figma.path, server: "https://api.figma.com" } });
+    await withStdio(["--config", path], async (client) => {
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+        matches((await client.listTools()).tools[0].description, /figma: Figma API \(54\)/);
+    });
+    for (const [sources, pattern] of [
+        [{ a: {} }, /a: needs openapi, mcp or tools/],
+        [{ a: { tools: "x.ts", mcp: "http://x" } }, /one of openapi, mcp and tools, not two/],
+        [{ "a-b": { tools: "x.ts" } }, /a-b: the name of a source is an identifier/],
+        [{ a: { mcp: "http://x", secret: { header: "X" } } }, /a secret is/],
+        [[], /sources: is to be an object/],
+    ]) {
+        write(sources);
+        const error = await run(MAYFLY, ["mcp", "--config", path]).catch((failure) => failure);
+        equal(error.code, 2);
         matches(error.stderr, pattern);
     }
 });

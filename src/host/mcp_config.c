@@ -1,0 +1,71 @@
+#include "host/mcp_config.h"
+#include "base/macros.h"
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool mcp_config_is_name(const char *name) {
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return len > 0 && len <= 64 && name[len] == 0 && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static int refuse(const char *path, const char *name, const char *why) {
+    fprintf(stderr, "mayfly mcp: %s: %s: %s\n", path, name, why);
+    return -EINVAL;
+}
+
+static int read_secret(const char *path, const json_t *value, struct mcp_source *source) {
+    source->header = json_string_value(json_object_get(value, "header"));
+    source->variable = json_string_value(json_object_get(value, "env"));
+    if (!source->header || !source->variable) {
+        return refuse(path, source->name, "a secret is {\"header\": NAME, \"env\": VARIABLE}");
+    }
+    return getenv(source->variable) ? 0 : refuse(path, source->name, "its secret's environment variable is not set");
+}
+
+static int read_source(const char *path, const char *name, const json_t *value, struct mcp_project *project) {
+    static const struct {
+        const char *key;
+        enum mcp_kind kind;
+    } kinds[] = {{"openapi", MCP_OPENAPI}, {"mcp", MCP_SERVER}, {"tools", MCP_TYPESCRIPT}};
+    if (!mcp_config_is_name(name)) return refuse(path, name, "the name of a source is an identifier");
+    if (mcp_project_find(project, name)) return refuse(path, name, "another source has this name");
+    if (project->sources_len == MCP_SOURCES_MAX) return refuse(path, name, "64 sources at most");
+    struct mcp_source source = {.name = name};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        const char *place = json_string_value(json_object_get(value, kinds[i].key));
+        if (!place) continue;
+        if (source.place) return refuse(path, name, "one of openapi, mcp and tools, not two");
+        source.kind = kinds[i].kind;
+        source.place = place;
+    }
+    if (!source.place) return refuse(path, name, "needs openapi, mcp or tools, each a string");
+    source.server = json_string_value(json_object_get(value, "server"));
+    if (source.server && strncmp(source.server, "http", 4) != 0) return refuse(path, name, "its server is no address");
+    const json_t *secret = json_object_get(value, "secret");
+    int r = secret ? read_secret(path, secret, &source) : 0;
+    if (r == 0) project->sources[project->sources_len++] = source;
+    return r;
+}
+
+int mcp_config_read(const char *path, struct mcp_project *project) {
+    json_error_t error;
+    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!root) {
+        fprintf(stderr, "mayfly mcp: %s:%d:%d: %s\n", path, error.line, error.column, error.text);
+        return -EINVAL;
+    }
+    json_t *sources = json_object_get(root, "sources"), *value;
+    const char *name;
+    int r = json_is_object(sources) ? 0 : refuse(path, "sources", "is to be an object");
+    json_object_foreach(sources, name, value) {
+        if (r == 0) r = read_source(path, name, value, project);
+    }
+    json_int_t timeout_ms = json_integer_value(json_object_get(root, "timeoutMs"));
+    if (timeout_ms < 0 || timeout_ms > 86400000)
+        r = refuse(path, "timeoutMs", "is to be from 1 to 86400000");
+    else if (timeout_ms > 0)
+        project->timeout_ms = (unsigned)timeout_ms;
+    return r; /* the root stays: the project's strings are its */
+}

@@ -1,0 +1,17 @@
+/* The sources of `mayfly mcp` as a file:
+
+     {"sources": {"github": {"openapi": "api.json", "server": "https://api.github.com",
+                             "secret": {"header": "Authorization", "env": "GITHUB_TOKEN"}},
+                  "other": {"mcp": "https://example.com/mcp"}, "shop": {"tools": "shop.ts"}},
+      "timeoutMs": 30000}
+
+   Paths are relative to the working directory, as in options. */
+#pragma once
+#include "host/mcp_project.h"
+
+/* Adds what the file says to the project, whose strings then live as long as the process. Prints what is wrong; returns
+   0 or -EINVAL. */
+int mcp_config_read(const char *path, struct mcp_project *project);
+
+/* A source's name is what code calls it by: an identifier of at most 64 characters. */
+bool mcp_config_is_name(const char *name);

@@ -1,0 +1,173 @@
+// What `mayfly mcp` sends: each operation of a document against a server on loopback that says what it got, credentials
+// that only that server sees, answers of wrong shapes, another MCP server behind it.
+
+import { createServer } from "node:http";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { call, documents, equal, execute, matches, peer, result, ROOT, test, withStdio } from "./clients.mjs";
+
+const { McpServer } = await peer("@modelcontextprotocol/sdk/server/mcp.js");
+const { StreamableHTTPServerTransport } = await peer("@modelcontextprotocol/sdk/server/streamableHttp.js");
+const { z } = await peer("zod");
+
+const SECRET = "Bearer s3cret-that-no-code-sees";
+
+/** Listens on loopback; `answer` gets the request and its body. */
+async function listen(answer) {
+    const server = createServer(async (request, response) => {
+        const parts = [];
+        for await (const part of request) parts.push(part);
+        answer(request, Buffer.concat(parts), response);
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return { server, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+function json(response, value, status = 200, headers = {}) {
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
+}
+
+const echo = await listen((request, body, response) => {
+    const { pathname, searchParams } = new URL(request.url, "http://x");
+    if (pathname === "/hang") return;
+    if (pathname === "/missing") return json(response, { message: "nobody knows it" }, 404);
+    if (pathname === "/liar") return response.writeHead(200, { "content-type": "application/json" }).end("<html>");
+    if (pathname === "/text") return response.writeHead(200, { "content-type": "text/plain" }).end("plain words");
+    if (pathname === "/bytes") return response.writeHead(200, { "content-type": "application/octet-stream" }).end(Buffer.from([1, 2, 255]));
+    if (pathname === "/empty") return response.writeHead(204).end();
+    if (pathname === "/cut") {
+        response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
+        response.write("{");
+        return setTimeout(() => response.destroy(), 20);
+    }
+    json(response, {
+        method: request.method,
+        path: pathname,
+        query: Object.fromEntries([...new Set(searchParams.keys())].map((key) => [key, searchParams.getAll(key)])),
+        headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => name.startsWith("x-"))),
+        type: request.headers["content-type"],
+        hasSecret: request.headers.authorization === SECRET,
+        body: body.toString(),
+    });
+});
+
+const parameter = (name, where, schema, more) => ({ name, in: where, required: where === "path", schema, ...more });
+const list = { type: "array", items: { type: "string" } };
+const map = { type: "object", additionalProperties: { type: "string" } };
+const any = { 200: { content: { "application/json": { schema: {} } } } };
+const body = (type, schema) => ({ required: true, content: { [type]: { schema } } });
+const get = (operationId, parameters = []) => ({ get: { operationId, parameters, responses: any } });
+
+const spec = {
+    openapi: "3.0.3",
+    info: { title: "Echo", version: "1" },
+    servers: [{ url: "/nowhere" }],
+    paths: {
+        "/styles/{simple}/{label}/{matrix}": get("styles", [
+            parameter("simple", "path", list), parameter("label", "path", list, { style: "label" }), parameter("matrix", "path", list, { style: "matrix", explode: true }),
+            parameter("form", "query", list), parameter("joined", "query", list, { explode: false }), parameter("piped", "query", list, { style: "pipeDelimited", explode: false }),
+            parameter("deep", "query", map, { style: "deepObject" }), parameter("X-One", "header", { type: "string" }), parameter("same", "query", {}), parameter("same", "header", {}),
+        ]),
+        "/json/{id}": { put: { operationId: "putJson", parameters: [parameter("id", "path", { type: "string" })], requestBody: body("application/json", { type: "object", properties: { name: { type: "string" }, tags: list } }), responses: any } },
+        "/list": { post: { operationId: "postList", requestBody: body("application/json", list), responses: any } },
+        "/form": { post: { operationId: "postForm", requestBody: body("application/x-www-form-urlencoded", { type: "object", properties: { a: {}, b: list } }), responses: any } },
+        "/file": { post: { operationId: "postFile", requestBody: body("multipart/form-data", { type: "object", properties: { note: { type: "string" }, file: { type: "string", format: "binary" } } }), responses: any } },
+        ...Object.fromEntries(["hang", "missing", "liar", "text", "bytes", "empty", "cut"].map((name) => [`/${name}`, get(name)])),
+    },
+};
+const path = join(ROOT, "build/sdk-test/echo.json");
+writeFileSync(path, JSON.stringify(spec));
+
+process.env.MAYFLY_TEST_SECRET = SECRET;
+const ECHO = ["--openapi", `echo=${path}`, "--server", `echo=${echo.url}`, "--secret", "echo:Authorization=MAYFLY_TEST_SECRET"];
+
+await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
+    const got = async (code) => JSON.parse(await result(client, `return await ${code}`));
+    await test("network: parameters by all styles", async () => {
+        const { path: sent, query, headers } = await got(
+            `echo.styles({ simple: ["a", "b/c"], label: ["d", "e"], matrix: ["f", "g"], form: ["1", "2 3"], joined: ["x", "y"], piped: ["p", "q"], deep: { k: "v" }, "X-One": "h", query_same: 1, header_same: 2 })`,
+        );
+        equal(sent, "/styles/a,b%2Fc/.d,e/;matrix=f;matrix=g");
+        equal(query, { form: ["1", "2 3"], joined: ["x,y"], piped: ["p|q"], "deep[k]": ["v"], same: ["1"] });
+        equal(headers["x-one"], "h");
+    });
+    await test("network: bodies of all kinds", async () => {
+        const put = await got(`echo.putJson({ id: "7", name: "n", tags: ["t"] })`);
+        equal([put.method, put.path, put.type, JSON.parse(put.body)], ["PUT", "/json/7", "application/json", { name: "n", tags: ["t"] }]);
+        equal(JSON.parse((await got(`echo.postList({ body: ["a"] })`)).body), ["a"]);
+        const form = await got(`echo.postForm({ a: "1 2", b: ["x", "y"] })`);
+        equal([form.type, form.body], ["application/x-www-form-urlencoded", "a=1+2&b=x&b=y"]);
+        const file = await got(`echo.postFile({ note: "n", file: new TextEncoder().encode("content") })`);
+        matches(file.type, /^multipart\/form-data; boundary=/);
+        matches(file.body, /name="note"\r\n\r\nn\r\n[^]*name="file"; filename="file"[^]*\r\n\r\ncontent\r\n/);
+    });
+    await test("network: the credential goes to its server, and the code never sees it", async () => {
+        equal((await got(`echo.postList({ body: [] })`)).hasSecret, true);
+        matches(await result(client, "return [JSON.stringify(process.env), Object.keys(globalThis).join()]"), /^(?![^]*s3cret)/);
+        matches(errors(), /^(?![^]*s3cret)/);
+    });
+    await test("network: answers of other kinds", async () => {
+        equal(await result(client, "return echo.text()"), "plain words");
+        equal(await result(client, "return [...(await echo.bytes())]"), "[1,2,255]");
+        equal(await result(client, "return await echo.empty()"), "null");
+    });
+    await test("network: failures say what happened", async () => {
+        matches((await execute(client, "const a = 1;\nawait echo.missing()")).text, /^Error: echo\.missing: HTTP 404 Not Found: \{"message":"nobody knows it"\} \(line 2, column/);
+        matches((await execute(client, "await echo.liar()")).text, /echo\.liar: the server said JSON and sent none: <html>/);
+        equal((await execute(client, "await echo.cut()")).isError, true);
+        matches((await execute(client, "await echo.hang()")).text, /took longer than 3000 ms/);
+        equal(await result(client, "return await echo.empty()"), "null");
+    });
+});
+
+// Every operation of the public documents, with the least input that it takes, reaches the server by its method and path.
+for (const [name, { path: file, read }] of Object.entries(documents)) {
+    await withStdio(["--openapi", `api=${file}`, "--server", `api=${echo.url}`, "--timeout", "120000"], async (client) => {
+        await test(`network: every operation of ${name}`, async () => {
+            const { operations, inputOf } = await read();
+            const inputs = operations.map((operation) => [operation.name, inputOf(operation)]);
+            const code = `const inputs: [string, any][] = ${JSON.stringify(inputs)};
+                const wrong: string[] = [];
+                for (const [name, input] of inputs) {
+                    const got = await (api as any)[name](input).catch((error: Error) => ({ error: error.message }));
+                    wrong.push(got === null ? "HEAD" : got.error ?? got.method + " " + got.path);
+                }
+                return wrong;`;
+            const sent = [];
+            for (let at = 0; at < inputs.length; at += 400) {
+                const part = JSON.stringify(inputs.slice(at, at + 400));
+                sent.push(...JSON.parse(await result(client, code.replace(JSON.stringify(inputs), () => part))));
+            }
+            operations.forEach((operation, index) => {
+                const expected = `${operation.method} ${operation.path.replace(/\{[^{}]+\}/g, "1")}`;
+                if (sent[index] !== expected && !(operation.method === "HEAD" && sent[index] === "HEAD")) {
+                    throw new Error(`${operation.name}: expected ${expected}, got ${sent[index]}`);
+                }
+            });
+        });
+    });
+}
+
+// Another server of the protocol, by the published SDK.
+const upstream = await listen(async (request, body, response) => {
+    const server = new McpServer({ name: "upstream", title: "Upstream", version: "1" });
+    server.registerTool("add-numbers", { description: "Adds two numbers", inputSchema: { a: z.number(), b: z.number() }, outputSchema: { sum: z.number() } }, async ({ a, b }) => ({
+        content: [{ type: "text", text: String(a + b) }], structuredContent: { sum: a + b },
+    }));
+    server.registerTool("fails", { description: "Fails", inputSchema: {} }, async () => ({ isError: true, content: [{ type: "text", text: "as it should" }] }));
+    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
+    await server.connect(transport);
+    await transport.handleRequest(request, response, body.length > 0 ? JSON.parse(body) : undefined);
+});
+await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
+    await test("network: another MCP server's tools", async () => {
+        matches((await call(client, "types", { names: ["up.*"] })).text, /add_numbers\(input: \{ a: number; b: number \}\): Promise<\{ sum: number[^}]*\}>;/);
+        equal(await result(client, "return (await up.add_numbers({ a: 2, b: 3 })).sum"), "5");
+        matches((await execute(client, "await up.fails({})")).text, /^Error: up\.fails: as it should/);
+    });
+});
+
+for (const { server } of [echo, upstream]) {
+    server.closeAllConnections();
+    server.close();
+}
