@@ -9,7 +9,7 @@ import { limitMessages } from "./rpc/values";
 let logBytesLeft = Infinity;
 let logBytesMax = Infinity;
 
-/** 0: the C side's default until the worker is loaded, and none in a host worker's cell. */
+/** 0 in a host worker's cell, which has no limit. */
 let cpuMsMax = 0;
 /** Limits of the calls under way that may use less than the worker; mostly none. */
 const lower: number[] = [];

@@ -30,6 +30,7 @@ export interface Claim {
     name?: string;
     cpuMs: number;
     memoryMb: number;
+    codeBytes: number;
 }
 
 /** Whoever runs a worker in a cell. */

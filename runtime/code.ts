@@ -28,8 +28,6 @@ export interface LoadHead {
     bindings?: Record<string, { type: string; [key: string]: unknown }>;
     /** A dynamic worker's own; a host worker's are those that its operator set for what it loads. */
     limits?: SomeLimits;
-    /** CPU time of a host worker's requests; none unless its operator set it. */
-    hostCpuMs?: number;
     modules: { name: string; kind: ModuleKind | "snippet"; size: number }[];
 }
 

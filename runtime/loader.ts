@@ -109,7 +109,7 @@ class DynamicWorker implements CellOwner {
         this.#outbound = source.outbound;
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
-        const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb };
+        const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
         if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
         cell.load(this, claim, source);
         return cell;

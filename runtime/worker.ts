@@ -59,7 +59,6 @@ export class Worker implements ChannelHandler {
         if (native.isHost()) {
             startOutbound(this.channel);
             startLoader(this.channel, head.compatibilityFlags, head.limits ?? {});
-            openBudget(head.hostCpuMs === undefined ? {} : { cpuMs: head.hostCpuMs });
         } else {
             openBudget(head.limits ?? {});
         }

@@ -64,6 +64,7 @@ step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
 step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 30
 step "behaviour" node tests/behaviour/run.mjs
+step "abuse" node tests/abuse/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
 step "codemode, as published" node tests/codemode/run.mjs
 step "mayfly mcp" node tests/mcp/run.mjs

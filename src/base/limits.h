@@ -16,5 +16,8 @@ enum limit {
 #define LIMIT_CPU_MS_DEFAULT    30000u
 #define LIMIT_MEMORY_MB_DEFAULT 128u
 
+/* Memory that is not charged for each byte of code: its frame, the engine's copy, its text, what is made of that. */
+#define LIMIT_EXEMPT_PER_CODE_BYTE 4u
+
 /* The payload of an EXCEEDED frame, in little-endian: {u32 limit, u32 zero, u64 value, u64 used}. */
 #define LIMIT_EXCEEDED_BYTES 24

@@ -1,6 +1,7 @@
 /* The event loop of a forked cell. Runs in cells only; it reads frames from its owner (and, in a host cell, from the
    cells it was granted), hands them to the runtime, and writes what the runtime queued. It opens nothing. */
 #include "cell/cell.h"
+#include "base/limits.h"
 #include "base/macros.h"
 #include "cell/budget.h"
 #include "cell/clock.h"
@@ -184,7 +185,7 @@ static int take_grant(struct cell *c, int number, bool is_way_out) {
 
 /* A worker comes: the last moment to close what it must not reach. */
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
-    budget_exempt(2 * (uint64_t)load->payload_len); /* it, and the engine's copy */
+    budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
     c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);

@@ -411,11 +411,8 @@ static char *dump_load(const struct config *c, const char *main_kind, size_t mai
 int config_put_load(const struct config *c, const char *main_kind, size_t main_bytes, struct buf *out) {
     char *text = dump_load(c, main_kind, main_bytes);
     if (!text) return -ENOMEM;
-    /* Cloudflare's cpu_ms is a limit of the worker that has it, here the host worker, as well. */
-    int64_t cpu_ms = limits_get(&c->limits, "cpu_ms");
     int r = buf_append_text(out, "{\"limits\":");
     if (r == 0) r = limits_put(&c->limits, out);
-    if (r == 0 && cpu_ms > 0) r = buf_printf(out, ",\"hostCpuMs\":%lld", (long long)cpu_ms);
     if (r == 0) r = buf_printf(out, ",\"vars\":%s,%s", c->vars_json, text + 1);
     free(text);
     return r;

@@ -276,6 +276,7 @@ void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
         return;
     }
     struct buf head = w->load_head, tail = w->load_tail;
+    w->police.code_bytes = buf_len(&tail);
     w->load_head = w->load_tail = (struct buf){0};
     set_state(w, WORKER_STARTING);
     int r = host_channel_send(w->channel, FRAME_LOAD, w->load_flags, 0, (const char *)buf_bytes(&head), buf_len(&head),

@@ -55,8 +55,3 @@ int limits_put(const struct operator_limits *limits, struct buf *out) {
     }
     return r == 0 ? buf_append_text(out, "}") : r;
 }
-
-int64_t limits_get(const struct operator_limits *limits, const char *name) {
-    int i = find(name);
-    return i >= 0 && limits->of[i].is_set ? limits->of[i].value : -1;
-}

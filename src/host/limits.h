@@ -1,5 +1,6 @@
-/* The limits that an operator sets for dynamic workers, in the configuration's `limits` or by --limit NAME=N. What they
-   mean and what holds without them: runtime/limits.ts. Runs in the supervisor. */
+/* The limits that an operator sets for dynamic workers (not for the host worker, which is the operator's own), in the
+   configuration's `limits` or by --limit NAME=N. What they mean and what holds without them: runtime/limits.ts. Runs in
+   the supervisor. */
 #pragma once
 #include "base/buf.h"
 #include <stdint.h>
@@ -48,6 +49,3 @@ int limits_parse(struct operator_limits *limits, const char *text);
 
 /* Appends what was set as a JSON object. Returns 0 or -ENOMEM. */
 int limits_put(const struct operator_limits *limits, struct buf *out);
-
-/* The value of a limit, by its name in configurations; -1 if it was not set. */
-int64_t limits_get(const struct operator_limits *limits, const char *name);

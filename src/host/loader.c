@@ -104,6 +104,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     json_t *claim = json_loadb(head, head_len, 0, NULL);
     bool is_named = json_is_string(json_object_get(claim, "name"));
     cell->police.cpu_ms_max = (uint32_t)json_integer_value(json_object_get(claim, "cpuMs"));
+    cell->police.code_bytes = (uint32_t)json_integer_value(json_object_get(claim, "codeBytes"));
     cell->police.memory_mb_max = (uint32_t)json_integer_value(json_object_get(claim, "memoryMb"));
     if (is_named && l->usage_fd >= 0) cell->name = json_dumps(json_object_get(claim, "name"), JSON_ENCODE_ANY);
     json_decref(claim);

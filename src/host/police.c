@@ -18,6 +18,7 @@ enum limit police_look(struct police *p, uint64_t cell_bytes) {
     uint64_t cpu_ms = (cpu_us - p->cpu_us_called) / 1000;
     if (p->cpu_ms_max && cpu_ms > (uint64_t)p->cpu_ms_max + CPU_SLACK_MS) return LIMIT_CPU;
     bool is_heavy = p->memory_mb_max && procfs_anonymous_bytes(p->pid, &bytes) == 0 &&
-                    bytes > cell_bytes + ((uint64_t)p->memory_mb_max << 20) + BYTES_SLACK;
+                    bytes > cell_bytes + ((uint64_t)p->memory_mb_max << 20) + BYTES_SLACK +
+                                LIMIT_EXEMPT_PER_CODE_BYTE * p->code_bytes;
     return is_heavy ? LIMIT_MEMORY : LIMIT_NONE;
 }

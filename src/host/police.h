@@ -12,6 +12,7 @@
 struct police {
     int pid;                            /* 0 if it is not known: then nothing is found */
     uint32_t cpu_ms_max, memory_mb_max; /* 0: none */
+    uint64_t code_bytes;                /* which came with the worker, and are not charged */
     bool is_called;                     /* a call began since the last look; to be set by the owner */
     uint64_t cpu_us, cpu_us_called;     /* at the last look; at the last call's begin */
 };

@@ -88,6 +88,7 @@ const dynamic = {
         const [{ how, message }] = await answer;
         const text = "Worker exceeded memory limit. (limits.memoryMb is 128, used ";
         expect("the call", [how, message.slice(0, text.length)], ["rejected", text]);
+        await until("its end", () => server.cellsAbove(160 << 20).length === 0); // others know large cells as other ones
     },
     "all idle cells at once": async (server) => {
         await json(server, "/weigh");
