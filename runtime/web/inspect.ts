@@ -114,8 +114,13 @@ function formatProperty(ctx: Context, value: object, key: PropertyKey): string {
     return descriptor.set !== undefined ? `${name}: [Setter]` : `${name}: ${formatValue(ctx, descriptor.value)}`;
 }
 
+/** Views larger than this are shown without the properties that they may have besides their elements. */
+const vastBytes = 64 * 1024;
+
 function ownKeys(ctx: Context, value: object): PropertyKey[] {
-    const keys = Reflect.ownKeys(value);
+    // A string for each of a million elements would be most of a worker's memory.
+    const isVast = ArrayBuffer.isView(value) && value.byteLength > vastBytes;
+    const keys = isVast ? [] : Reflect.ownKeys(value);
     return ctx.showHidden ? keys : keys.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
 }
 

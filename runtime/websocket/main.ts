@@ -199,11 +199,11 @@ export class WebSocketPair {
                 if (closed.has(own)) return;
                 closed.add(own);
                 queueMicrotask(() => {
-                    receiverOf(peer).closed(code, reason, true);
+                    receiverOf(peer).closed(code, reason, code !== 1006);
                     // The peer's part of the handshake is done for it.
                     if (closed.has(peer)) return;
                     closed.add(peer);
-                    receiverOf(own).closed(code, reason, true);
+                    receiverOf(own).closed(code, reason, code !== 1006);
                 });
             },
         });

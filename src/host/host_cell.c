@@ -243,13 +243,14 @@ static int respond(struct exchange *e, const struct frame *frame, const char *te
         const char *reason = json_string_value(json_object_get(head, "statusText"));
         int status = (int)json_integer_value(json_object_get(head, "status"));
         e->has_responded = true;
-        if (status == 101) {
-            if (ingress_upgrade(e->req, headers, headers_len) < 0) {
-                ingress_fail(e->req, 500, "the worker answered with a WebSocket to a request that did not ask for one");
-            }
-        } else if (ingress_respond(e->req, status, reason && *reason ? reason : NULL, headers, headers_len, body_len,
-                                   tail, tail_len) < 0) {
-            ingress_fail(e->req, 500, "the worker's response cannot be sent: its status or a header is not valid");
+        bool is_upgrade = status == 101;
+        int sent = is_upgrade ? ingress_upgrade(e->req, headers, headers_len)
+                              : ingress_respond(e->req, status, reason && *reason ? reason : NULL, headers, headers_len,
+                                                body_len, tail, tail_len);
+        if (sent < 0) {
+            ingress_fail(e->req, 500,
+                         is_upgrade ? "the worker answered with a WebSocket to a request that did not ask for one"
+                                    : "the worker's response cannot be sent: its status or a header is not valid");
         } else if (is_whole) {
             ingress_end(e->req);
         }
