@@ -10,7 +10,7 @@ packages="$packages libssl-dev zlib1g-dev libbrotli-dev libwslay-dev"
 # What the egress process has besides.
 packages="$packages libcurl4-openssl-dev libc-ares-dev libseccomp-dev libzstd-dev"
 # For make check: the fuzzers, and the header as C++.
-packages="$packages g++ clang libclang-rt-dev procps"
+packages="$packages g++ clang libclang-rt-dev procps openssl"
 [ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"
 
 missing=""

@@ -104,7 +104,7 @@ static json_t *make_outbound(const struct mcp_project *project) {
 static json_t *make_secrets(const struct mcp_project *project) {
     json_t *secrets = json_object();
     for (size_t i = 0; i < project->sources_len; i++) {
-        char name[24];
+        char name[32];
         if (!project->sources[i].header) continue;
         snprintf(name, sizeof name, "SECRET_%zu", i);
         json_object_set_new(secrets, name, json_pack("{s:s}", "env", project->sources[i].variable));
