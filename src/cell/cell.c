@@ -186,7 +186,8 @@ static int take_grant(struct cell *c, int number, bool is_way_out) {
 /* A worker comes: the last moment to close what it must not reach. */
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
     budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
-    c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
+    /* A host worker's cell is never at rest for long, and may have threads. */
+    if (!c->is_host) c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
     c->may_thread = is_threaded || c->is_host;
