@@ -1,6 +1,6 @@
 // A rehearsal of what a cell will do: a worker is loaded, called and thrown away, on a channel that leads nowhere. Run in
 // the zygote, so that the runtime's code is compiled before all cells share it, and in the zygote's trainee
-// (src/cell/prefault.h), which learns the pages that a fresh cell should have of its own.
+// (src/cell/pages.h), which learns the pages that a fresh cell should have of its own.
 
 import * as F from "./frames";
 import { encode } from "./rpc/encoder";
