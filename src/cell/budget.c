@@ -113,6 +113,9 @@ void budget_exempt(uint64_t bytes) {
 
 void budget_set(double cpu_ms, double memory_mb) {
     budget.cpu_us_max = (uint64_t)(cpu_ms * 1000);
+#ifdef __SANITIZE_ADDRESS__
+    memory_mb = 0; /* the sanitizer's own memory is beyond any limit */
+#endif
     budget.memory_bytes_max = (uint64_t)(memory_mb * (1 << 20));
     if (cpu_ms > 0 && budget.cpu_us_max < TICK_US) set_timer(budget.cpu_us_max);
 }

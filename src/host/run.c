@@ -261,16 +261,18 @@ int run_main(int argc, char **argv) {
     struct run options = {.input = "null", .rules = json_array(), .secrets = json_object()};
     char *source = NULL;
     size_t len = 0;
-    int r = parse_options(&options, argc, argv);
-    if (r != 0) return r < 0 ? 2 : 0;
-    if (read_snippet(options.file, &source, &len) < 0) return 1;
-    r = run(&options, source, len);
+    int r = parse_options(&options, argc, argv), status = r < 0 ? 2 : 0;
+    if (r == 0) {
+        r = read_snippet(options.file, &source, &len);
+        if (r == 0) r = run(&options, source, len);
+        if (r == 0 && fflush(stdout) != 0) {
+            fprintf(stderr, "mayfly run: standard output: %s\n", strerror(errno));
+            r = -EIO;
+        }
+        status = r < 0;
+    }
     free(source);
     json_decref(options.rules);
     json_decref(options.secrets);
-    if (r == 0 && fflush(stdout) != 0) {
-        fprintf(stderr, "mayfly run: standard output: %s\n", strerror(errno));
-        r = -EIO;
-    }
-    return r < 0;
+    return status;
 }
