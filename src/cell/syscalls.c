@@ -102,6 +102,8 @@ static const struct rule rules[] = {
     /* The budget: what was used, and a signal after some more. */
     {SYS_getrusage, EVERYBODY, 0, {{0, ALL, RUSAGE_SELF}}},
     {SYS_setitimer, EVERYBODY, 0, {{0, ALL, ITIMER_PROF}}},
+    /* libcrypto looks whether it was forked. */
+    {SYS_getpid, EVERYBODY, 0, {{0}}},
 
     /* A host worker's cell has a socket for each cell that it was granted, and receives them on its own. The zygote
        gets the sockets of its cells so. */
@@ -128,7 +130,6 @@ static const struct rule rules[] = {
     {SYS_sched_setscheduler, ANY_THREAD, EPERM, {{0}}}, /* a wish, not a need */
     {SYS_sched_getaffinity, ANY_THREAD, 0, {{0}}},
     {SYS_gettid, ANY_THREAD, 0, {{0}}},
-    {SYS_getpid, ANY_THREAD, 0, {{0}}},
     {SYS_tgkill, ANY_THREAD, 0, {{2, ALL, SIGUSR1}}},
     {SYS_rt_sigsuspend, ANY_THREAD, 0, {{0}}},
     {SYS_exit, ANY_THREAD, 0, {{0}}},

@@ -19,7 +19,7 @@ const garbage = [
     () => worker("const f = () => f() + 1; f();"),
     () => worker("export default { run() { return new ArrayBuffer(2 ** 50); } };"),
     () => worker("export default { run() { return 'x'.repeat(2 ** 40); } };"),
-    () => worker("export default { run() { return () => 1; } };"),
+    () => worker("export default { run() { return new WeakMap(); } };"),
     () => worker("export default 5;"),
     () => worker("export const nothing = 1;"),
     () => worker("export default { run: 5 };"),
