@@ -11,7 +11,8 @@ const IDLE_PROCESSES = 3 + 8 + 16;
 /** Connections that a client keeps would count as descriptors. */
 const once = { headers: { connection: "close" } };
 
-const json = async (server, path) => JSON.parse(await ask(server, path, once));
+/** Some of these loads are many: they have as long as two busy processors need. */
+const json = async (server, path) => JSON.parse(await ask(server, path, { ...once, signal: AbortSignal.timeout(120_000) }));
 
 /** The largest cell is the host worker's, whose heap has grown; idle ones are all alike. */
 function hostCell(server) {
