@@ -62,7 +62,7 @@ step "filters" build/tests/test_syscalls
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
 step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
-step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 8
+step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 50
 step "behaviour" node tests/behaviour/run.mjs
 step "abuse" node tests/abuse/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
