@@ -62,7 +62,7 @@ step "filters" build/tests/test_syscalls
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
 step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
-step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 8
+step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 50
 step "behaviour" node tests/behaviour/run.mjs
 step "abuse" node tests/abuse/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
@@ -72,6 +72,7 @@ step "mayfly mcp, what it sends" node tests/mcp/network.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
+step "mayfly types" node tests/types/run.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress egress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"
