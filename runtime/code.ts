@@ -23,6 +23,9 @@ export interface LoadHead {
     envBytes?: number;
     /** Where clients outside call an entrypoint by Cap'n Web; host workers only. */
     rpc?: { path: string; entrypoint?: string };
+    /** Cron triggers, and whether requests may run them by hand; host workers only. */
+    crons?: string[];
+    testScheduled?: boolean;
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
     vars?: Record<string, unknown>;
     bindings?: Record<string, { type: string; [key: string]: unknown }>;

@@ -6,7 +6,7 @@ import { callBegins, callEnded, mayLog, openBudget } from "./budget";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { setOwnExports, watchBackground, workersModule } from "./context";
+import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
@@ -25,6 +25,7 @@ import { hooks, native } from "./web/host";
 declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
+const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
 
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
@@ -34,6 +35,8 @@ export class Worker implements ChannelHandler {
     #started: Entrypoints | Promise<Entrypoints> | undefined;
     /** `mayfly serve --rpc`: the path, and the stub that clients see there. */
     #rpc: { path: string; main: object } | undefined;
+    /** `mayfly serve --test-scheduled`: requests run scheduled events. */
+    #isScheduledTested = false;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
     /** What the owner was asked and has not answered. */
@@ -62,7 +65,8 @@ export class Worker implements ChannelHandler {
         } else {
             openBudget(head.limits ?? {});
         }
-        const { rpc } = head;
+        const { rpc, crons } = head;
+        this.#isScheduledTested = head.testScheduled === true;
         if (rpc !== undefined) {
             this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
@@ -79,6 +83,7 @@ export class Worker implements ChannelHandler {
             (entrypoints) => {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
+                if (crons !== undefined && crons.length > 0) scheduled().start(crons, this.#handleScheduled);
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
@@ -135,18 +140,23 @@ export class Worker implements ChannelHandler {
     }
 
     #default(): Service {
-        return this.#rpc === undefined ? this.#entrypoint(undefined, undefined) : this.#outside;
+        const isPlain = this.#rpc === undefined && !this.#isScheduledTested;
+        return isPlain ? this.#entrypoint(undefined, undefined) : this.#outside;
     }
 
-    /** Requests to the path of --rpc are capnweb's. */
+    /** Requests to the path of --rpc are capnweb's, those to --test-scheduled's run the scheduled handler. */
     readonly #outside: Service = {
         call: () => undefined,
         fetch: async (request) => {
-            const { main, path } = this.#rpc!;
-            if (pathOf(request.url) !== path) return this.#entrypoint(undefined, undefined).fetch(request);
-            return capnweb().answer(request, main);
+            const path = pathOf(request.url);
+            if (path === this.#rpc?.path) return capnweb().answer(request, this.#rpc.main);
+            if (this.#isScheduledTested && scheduled().isOurs(path)) return scheduled().answer(request, this.#handleScheduled);
+            return this.#entrypoint(undefined, undefined).fetch(request);
         },
     };
+
+    readonly #handleScheduled = async (controller: object, ctx: ExecutionContext): Promise<unknown> =>
+        this.#whenStarted((entrypoints) => entrypoints.handle("scheduled", undefined, controller, ctx));
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
     #entrypoint(name: string | undefined, props: unknown, cpuMs?: number): Service {

@@ -1,6 +1,7 @@
 // What mayfly understands of a wrangler configuration. Every problem is found, not only the first, and each names its
 // place and its key.
 
+import { parseCron } from "../scheduled/cron";
 import { type Member, type Node, type Place, toValue } from "./tree";
 
 const COMPATIBILITY_DATE_DEFAULT = "2026-01-01";
@@ -20,6 +21,8 @@ export interface Config {
     secrets: unknown;
     policies: Policies;
     services: { binding: string; entrypoint: string | null }[];
+    /** Cron expressions that parseCron takes. */
+    crons: string[];
     /** Those that are set. */
     limits: Record<string, number>;
 }
@@ -251,6 +254,21 @@ class Reader {
         return { outbounds, secrets: secrets && toValue(secrets) };
     }
 
+    /** triggers: {crons: [...]} */
+    crons(root: Section): string[] {
+        const node = root.take("triggers");
+        if (node === undefined) return [];
+        const section = new Section(this, "triggers", node);
+        const items = section.items("crons");
+        section.close();
+        for (const { node: extra, path } of items.slice(CRONS_MAX)) this.problem(extra.place, path, `expected at most ${CRONS_MAX} triggers`);
+        return items.flatMap(({ node: cron, path }) => {
+            const problem = cron.kind === "string" ? problemOfCron(cron.value) : `expected a string, not ${described(cron)}`;
+            if (problem !== undefined) this.problem(cron.place, path, problem);
+            return cron.kind === "string" ? [cron.value] : [];
+        });
+    }
+
     services(root: Section, name: string): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
@@ -286,6 +304,18 @@ const LIMITS = [
 ];
 const LIMIT_MAX = 0x7fffffff;
 
+/** As on Cloudflare. */
+const CRONS_MAX = 250;
+
+/** What is wrong with a cron expression; undefined if nothing is. */
+function problemOfCron(expression: string): string | undefined {
+    try {
+        return parseCron(expression)(0) === undefined ? "this time never comes" : undefined;
+    } catch (error) {
+        return `expected a cron expression: ${(error as Error).message}`;
+    }
+}
+
 const NOT_EMPTY = { pattern: /^[^\0]+$/, expected: "a string that is not empty" };
 const NAME = { pattern: /^[A-Za-z0-9_][A-Za-z0-9_-]*$/, expected: "a name of letters, digits, - and _" };
 const MAIN = {
@@ -315,6 +345,7 @@ export function readConfig(file: Node): Reading {
         secrets,
         policies,
         services: reader.services(root, name),
+        crons: reader.crons(root),
         limits: reader.limits(root),
     };
     root.close();

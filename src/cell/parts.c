@@ -16,6 +16,7 @@
     X(messages)                                                                                                        \
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
+    X(scheduled)                                                                                                       \
     X(subtle)                                                                                                          \
     X(urlpattern)                                                                                                      \
     X(websocket)

@@ -9,6 +9,7 @@
 
 import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
+import { suites as eventSuites } from "./events.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
@@ -130,11 +131,11 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
-    [...workers, ...clientSuites, ...outsideSuites],
+    [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
     [...outboundSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
