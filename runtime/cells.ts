@@ -41,6 +41,8 @@ export interface CellOwner {
     fetch(exchange: Exchange, frame: F.Frame): void;
     /** Nothing is under way any more. */
     idle(): void;
+    /** Work handed to waitUntil goes on, or has ended. */
+    background(isBusy: boolean): void;
     /** The cell's memory is needed. */
     evicted(): void;
     /** The channel ended. Calls under way are told the reason as soon as it is known. */
@@ -160,6 +162,7 @@ export class Cell {
     #setBackground(isBusy: boolean): void {
         clearTimeout(this.#backgroundTimer as number);
         this.#backgroundTimer = isBusy ? setTimeout(() => this.#setBackground(false), BACKGROUND_MS_MAX) : undefined;
+        this.#owner?.background(isBusy);
         this.#settle();
     }
 

@@ -149,6 +149,8 @@ export class Exchange {
     aborted = false;
     reason: unknown;
     readonly listeners: ((reason: unknown) => void)[] = [];
+    /** Called when what was asked for has come, its body too, or never will. */
+    onAnswered: (() => void) | undefined;
     #outgoingSource: ByteSource | undefined;
     #outgoingDone = false;
     #incomingDone = false;
@@ -240,6 +242,7 @@ export class Exchange {
     #settle(isAnswer: boolean): void {
         if (this.#outgoingDone && this.#incomingDone) this.#channel.forget(this);
         if (isAnswer && this.#isAwaited) this.#channel.answered();
+        if (isAnswer) this.onAnswered?.();
     }
 
     /** Gives up: tells the other side why, and ends both directions. */

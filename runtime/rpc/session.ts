@@ -194,7 +194,6 @@ export class RpcSession {
         this.#imports.delete(id as number);
         this.#unanswered--;
         const hasStubs = settle(result);
-        result.onSettled?.();
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
             this.#send(["release", ...this.#released]);
