@@ -126,6 +126,12 @@ build/mcp.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' --outfile=$@
 
+# The worker behind mayfly types; see src/host/types.c.
+build/types.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
+	@mkdir -p build
+	@echo "  TS   $@"
+	@$(BUNDLE) sdk/entrypoints/main.ts --format=esm --outfile=$@
+
 $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -145,6 +151,8 @@ $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js
 $(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
 $(O)/host/mcp_blob.o: build/mcp.js
+$(O)/host/types_blob.o: EXTRA_CFLAGS = -DTYPES_FILE='"build/types.js"'
+$(O)/host/types_blob.o: build/types.js
 $(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)

@@ -72,6 +72,7 @@ step "mayfly mcp, what it sends" node tests/mcp/network.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
+step "mayfly types" node tests/types/run.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress egress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"
