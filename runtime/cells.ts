@@ -12,6 +12,7 @@ import { Channel, register } from "./channel";
 import type { Exchange } from "./exchange";
 import { answerFetch } from "./http";
 import { errorFromPayload, limitError, type LimitName } from "./limits";
+import { STUBS_MAX } from "./rpc/session";
 import type { Encoded } from "./rpc/values";
 import type { Source } from "./code";
 import { native } from "./web/host";
@@ -39,10 +40,14 @@ export interface CellOwner {
     take(frame: F.Frame): void;
     /** The worker's global fetch(). */
     fetch(exchange: Exchange, frame: F.Frame): void;
+    /** The worker calls something that it was given; throws when it may not. */
+    asks(): void;
     /** Nothing is under way any more. */
     idle(): void;
     /** Work handed to waitUntil goes on, or has ended. */
     background(isBusy: boolean): void;
+    /** A call, or work that outlives one, has ended. */
+    settles(): void;
     /** The cell's memory is needed. */
     evicted(): void;
     /** The channel ended. Calls under way are told the reason as soon as it is known. */
@@ -89,13 +94,18 @@ export class Cell {
             },
         });
         this.channel.onIdle = () => this.#settle();
+        this.channel.onServiceCall = () => this.#owner?.asks();
         register(this.channel);
         byNumber.set(number, this);
     }
 
     /** Sends a worker into the cell. `claim` tells the supervisor what it will hold. */
     load(owner: CellOwner, claim: Claim, source: Source): void {
+        const { openStubs } = source.limits;
         this.#owner = owner;
+        if (openStubs > 0) this.channel.stubsMax = Math.min(openStubs, STUBS_MAX);
+        this.channel.onTooManyStubs = (used) => this.exceeded(limitError("openStubs", this.channel.stubsMax, used));
+        if (source.transfers !== undefined) this.channel.rpc.fillCopy(source.transfers);
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
         const flags = (claim.name === undefined ? 0 : F.NAMED) | (source.isThreaded ? F.THREADS : 0);
         this.channel.send(F.LOAD, flags, 0, JSON.stringify(source.head), source.tail);
@@ -105,7 +115,13 @@ export class Cell {
     #answer(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: unknown };
         if (target === undefined) return this.#owner === undefined ? exchange.reset(refusal()) : this.#owner.fetch(exchange, frame);
-        void answerFetch(exchange, frame, this.channel.rpc.service(target));
+        const service = this.channel.rpc.service(target);
+        try {
+            this.#owner?.asks();
+        } catch (error) {
+            return exchange.reset(error);
+        }
+        void answerFetch(exchange, frame, service);
     }
 
     /** A call begins. The supervisor must know of each call of a named cell, to keep the most used ones; of others' calls
@@ -131,7 +147,7 @@ export class Cell {
 
     /** Whether calls, bodies or work that outlives them are under way. */
     get isInUse(): boolean {
-        return this.channel.active > 0 || this.#backgroundTimer !== undefined;
+        return this.channel.active > 0 || this.isInBackground;
     }
 
     /** Whether its owner holds stubs of objects that live in it. */
@@ -166,7 +182,12 @@ export class Cell {
         this.#settle();
     }
 
+    get isInBackground(): boolean {
+        return this.#backgroundTimer !== undefined;
+    }
+
     #settle(): void {
+        this.#owner?.settles();
         if (this.isInUse) return;
         if (this.#isLeaving) this.close();
         else this.#owner?.idle();

@@ -27,6 +27,7 @@ import { encode } from "./rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
 import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
+import { SubRequests } from "./subrequests";
 import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
 import { part } from "./parts";
@@ -69,8 +70,7 @@ class DynamicWorker implements CellOwner {
     /** Those of the code that is loaded. */
     #limits: Limits | undefined;
     #logBytes = 0;
-    /** Requests of its own since the last call of it began. */
-    #requests = 0;
+    readonly #requests = new SubRequests(this);
     #failure: { error: unknown } | undefined;
     /** Who answers the worker's own fetch(). */
     #outbound: Given = null;
@@ -118,8 +118,12 @@ class DynamicWorker implements CellOwner {
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
-        if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
-        cell.load(this, claim, source);
+        try {
+            cell.load(this, claim, source);
+        } catch (error) {
+            this.#unload()?.close();
+            throw error;
+        }
         return cell;
     }
 
@@ -191,15 +195,42 @@ class DynamicWorker implements CellOwner {
 
     /** A call begins: what it may log is counted anew. */
     callBegins(): void {
-        this.#logBytes = this.#requests = 0;
+        this.#logBytes = 0;
+        this.#requests.callBegins();
         this.#cell?.touch(this.#name !== undefined);
     }
 
     /** The worker's own fetch(). */
     fetch(exchange: Exchange, frame: F.Frame): void {
-        const max = this.limits.subRequests;
-        if (max > 0 && ++this.#requests > max) return exchange.reset(limitError("subRequests", max, this.#requests));
-        void relay(exchange, frame, this.#outbound, this.#name ?? "");
+        const outbound = this.#outbound;
+        const send = (): Promise<void> => relay(exchange, frame, outbound, this.#name ?? "");
+        try {
+            this.#requests.count();
+        } catch (error) {
+            return exchange.reset(error);
+        }
+        const { connect } = (frame.head ?? {}) as { connect?: unknown };
+        if (connect === undefined) this.#requests.request(exchange, send);
+        else this.#requests.connect(exchange, send);
+    }
+
+    asks(): void {
+        this.#requests.count();
+    }
+
+    settles(): void {
+        if (!this.#requests.hasConnections || this.calls > 0 || this.#cell?.isInBackground) return;
+        this.#requests.endConnections();
+    }
+
+    /** Calls of it that are under way. */
+    get calls(): number {
+        return this.#cell?.channel.calls ?? 0;
+    }
+
+    /** A call with limits of its own began; gives what is to be called when it has ended. */
+    limitCall(limits: SomeLimits): () => void {
+        return this.#requests.limitCall(limits);
     }
 
     get tracer(): Tracer | undefined {
@@ -342,14 +373,21 @@ class DynamicHook implements Hook {
     /** A call begins. If it takes too long, its cell is given up with all that is under way there. Gives what is to be
      * called when the call has ended; undefined if nothing is. */
     #begin(cell: Cell): (() => void) | undefined {
-        this.#handle.worker.callBegins();
+        const { worker } = this.#handle;
+        const limits = this.#limits;
+        worker.callBegins();
+        const bounds = limits?.subRequests !== undefined || limits?.connections !== undefined;
+        const unbind = bounds ? worker.limitCall(limits!) : undefined;
         const wallMs = this.#limitOf("wallMs");
-        if (wallMs === 0) return undefined;
+        if (wallMs === 0) return unbind;
         const begunMs = native.monotonicTime();
         const timer = setTimeout(() => {
             cell.exceeded(limitError("wallMs", wallMs, Math.round(native.monotonicTime() - begunMs)));
         }, wallMs);
-        return () => clearTimeout(timer);
+        return () => {
+            clearTimeout(timer);
+            unbind?.();
+        };
     }
 
     async fetch(request: Request): Promise<Response> {
@@ -363,7 +401,7 @@ class DynamicHook implements Hook {
         const ends = this.#begin(cell);
         const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
         if (trace !== undefined) {
-            exchange.onAnswered = () => trace.ended();
+            exchange.onEnded = () => trace.ended();
             exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
         }
         const response = responseFrom(exchange, request, wire);
@@ -375,12 +413,9 @@ class DynamicHook implements Hook {
             const result = cell.channel.rpc.push(this.#numberIn(cell), path, args);
             const ends = this.#begin(cell);
             const trace = this.#handle.worker.tracer?.beginCall(this.#name, path.join("."));
-            if ((ends !== undefined || trace !== undefined) && result instanceof Import) {
-                result.onSettled = (outcome) => {
-                    ends?.();
-                    if (trace !== undefined) settled(trace, outcome);
-                };
-            }
+            const onSettled = trace === undefined ? ends : (outcome: { thrown?: unknown }) => (ends?.(), settled(trace, outcome));
+            if (result instanceof Import) result.onSettled = onSettled;
+            else onSettled?.({});
             return result;
         };
         const found = this.#cell();
