@@ -44,6 +44,8 @@ export interface CellOwner {
     asks(): void;
     /** Nothing is under way any more. */
     idle(): void;
+    /** Work handed to waitUntil goes on, or has ended. */
+    background(isBusy: boolean): void;
     /** A call, or work that outlives one, has ended. */
     settles(): void;
     /** The cell's memory is needed. */
@@ -178,6 +180,7 @@ export class Cell {
     #setBackground(isBusy: boolean): void {
         clearTimeout(this.#backgroundTimer as number);
         this.#backgroundTimer = isBusy ? setTimeout(() => this.#setBackground(false), BACKGROUND_MS_MAX) : undefined;
+        this.#owner?.background(isBusy);
         this.#settle();
     }
 
