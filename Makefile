@@ -84,7 +84,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled subtle urlpattern websocket
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \

@@ -30,11 +30,16 @@ import { makeService, type Fetcher } from "./rpc/stubs";
 import { SubRequests } from "./subrequests";
 import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
+import { part } from "./parts";
+import type { Said, Trace, Tracer } from "./tails/main";
 import { native } from "./web/host";
+import { lazy } from "./web/lazy";
 import { websockets } from "./web/websockets";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 import { clearTimeout, setTimeout } from "./web/timers";
+
+const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 
 let isExperimental = false;
 let operator = new OperatorLimits({});
@@ -69,6 +74,8 @@ class DynamicWorker implements CellOwner {
     #failure: { error: unknown } | undefined;
     /** Who answers the worker's own fetch(). */
     #outbound: Given = null;
+    /** Of the code that is loaded, if somebody tails it. */
+    #tracer: Tracer | undefined;
     #handles = 0;
     /** Calls that wait for the start. */
     #calls = 0;
@@ -107,6 +114,7 @@ class DynamicWorker implements CellOwner {
         }
         this.#cell = cell;
         this.#outbound = source.outbound;
+        this.#tracer = source.tails.length === 0 ? undefined : new (tails().Tracer)(this.#name ?? null, source.tails);
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
@@ -166,8 +174,7 @@ class DynamicWorker implements CellOwner {
     }
 
     take(frame: F.Frame): void {
-        if (frame.type === F.LOG) return this.#weighLog(frame.head);
-        // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
+        if (frame.type === F.LOG) return this.#takeLog(frame.head);
         const error = frame.type === F.STARTED ? (frame.head as { error?: unknown } | undefined)?.error : undefined;
         if (error === undefined) return;
         // The calls under way get it from the cell; later ones need no cell for that.
@@ -176,8 +183,10 @@ class DynamicWorker implements CellOwner {
         this.#unload()?.leave();
     }
 
-    /** A cell keeps its own log limit; one that goes far beyond it does not play by the rules. */
-    #weighLog(head: unknown): void {
+    /** Without tails logs are dropped, as on Cloudflare. A cell keeps its own log limit; one that goes far beyond it does
+     * not play by the rules. */
+    #takeLog(head: unknown): void {
+        this.#tracer?.take((head ?? {}) as Said);
         const { message } = (head ?? {}) as { message?: unknown };
         this.#logBytes += typeof message === "string" ? message.length : 0;
         const max = this.limits.logBytes;
@@ -222,6 +231,14 @@ class DynamicWorker implements CellOwner {
     /** A call with limits of its own began; gives what is to be called when it has ended. */
     limitCall(limits: SomeLimits): () => void {
         return this.#requests.limitCall(limits);
+    }
+
+    get tracer(): Tracer | undefined {
+        return this.#tracer;
+    }
+
+    background(isBusy: boolean): void {
+        this.#tracer?.background(isBusy);
     }
 
     idle(): void {
@@ -312,6 +329,12 @@ function disposedError(): Error {
     return new Error("The dynamic worker's stub has been disposed.");
 }
 
+/** A call that is traced has ended. */
+function settled(trace: Trace, outcome: { thrown?: unknown }): void {
+    if ("thrown" in outcome) trace.failed(outcome.thrown);
+    trace.ended();
+}
+
 // --- Stubs -----------------------------------------------------------------------------------------------------------
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
@@ -376,6 +399,11 @@ class DynamicHook implements Hook {
         const exchange = cell.channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
         if (wire === undefined) exchange.incoming.limit(this.#limitOf("responseBytes"));
         const ends = this.#begin(cell);
+        const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
+        if (trace !== undefined) {
+            exchange.onEnded = () => trace.ended();
+            exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
+        }
         const response = responseFrom(exchange, request, wire);
         return ends === undefined ? response : response.finally(ends);
     }
@@ -384,8 +412,10 @@ class DynamicHook implements Hook {
         const push = (cell: Cell): Hook => {
             const result = cell.channel.rpc.push(this.#numberIn(cell), path, args);
             const ends = this.#begin(cell);
-            if (result instanceof Import) result.onSettled = ends;
-            else ends?.();
+            const trace = this.#handle.worker.tracer?.beginCall(this.#name, path.join("."));
+            const onSettled = trace === undefined ? ends : (outcome: { thrown?: unknown }) => (ends?.(), settled(trace, outcome));
+            if (result instanceof Import) result.onSettled = onSettled;
+            else onSettled?.({});
             return result;
         };
         const found = this.#cell();

@@ -23,6 +23,8 @@ export interface Config {
     services: { binding: string; entrypoint: string | null }[];
     /** Cron expressions that parseCron takes. */
     crons: string[];
+    /** Its own tail handler is told what happens in its other handlers. */
+    isTailed: boolean;
     /** Those that are set. */
     limits: Record<string, number>;
 }
@@ -269,16 +271,31 @@ class Reader {
         });
     }
 
+    /** A member `service`, which names this worker: there is no other. */
+    #ownService(section: Section, node: Node, name: string, use: string): void {
+        const place = section.placeOf("service");
+        const service = section.text("service", node.kind === "object");
+        if (service === undefined || service === name) return;
+        const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
+        section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be ${use}`);
+    }
+
+    /** tail_consumers: [{service}] */
+    tails(root: Section, name: string): boolean {
+        const items = root.items("tail_consumers");
+        for (const { node, path } of items) {
+            const section = new Section(this, path, node);
+            this.#ownService(section, node, name, "its tail consumer");
+            section.close();
+        }
+        return items.length > 0;
+    }
+
     services(root: Section, name: string): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const binding = this.binding(section, node);
-            const place = section.placeOf("service");
-            const service = section.text("service", node.kind === "object");
-            if (service !== undefined && service !== name) {
-                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be bound`);
-            }
+            this.#ownService(section, node, name, "bound");
             const entrypoint = section.text("entrypoint", false, NOT_EMPTY);
             section.close();
             return { binding, entrypoint: entrypoint ?? null };
@@ -346,6 +363,7 @@ export function readConfig(file: Node): Reading {
         policies,
         services: reader.services(root, name),
         crons: reader.crons(root),
+        isTailed: reader.tails(root, name),
         limits: reader.limits(root),
     };
     root.close();

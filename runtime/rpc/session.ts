@@ -203,7 +203,6 @@ export class RpcSession {
         this.#imports.delete(id as number);
         this.#unanswered--;
         const hasStubs = settle(result);
-        result.onSettled?.();
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
             this.#send(["release", ...this.#released]);
@@ -402,10 +401,7 @@ export class RpcSession {
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
         this.#unanswered = this.#answering = this.#held = this.#given = 0;
-        for (const result of waiting) {
-            result.reject(error);
-            result.onSettled?.();
-        }
+        for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
     }
 }

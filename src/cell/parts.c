@@ -18,6 +18,7 @@
     X(rewriter)                                                                                                        \
     X(scheduled)                                                                                                       \
     X(subtle)                                                                                                          \
+    X(tails)                                                                                                           \
     X(urlpattern)                                                                                                      \
     X(websocket)
 

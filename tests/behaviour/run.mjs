@@ -39,6 +39,7 @@ const workers = [
     { name: "abuse", target: "abuse.js" },
     { name: "bodies", target: "bodies.js" },
     { name: "platform", target: "platform.js" },
+    { name: "tails", target: "tails.js" },
 ];
 
 const filter = process.argv[2] ?? "";
