@@ -75,6 +75,8 @@ static const struct rule rules[] = {
     {SYS_poll, EVERYBODY, 0, {{0}}}, /* waiting for frames and timers */
 #endif
     {SYS_ppoll, EVERYBODY, 0, {{0}}}, /* likewise, where there is no poll */
+    /* How the kernel goes on with one of these after the process was stopped: by a debugger, by a freezer. */
+    {SYS_restart_syscall, EVERYBODY, 0, {{0}}},
     /* Heaps. New memory is the process's own, and never executable. */
     {SYS_mmap, EVERYBODY, 0, {NOT_EXECUTABLE, {3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS}}},
     {SYS_mprotect, EVERYBODY, 0, {NOT_EXECUTABLE}},

@@ -142,6 +142,17 @@ async function hostPid(server) {
 }
 
 const own = {
+    "cells that were stopped for a while go on": async (server) => {
+        await serves(server);
+        const { pid, answer } = await begin(server, ["rpc"]);
+        const cells = server.cells();
+        for (const signal of ["SIGSTOP", "SIGCONT"]) for (const cell of cells) process.kill(cell, signal);
+        await sleep(100); // longer than a cell waits before it gives back memory
+        expect("cells that are gone", cells.filter((cell) => !server.cells().includes(cell)), []);
+        process.kill(pid, "SIGKILL");
+        await answer;
+        await freshWorkersAnswer(server);
+    },
     "the host worker's cell is killed": async (server) => {
         await restarts(server, await hostPid(server), "was killed with signal 9 (Killed)");
     },
