@@ -84,7 +84,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled subtle urlpattern websocket
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -111,7 +111,7 @@ build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
 	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  --external:../rpc/members --external:../rpc/stubs --external:../context \
+	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.

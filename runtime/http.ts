@@ -1,5 +1,6 @@
 // Requests and responses as they travel in FETCH and RESPONSE frames.
 
+import type { Channel } from "./channel";
 import type { Exchange } from "./exchange";
 import * as F from "./frames";
 import type { Frame } from "./frames";
@@ -93,6 +94,14 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
         url: typeof head.url === "string" ? head.url : undefined,
         redirected: head.redirected === true,
     });
+}
+
+/** Sends a request on, to the export of this number; one that asks to go on as a WebSocket may. */
+export function sendRequest(channel: Channel, target: number, request: Request): Promise<Response> {
+    const head = requestHead(request);
+    head.target = target;
+    const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
+    return responseFrom(channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire }), request, wire);
 }
 
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */

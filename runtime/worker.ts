@@ -15,16 +15,20 @@ import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
 import { hasExports, makeExports, ownService } from "./loopback";
+import { encode } from "./rpc/encoder";
 import { makeService } from "./rpc/stubs";
 import { ServiceHook, type Service } from "./rpc/target";
 import { lazy } from "./web/lazy";
 import { part } from "./parts";
+import type { Encoded } from "./rpc/values";
+import type { ServiceBinding } from "./services/main";
 import { describeThrown } from "./thrown";
 import { hooks, native } from "./web/host";
 
 declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
+const services = lazy(() => part<typeof import("./services/main")>("services"));
 const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
 
 /** The worker, and its end of the channel to whoever loads it. */
@@ -116,7 +120,9 @@ export class Worker implements ChannelHandler {
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
             case "self":
-                return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, undefined));
+                return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, propsOf(binding)));
+            case "service":
+                return services().bind(this.channel, binding as unknown as ServiceBinding);
             case "host":
                 return makeService(new ServiceHook(this.#hostService(name)));
             default:
@@ -243,7 +249,9 @@ export class Worker implements ChannelHandler {
             case F.SOURCE:
                 return this.#settle(frame);
             case F.GRANT:
-                return frame.flags & 1 ? onWayOut(granted!) : onGrant(frame.id, granted!);
+                return this.#granted(frame, granted!);
+            case F.SERVICE:
+                return services().onNoService(frame.id, frame.head);
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
@@ -253,6 +261,13 @@ export class Worker implements ChannelHandler {
             default:
                 throw new Error("unexpected frame");
         }
+    }
+
+    #granted({ flags, id }: F.Frame, granted: number): void {
+        if (flags & F.WAY_OUT) onWayOut(granted);
+        else if (flags & F.SERVICE_END) services().onService(id, granted);
+        else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
+        else onGrant(id, granted);
     }
 
     closed(): void {
@@ -271,6 +286,11 @@ export class Worker implements ChannelHandler {
         const { name, message } = describeThrown(error);
         this.log("error", `Uncaught ${name}: ${message}`);
     }
+}
+
+/** The props that the configuration gives a binding. */
+function propsOf({ props }: Record<string, unknown>): Encoded | undefined {
+    return typeof props === "string" ? encode(JSON.parse(props), "env") : undefined;
 }
 
 /** The path of an absolute URL, without its query. */

@@ -20,7 +20,8 @@ export interface Config {
     outbounds: { binding: string; way: number }[];
     secrets: unknown;
     policies: Policies;
-    services: { binding: string; entrypoint: string | null }[];
+    /** place: where `service` stands; props: JSON. */
+    services: { binding: string; service: string; place: Place; path: string; entrypoint: string | null; props: string | null }[];
     /** Cron expressions that parseCron takes. */
     crons: string[];
     /** Those that are set. */
@@ -269,19 +270,20 @@ class Reader {
         });
     }
 
-    services(root: Section, name: string): Config["services"] {
+    services(root: Section): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const binding = this.binding(section, node);
             const place = section.placeOf("service");
-            const service = section.text("service", node.kind === "object");
-            if (service !== undefined && service !== name) {
-                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be bound`);
-            }
+            const service = section.text("service", node.kind === "object", NOT_EMPTY) ?? "";
             const entrypoint = section.text("entrypoint", false, NOT_EMPTY);
+            const props = section.take("props");
+            if (props !== undefined && props.kind !== "object") {
+                section.problem(props.place, "props", `expected an object, not ${described(props)}`);
+            }
             section.close();
-            return { binding, entrypoint: entrypoint ?? null };
+            const given = props === undefined ? null : JSON.stringify(toValue(props));
+            return { binding, service, place, path: section.pathOf("service"), entrypoint: entrypoint ?? null, props: given };
         });
     }
 }
@@ -344,7 +346,7 @@ export function readConfig(file: Node): Reading {
         outbounds,
         secrets,
         policies,
-        services: reader.services(root, name),
+        services: reader.services(root),
         crons: reader.crons(root),
         limits: reader.limits(root),
     };

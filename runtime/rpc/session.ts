@@ -13,8 +13,7 @@
 
 import * as F from "../frames";
 import type { Channel } from "../channel";
-import { requestHead, responseFrom } from "../http";
-import { takeBody } from "../web/body";
+import { sendRequest } from "../http";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import { decode, type Transferer } from "./decoder";
@@ -176,9 +175,7 @@ export class RpcSession {
     /** A request to a service of the other side. */
     fetch(target: number, request: Request): Promise<Response> {
         if (this.#broken !== undefined) return this.#broken.pull() as Promise<never>;
-        const head = requestHead(request);
-        head.target = target;
-        return responseFrom(this.#channel.fetch(head, takeBody(request)), request);
+        return sendRequest(this.#channel, target, request);
     }
 
     /** Gives back a capability. */

@@ -14,6 +14,7 @@ import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { others as services, suites as serviceSuites } from "./services.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { ask, describe, startServer, until } from "./server.mjs";
 
@@ -34,6 +35,7 @@ const workers = [
     { name: "values", target: "values.js" },
     { name: "stubs", target: "stubs.js" },
     { name: "capabilities", target: "capabilities.jsonc" },
+    { name: "services", target: "services.jsonc", options: services },
     { name: "rpc_streams", target: "rpc_streams.js" },
     { name: "abuse", target: "abuse.js" },
     { name: "bodies", target: "bodies.js" },
@@ -131,12 +133,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
+    [...outboundSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
