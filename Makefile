@@ -153,7 +153,7 @@ $(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
 $(O)/host/mcp_blob.o: build/mcp.js
 $(O)/host/types_blob.o: EXTRA_CFLAGS = -DTYPES_FILE='"build/types.js"'
 $(O)/host/types_blob.o: build/types.js
-$(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
+$(O)/host/ingres%.o $(O)/host/egress_upgrade.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
@@ -163,7 +163,7 @@ $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS)
 
-$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/channel.o $(BASE_OBJ)
+$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/channel.o $(LLHTTP_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(EGRESS_LIBS)
 

@@ -8,9 +8,9 @@ import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
 import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
-import { errorFromHead, type Exchange } from "./exchange";
+import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
-import { answerFetch, requestHead } from "./http";
+import { answerAsk, requestHead } from "./http";
 import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
@@ -149,7 +149,7 @@ export class Worker implements ChannelHandler {
         const { target } = (frame.head ?? {}) as { target?: number };
         const service =
             target === undefined ? this.#default() : this.channel.rpc.service(target);
-        void answerFetch(exchange, frame, service);
+        void answerAsk(exchange, frame, service);
     }
 
     #default(): Service {
@@ -160,6 +160,7 @@ export class Worker implements ChannelHandler {
     /** Requests to the path of --rpc are capnweb's, those to --test-scheduled's run the scheduled handler. */
     readonly #outside: Service = {
         call: () => undefined,
+        connect: (target, body) => this.#entrypoint(undefined, undefined).connect!(target, body),
         fetch: async (request) => {
             const path = pathOf(request.url);
             if (path === this.#rpc?.path) return capnweb().answer(request, this.#rpc.main);
@@ -184,6 +185,7 @@ export class Worker implements ChannelHandler {
                 if (this.#tracer === undefined) return run();
                 return this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
             },
+            connect: (target, body) => this.#run(cpuMs, (entrypoints) => entrypoints.connect(name, props, target, body)) as Promise<Connection>,
         };
     }
 
@@ -362,6 +364,7 @@ function narrowedOutbound(way: number, options: unknown): unknown {
     return makeService(
         new ServiceHook({
             fetch: (request) => outbound.fetch(request),
+            connect: (target, body) => outbound.connect(target, body),
             call: ([method]) => Promise.reject(new TypeError(`An outbound has fetch() and no method "${method}".`)),
         }),
     );

@@ -62,6 +62,7 @@ enum {
     FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
     FRAME_THREADS =
         8, /* LOAD: there are WebAssembly modules (or HTMLRewriter), which the engine compiles in a thread */
+    FRAME_TLS = 16, /* DATA of a connection: from here on its bytes are TLS's; back: the handshake is done */
 };
 
 struct frame {

@@ -2,7 +2,7 @@
 #include "base/macros.h"
 #include <ctype.h>
 #include <errno.h>
-#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <strings.h>
 
@@ -264,6 +264,27 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *data) {
     (void)easy, (void)data;
     SSL_CTX_set1_cert_store(context, trusted);
     return CURLE_OK;
+}
+
+SSL *http_tls(int fd, const struct url *url) {
+    static SSL_CTX *context;
+    if (!context && (context = SSL_CTX_new(TLS_client_method()))) {
+        SSL_CTX_set1_cert_store(context, trusted);
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+        SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    }
+    SSL *tls = context ? SSL_new(context) : NULL;
+    bool is_ready = tls && SSL_set_fd(tls, fd) == 1;
+    if (is_ready && url->is_literal) is_ready = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), url->host) == 1;
+    if (is_ready && !url->is_literal)
+        is_ready = SSL_set_tlsext_host_name(tls, url->host) == 1 && SSL_set1_host(tls, url->host) == 1;
+    if (is_ready) {
+        SSL_set_connect_state(tls);
+        return tls;
+    }
+    SSL_free(tls);
+    return NULL;
 }
 
 /* --- Transfers -------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "host/egress_address.h"
 #include "host/egress_url.h"
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 #include <uv.h>
 
 struct transport;
@@ -52,6 +53,8 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
                                 const struct transfer_events *events, void *context);
 /* For curl_easy_send, curl_easy_recv and CURLINFO_ACTIVESOCKET on a tunnel. */
 CURL *transfer_easy(struct transfer *transfer);
+/* TLS over a connection that is there, to be begun; its server is trusted as any other. NULL without memory. */
+SSL *http_tls(int fd, const struct url *url);
 /* Ends it without on_end. */
 void transfer_give_up(struct transfer *transfer);
 
