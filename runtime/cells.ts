@@ -20,7 +20,7 @@ import { clearTimeout, setTimeout } from "./web/timers";
 
 /** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, more on a busy machine. */
 const DEATH_NOTICE_MS = 500;
-/** How often the supervisor is told that a cell without a name is called. */
+/** How often the supervisor is told that a cell is called, unless another named one was called meanwhile. */
 const TOUCH_MS = 100;
 /** How long work handed to waitUntil keeps a cell that nobody holds; Cloudflare's limit. */
 const BACKGROUND_MS_MAX = 30_000;
@@ -60,6 +60,8 @@ let supervisor: Channel;
 const idle: Cell[] = [];
 const waiting: PromiseWithResolvers<Cell>[] = [];
 const byNumber = new Map<number, Cell>();
+/** The named cell that the supervisor takes for the one used last. */
+let newest: Cell | undefined;
 
 function refusal(): Error {
     return new Error("A dynamic worker can call nothing that it was not given.");
@@ -124,16 +126,16 @@ export class Cell {
         void answerAsk(exchange, frame, service);
     }
 
-    /** A call begins. The supervisor must know of each call of a named cell, to keep the most used ones; of others' calls
-     * only that there are some, to tell them from a cell that goes on by itself. */
+    /** A call begins. The supervisor must know in which order named cells are called, to keep those used last; of other
+     * calls only that there are some, to tell the cell from one that goes on by itself. */
     touch(isNamed: boolean): void {
+        const isNewest = !isNamed || newest === this;
+        if (isNamed) newest = this;
         if (this.#calls++ === 0) return; // CLAIM told
-        if (!isNamed) {
-            const nowMs = native.monotonicTime();
-            if (nowMs < this.#touchedMs + TOUCH_MS) return;
-            this.#touchedMs = nowMs;
-        }
-        supervisor.send(F.TOUCH, 0, this.number, "");
+        const nowMs = native.monotonicTime();
+        if (isNewest && nowMs < this.#touchedMs + TOUCH_MS) return;
+        this.#touchedMs = nowMs;
+        supervisor.send(F.TOUCH, 0, this.number, `{"calls":${this.#calls}}`);
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
@@ -206,6 +208,7 @@ export class Cell {
     close(): void {
         if (this.#isLost || !byNumber.delete(this.number)) return;
         this.#owner = undefined;
+        if (newest === this) newest = undefined;
         clearTimeout(this.#backgroundTimer as number);
         this.channel.close();
         this.channel.lost(new Error("The dynamic worker has ended."));

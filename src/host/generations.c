@@ -1,5 +1,6 @@
 #include "host/generations.h"
 #include "base/macros.h"
+#include "host/launch.h"
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -57,18 +58,8 @@ static void stop_if_drained(struct generation *g) {
 
 /* --- The engine's library --------------------------------------------------------------------------------------- */
 
-/* The file is found by the zygote's mappings: this process links no engine. */
 static void find_library(struct generations *all) {
-    char maps[64], line[PATH_MAX + 128];
-    snprintf(maps, sizeof maps, "/proc/%d/maps", zygote_pid(all->current->zygote));
-    FILE *file = fopen(maps, "re");
-    all->library_path[0] = 0;
-    while (file && !all->library_path[0] && fgets(line, sizeof line, file)) {
-        const char *path = strchr(line, '/');
-        if (!path || !strstr(path, "/libjavascriptcoregtk")) continue;
-        snprintf(all->library_path, sizeof all->library_path, "%.*s", (int)strcspn(path, "\n"), path);
-    }
-    if (file) fclose(file);
+    launch_find_library(zygote_pid(all->current->zygote), all->library_path, sizeof all->library_path);
     if (stat(all->library_path, &all->library) < 0) all->library_path[0] = 0;
 }
 

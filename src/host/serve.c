@@ -7,9 +7,11 @@
 #include "host/confinement.h"
 #include "host/host_cell.h"
 #include "host/ingress.h"
+#include "host/launch.h"
 #include "host/outbound.h"
 #include "host/paths.h"
 #include "host/pool.h"
+#include "host/supervisor_jail.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -82,6 +84,7 @@ static void finish(void *context) {
     s->pool = NULL;
     outbound_free(s->outbound);
     s->outbound = NULL;
+    launch_end();
     close_handles(s);
 }
 
@@ -174,10 +177,7 @@ static void forget_secrets(const char *secrets_json) {
     const char *name;
     json_object_foreach(sources, name, source) {
         const char *variable = json_string_value(json_object_get(source, "env"));
-        char *value = variable ? getenv(variable) : NULL;
-        if (!value) continue;
-        explicit_bzero(value, strlen(value));
-        unsetenv(variable);
+        if (variable) launch_forget(variable);
     }
     json_decref(sources);
 }
@@ -273,6 +273,27 @@ static void start_pool(struct server *s) {
     if (r < 0) fail(s, s->pool_config.cell_path, strerror(-r));
 }
 
+/* --- Its own confinement ---------------------------------------------------------------------------------------- */
+
+/* From now on clients are heard. */
+static void lock_in(struct server *s) {
+    char names[300], reason[400];
+    if (s->pool_config.has_no_jail) return;
+    uint32_t missing = supervisor_layers & ~supervisor_jail_enter(s->config.root_dir);
+    if (missing & s->pool_config.required) {
+        snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
+                 confinement_names(missing & s->pool_config.required, names, sizeof names));
+        fail(s, "the supervisor", reason);
+    } else if (missing && !s->is_quiet) {
+        fprintf(stderr, "mayfly: the supervisor's own confinement lacks here: %s (see mayfly doctor)\n",
+                confinement_names(missing, names, sizeof names));
+    }
+    /* Root's right to read everything is gone, and the host worker may have to be started again. */
+    int fd = open(s->config.main_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) fail(s, s->config.main_path, "cannot be read without the rights that the supervisor has given up");
+    else close(fd);
+}
+
 /* --- Ingress ---------------------------------------------------------------------------------------------------- */
 
 static void on_request(void *context, struct ingress_req *req) {
@@ -318,6 +339,8 @@ static void listen_now(struct server *s) {
         return;
     }
     if (s->outbound) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
+    lock_in(s);
+    if (s->is_stopping) return;
     printf("mayfly: %s listens on http://%s:%d\n", s->config.name, s->ingress_config.address, ingress_port(s->ingress));
     fflush(stdout);
 }
@@ -402,11 +425,11 @@ static int parse_rpc(char *text, struct server *s) {
     return 0;
 }
 
-static int open_log(struct server *s, const char *path) {
-    s->outbound_config.log_fd =
-        strcmp(path, "-") == 0 ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (s->outbound_config.log_fd >= 0) return 0;
-    fprintf(stderr, "mayfly serve: --outbound-log: %s: %s\n", path, strerror(errno));
+static int open_log(const char *option, const char *path, mode_t mode, int *ret_fd) {
+    bool is_error = strcmp(path, "-") == 0;
+    *ret_fd = is_error ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
+    if (*ret_fd >= 0) return 0;
+    fprintf(stderr, "mayfly serve: --%s: %s: %s\n", option, path, strerror(errno));
     return -EINVAL;
 }
 
@@ -441,11 +464,11 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'g': r = parse_number("grants", optarg, 256, &s->host_config.loader.grants_target); break;
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
         case 'L': r = parse_limit(&s->limits, optarg); break;
-        case 'u': s->host_config.loader.usage_path = optarg; break;
+        case 'u': r = open_log("usage", optarg, 0600, &s->host_config.loader.usage_fd); break;
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
-        case 'o': r = open_log(s, optarg); break;
+        case 'o': r = open_log("outbound-log", optarg, 0640, &s->outbound_config.log_fd); break;
         case 'n': s->outbound_config.dns = optarg; break;
         case 'C': s->outbound_config.ca_file = optarg; break;
         case 't': s->tests_scheduled = true; break;
@@ -496,10 +519,10 @@ static void run(struct server *s) {
 int serve_main(int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
-    char cell_path[PATH_MAX], *error = NULL;
+    char cell_path[PATH_MAX], egress_path[PATH_MAX], *error = NULL;
     s->restart_ms = RESTART_MS_FIRST;
     s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
-    s->host_config = (struct host_cell_config){.worker = &s->config, .loader = {.grants_target = 16}};
+    s->host_config = (struct host_cell_config){.worker = &s->config, .loader = {.grants_target = 16, .usage_fd = -1}};
     s->outbound_config.log_fd = -1;
     s->ingress_config = (struct ingress_config){.address = "127.0.0.1", .port = 8787};
     int r = parse_options(s, argc, argv);
@@ -508,6 +531,8 @@ int serve_main(int argc, char **argv) {
         return r < 0 ? 2 : 0;
     }
     paths_cell_binary(cell_path, sizeof cell_path);
+    paths_egress_binary(egress_path, sizeof egress_path);
+    setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
     if (config_read(argv[optind], &s->config, &error) < 0) {
         fprintf(stderr, "mayfly: %s\n", error);
         free(error);
@@ -523,7 +548,10 @@ int serve_main(int argc, char **argv) {
     s->config.rpc_entrypoint = s->rpc_entrypoint;
     s->config.has_test_scheduled = s->tests_scheduled;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
-    run(s);
+    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path);
+    if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
+    else run(s);
+    if (r < 0) s->exit_status = 1;
     r = s->exit_status;
     config_done(&s->config);
     free(s);
