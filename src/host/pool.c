@@ -199,6 +199,10 @@ uint64_t pool_cell_bytes(const struct pool *pool) {
     return generations_cell_bytes(pool->zygotes);
 }
 
+void pool_zygotes(const struct pool *pool, struct zygote_stats *ret) {
+    generations_stats(pool->zygotes, ret);
+}
+
 unsigned pool_idle(const struct pool *pool) {
     return pool->ready_len;
 }

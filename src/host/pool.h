@@ -56,5 +56,7 @@ uint64_t pool_cell_bytes(const struct pool *pool);
 /* Whether a cell's READY frame reports the layers that its zygote promised, and those that are required. */
 bool pool_is_confined(const struct pool *pool, const struct frame *ready, bool is_host);
 
+void pool_zygotes(const struct pool *pool, struct zygote_stats *ret);
+
 /* How many cells are idle now. */
 unsigned pool_idle(const struct pool *pool);
