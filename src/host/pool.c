@@ -268,7 +268,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
     struct generations_config zygotes = {
-        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max};
+        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max,
+        .age_ms_max = config->age_ms_max};
     int r = generations_new(loop, &zygotes, &zygote_events, pool, &pool->zygotes);
     if (r < 0) {
         free(pool);

@@ -11,6 +11,7 @@ struct pool_config {
     unsigned idle_target;  /* idle cells to keep */
     uint32_t required;     /* layers (enum confinement) without which no cell may run */
     unsigned forks_max;    /* after so many forks a zygote is replaced; 0 is the default */
+    uint64_t age_ms_max;   /* after so long, too; 0 is the default */
     bool has_no_jail;      /* for debugging */
 };
 

@@ -404,6 +404,8 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
+    "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
@@ -501,6 +503,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
                                             {"health", required_argument, NULL, 'H'},
+                                            {"zygote-forks", required_argument, NULL, 'F'},
+                                            {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
                                             {"test-scheduled", no_argument, NULL, 't'},
@@ -508,7 +512,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    unsigned named_mb = 1024;
+    unsigned named_mb = 1024, zygote_seconds = 0;
     int option, r = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
@@ -525,6 +529,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
         case 'o': r = open_log("outbound-log", optarg, 0640, &s->outbound_config.log_fd); break;
+        case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
+        case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
         case 'H': r = parse_health(optarg, &s->health_path); break;
         case 'n': s->outbound_config.dns = optarg; break;
         case 'C': s->outbound_config.ca_file = optarg; break;
@@ -536,6 +542,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         }
     }
     s->host_config.loader.named_bytes_max = (uint64_t)named_mb << 20;
+    s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
     if (r == 0 && optind != argc - 1) {
         fprintf(stderr, "mayfly serve: name one configuration or worker file; see mayfly serve --help\n");
         return -1;

@@ -17,6 +17,7 @@ import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { suites as supervisorSuites } from "./supervisor.mjs";
+import { suites as zygoteSuites } from "./zygotes.mjs";
 import { ask, describe, startServer, until } from "./server.mjs";
 
 const CASE_TIMEOUT_MS = 30_000;
@@ -134,12 +135,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...supervisorSuites, ...healthSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...supervisorSuites, ...healthSuites, ...zygoteSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
+    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
