@@ -33,7 +33,7 @@ static json_t *pack(const struct health *h) {
                               h->loader.claimed, "named", h->loader.named, "namedBytes", (json_int_t)h->loader.named_bytes);
     json_t *zygotes = json_pack("{s:i, s:i, s:i, s:I}", "generation", h->zygotes.number, "alive", h->zygotes.alive,
                                 "forks", h->zygotes.forks, "ageMs", (json_int_t)h->zygotes.age_ms);
-    json_t *layers = json_pack("{s:o, s:o}", "cells", confinement(h->cells, confinement_all()), "supervisor",
+    json_t *layers = json_pack("{s:b, s:o, s:o}", "controlGroup", h->has_group, "cells", confinement(h->cells, confinement_all()), "supervisor",
                                confinement(h->supervisor, supervisor_layers));
     return json_pack("{s:s, s:s*, s:s, s:o, s:o, s:I, s:I, s:o}", "status",
                      !h->is_serving ? "restarting" : h->stalled ? "stalled" : "ok", "reason", h->stalled, "worker",

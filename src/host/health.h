@@ -11,6 +11,7 @@ struct health {
     bool is_serving;               /* the host worker is up */
     const char *stalled;           /* why no cell can be forked now, or NULL */
     uint32_t cells, supervisor;    /* layers that hold, enum confinement */
+    bool has_group;                /* a control group bounds all cells together */
     unsigned idle;                 /* cells in the pool */
     struct loader_stats loader;    /* cells that the host worker holds */
     struct zygote_stats zygotes;

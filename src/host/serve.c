@@ -45,6 +45,8 @@ struct server {
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
     const char *health_path;               /* --health, or NULL */
     uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
+    struct cgroups_config cgroups_config;
+    bool has_group;                        /* cells live in a control group */
     unsigned zygotes_before;               /* that came up in pools that are lost */
     char stalled[200];                     /* why no cell could be forked */
     unsigned restart_ms;
@@ -323,7 +325,8 @@ static void tell_health(struct server *s, struct ingress_req *req) {
                             .is_serving = s->is_serving,
                             .stalled = s->is_stalled ? s->stalled : NULL,
                             .cells = s->cell_layers,
-                            .supervisor = s->own_layers};
+                            .supervisor = s->own_layers,
+                            .has_group = s->has_group};
     struct buf text = {0};
     if (s->pool) health.idle = pool_idle(s->pool);
     if (s->pool) pool_zygotes(s->pool, &health.zygotes);
@@ -404,6 +407,8 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --cells-mb N           memory of all cells together, by a control group where one can be made (9/10 of the machine)\n"
+    "  --cells-max N          processes and threads of all cells together, likewise (9/10 of pid_max)\n"
     "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
     "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
@@ -503,6 +508,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
                                             {"health", required_argument, NULL, 'H'},
+                                            {"cells-mb", required_argument, NULL, 'M'},
+                                            {"cells-max", required_argument, NULL, 'P'},
                                             {"zygote-forks", required_argument, NULL, 'F'},
                                             {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
@@ -512,7 +519,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    unsigned named_mb = 1024, zygote_seconds = 0;
+    unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
     int option, r = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
@@ -529,6 +536,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
         case 'o': r = open_log("outbound-log", optarg, 0640, &s->outbound_config.log_fd); break;
+        case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
+        case 'P': r = parse_number("cells-max", optarg, 1u << 22, &cells_max); break;
         case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
         case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
         case 'H': r = parse_health(optarg, &s->health_path); break;
@@ -542,6 +551,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         }
     }
     s->host_config.loader.named_bytes_max = (uint64_t)named_mb << 20;
+    s->cgroups_config = (struct cgroups_config){(uint64_t)cells_mb << 20, cells_max};
     s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
     if (r == 0 && optind != argc - 1) {
         fprintf(stderr, "mayfly serve: name one configuration or worker file; see mayfly serve --help\n");
@@ -612,7 +622,10 @@ int serve_main(int argc, char **argv) {
     s->config.rpc_entrypoint = s->rpc_entrypoint;
     s->config.has_test_scheduled = s->tests_scheduled;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
-    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path);
+    struct cgroups groups = {0};
+    if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
+    s->has_group = groups.len > 0;
+    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;

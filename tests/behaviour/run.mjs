@@ -10,6 +10,7 @@
 import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
+import { suites as groupSuites } from "./groups.mjs";
 import { suites as healthSuites } from "./health.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
@@ -135,12 +136,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...supervisorSuites, ...healthSuites, ...zygoteSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
+    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
