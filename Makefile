@@ -59,7 +59,7 @@ BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
 EGRESS_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/egress_*.c))
 HOST_OBJ := $(filter-out $(EGRESS_OBJ),$(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c))) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text launch outbound paths police pool zygote) \
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text cgroups launch outbound paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
@@ -203,7 +203,7 @@ TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
-TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter launch supervisor_jail) $(BASE_OBJ)
+TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups launch supervisor_jail) $(BASE_OBJ)
 TEST_LIBS_test_supervisor_jail := -lseccomp
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
 EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url

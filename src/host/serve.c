@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "host/config.h"
 #include "host/confinement.h"
+#include "host/health.h"
 #include "host/host_cell.h"
 #include "host/ingress.h"
 #include "host/launch.h"
@@ -42,6 +43,12 @@ struct server {
     struct host_cell *host;
     struct ingress *ingress;
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
+    const char *health_path;               /* --health, or NULL */
+    uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
+    struct cgroups_config cgroups_config;
+    bool has_group;                        /* cells live in a control group */
+    unsigned zygotes_before;               /* that came up in pools that are lost */
+    char stalled[200];                     /* why no cell could be forked */
     unsigned restart_ms;
     int exit_status;
     bool has_started; /* the host worker has started once */
@@ -217,6 +224,7 @@ static void on_pool_ready(void *context, uint32_t confinement) {
     struct server *s = context;
     char names[600];
     uint32_t missing = confinement_all() & ~confinement;
+    s->cell_layers = confinement;
     if (missing && !s->has_started && !s->is_quiet && !s->pool_config.has_no_jail) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
@@ -247,6 +255,7 @@ static void on_pool_stalled(void *context, const char *reason) {
     if (!s->is_stalled) on_log(s, "error", "no cell can be forked, which is tried again and again:");
     if (!s->is_stalled) on_log(s, "error", reason);
     s->is_stalled = true;
+    snprintf(s->stalled, sizeof s->stalled, "%s", reason);
     if (s->host) loader_stalled(host_cell_loader(s->host), reason);
 }
 
@@ -260,6 +269,9 @@ static void on_pool_lost(void *context, const char *reason) {
     host_cell_free(s->host);
     s->host = NULL;
     s->is_serving = false;
+    struct zygote_stats zygotes;
+    pool_zygotes(s->pool, &zygotes);
+    s->zygotes_before += zygotes.number;
     pool_free(s->pool);
     s->pool = NULL;
     restart_later(s);
@@ -279,7 +291,8 @@ static void start_pool(struct server *s) {
 static void lock_in(struct server *s) {
     char names[300], reason[400];
     if (s->pool_config.has_no_jail) return;
-    uint32_t missing = supervisor_layers & ~supervisor_jail_enter(s->config.root_dir);
+    s->own_layers = supervisor_jail_enter(s->config.root_dir);
+    uint32_t missing = supervisor_layers & ~s->own_layers;
     if (missing & s->pool_config.required) {
         snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
                  confinement_names(missing & s->pool_config.required, names, sizeof names));
@@ -296,9 +309,44 @@ static void lock_in(struct server *s) {
 
 /* --- Ingress ---------------------------------------------------------------------------------------------------- */
 
+/* The path of --health, with a query or without. */
+static bool asks_for_health(const struct server *s, const struct ingress_req *req) {
+    if (!s->health_path) return false;
+    const char *target = ingress_target(req), *method = ingress_method(req);
+    size_t len = strlen(s->health_path);
+    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && strncmp(target, s->health_path, len) == 0 &&
+           (target[len] == 0 || target[len] == '?');
+}
+
+static void tell_health(struct server *s, struct ingress_req *req) {
+    static const struct ingress_header headers[] = {{"Content-Type", 12, "application/json", 16},
+                                                    {"Cache-Control", 13, "no-store", 8}};
+    struct health health = {.worker = s->config.name,
+                            .is_serving = s->is_serving,
+                            .stalled = s->is_stalled ? s->stalled : NULL,
+                            .cells = s->cell_layers,
+                            .supervisor = s->own_layers,
+                            .has_group = s->has_group};
+    struct buf text = {0};
+    if (s->pool) health.idle = pool_idle(s->pool);
+    if (s->pool) pool_zygotes(s->pool, &health.zygotes);
+    health.zygotes.number += s->zygotes_before;
+    if (s->host) loader_stats(host_cell_loader(s->host), &health.loader);
+    int status = s->is_serving && !s->is_stalled ? 200 : 503;
+    if (health_put(&health, &text) < 0 || ingress_respond(req, status, NULL, headers, COUNT_OF(headers),
+                                                          (int64_t)buf_len(&text), buf_bytes(&text), buf_len(&text)) < 0) {
+        ingress_fail(req, 500, "out of memory");
+    } else {
+        (void)ingress_end(req);
+    }
+    buf_done(&text);
+}
+
 static void on_request(void *context, struct ingress_req *req) {
     struct server *s = context;
-    if (s->is_serving)
+    if (asks_for_health(s, req))
+        tell_health(s, req);
+    else if (s->is_serving)
         host_cell_request(s->host, req);
     else
         ingress_fail(req, 503, "the host worker is being restarted");
@@ -359,10 +407,15 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --cells-mb N           memory of all cells together, by a control group where one can be made (9/10 of the machine)\n"
+    "  --cells-max N          processes and threads of all cells together, likewise (9/10 of pid_max)\n"
+    "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
+    "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
+    "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
     "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
     "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
     "  --ca-file FILE         certificate authorities to trust besides the system's\n"
@@ -425,6 +478,15 @@ static int parse_rpc(char *text, struct server *s) {
     return 0;
 }
 
+static int parse_health(const char *text, const char **ret) {
+    if (text[0] != '/' || strpbrk(text, "?#")) {
+        fprintf(stderr, "mayfly serve: --health takes a path, such as /health\n");
+        return -EINVAL;
+    }
+    *ret = text;
+    return 0;
+}
+
 static int open_log(const char *option, const char *path, mode_t mode, int *ret_fd) {
     bool is_error = strcmp(path, "-") == 0;
     *ret_fd = is_error ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
@@ -445,6 +507,11 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"no-jail", no_argument, NULL, 'j'},
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
+                                            {"health", required_argument, NULL, 'H'},
+                                            {"cells-mb", required_argument, NULL, 'M'},
+                                            {"cells-max", required_argument, NULL, 'P'},
+                                            {"zygote-forks", required_argument, NULL, 'F'},
+                                            {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
                                             {"test-scheduled", no_argument, NULL, 't'},
@@ -452,7 +519,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    unsigned named_mb = 1024;
+    unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
     int option, r = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
@@ -469,6 +536,11 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
         case 'o': r = open_log("outbound-log", optarg, 0640, &s->outbound_config.log_fd); break;
+        case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
+        case 'P': r = parse_number("cells-max", optarg, 1u << 22, &cells_max); break;
+        case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
+        case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
+        case 'H': r = parse_health(optarg, &s->health_path); break;
         case 'n': s->outbound_config.dns = optarg; break;
         case 'C': s->outbound_config.ca_file = optarg; break;
         case 't': s->tests_scheduled = true; break;
@@ -479,6 +551,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         }
     }
     s->host_config.loader.named_bytes_max = (uint64_t)named_mb << 20;
+    s->cgroups_config = (struct cgroups_config){(uint64_t)cells_mb << 20, cells_max};
+    s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
     if (r == 0 && optind != argc - 1) {
         fprintf(stderr, "mayfly serve: name one configuration or worker file; see mayfly serve --help\n");
         return -1;
@@ -548,7 +622,10 @@ int serve_main(int argc, char **argv) {
     s->config.rpc_entrypoint = s->rpc_entrypoint;
     s->config.has_test_scheduled = s->tests_scheduled;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
-    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path);
+    struct cgroups groups = {0};
+    if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
+    s->has_group = groups.len > 0;
+    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;

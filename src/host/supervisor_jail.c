@@ -61,9 +61,6 @@ static const int allowed[] = {
 #define NOT_ONLY_READ (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
 static bool filter_calls(void) {
-#ifdef __SANITIZE_ADDRESS__
-    return false; /* the sanitizer's own threads and maps would not pass */
-#else
     scmp_filter_ctx filter = call_filter_new();
     if (!filter) return false;
     int r = call_filter_add(filter, SCMP_ACT_ALLOW, allowed, COUNT_OF(allowed));
@@ -72,7 +69,6 @@ static bool filter_calls(void) {
         r = call_filter_allow_if(filter, SCMP_SYS(openat), only_read);
     }
     return call_filter_load(filter, r) == 0;
-#endif
 }
 
 /* --- All of it -------------------------------------------------------------------------------------------------- */
@@ -80,6 +76,9 @@ static bool filter_calls(void) {
 uint32_t supervisor_jail_enter(const char *project_dir) {
     const struct rlimit none = {0, 0};
     uint32_t layers = 0;
+#ifdef __SANITIZE_ADDRESS__
+    return 0; /* the sanitizer looks at its own process from a second one when it ends */
+#endif
     setrlimit(RLIMIT_CORE, &none);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) layers |= CONFINEMENT_NO_NEW_PRIVILEGES;
     if (close_files(project_dir)) layers |= CONFINEMENT_LANDLOCK;
