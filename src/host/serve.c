@@ -179,6 +179,13 @@ static void on_outbound_lost(void *context) {
 }
 
 /* Secrets of the environment are egress's alone from now on: this process, and what it starts later, forgets them. */
+static void forget(const char *variable) {
+    char *value = variable ? getenv(variable) : NULL;
+    if (!value) return;
+    explicit_bzero(value, strlen(value));
+    unsetenv(variable);
+}
+
 static void forget_secrets(const char *secrets_json) {
     json_t *sources = json_loads(secrets_json, 0, NULL), *source;
     const char *name;
@@ -196,6 +203,8 @@ static int start_outbound(struct server *s) {
     int r = outbound_start(&s->loop, &s->outbound_config, &handler, s, &s->outbound);
     if (r < 0) return r;
     if (s->config.secrets_json) forget_secrets(s->config.secrets_json);
+    const char *proxy = s->outbound_config.proxy;
+    if (proxy && strncmp(proxy, "env:", 4) == 0) forget(proxy + 4);
     if (s->ingress) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
     return 0;
 }
@@ -418,6 +427,7 @@ static const char help[] =
     "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
     "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
     "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
+    "  --proxy URL            HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --ca-file FILE         certificate authorities to trust besides the system's\n"
     "  --test-scheduled       a request to /__scheduled?cron=EXPRESSION runs the scheduled handler\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
@@ -514,6 +524,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
+                                            {"proxy", required_argument, NULL, 'x'},
                                             {"test-scheduled", no_argument, NULL, 't'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
@@ -542,6 +553,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
         case 'H': r = parse_health(optarg, &s->health_path); break;
         case 'n': s->outbound_config.dns = optarg; break;
+        case 'x': s->outbound_config.proxy = optarg; break;
         case 'C': s->outbound_config.ca_file = optarg; break;
         case 't': s->tests_scheduled = true; break;
         case 'd': s->host_config.shows_errors = true; break;
@@ -582,7 +594,7 @@ static void run(struct server *s) {
     add_signal(s, &s->terminate, SIGTERM);
     raise_descriptor_limit();
     start_pool(s);
-    if (s->config.has_policies && !s->is_stopping) {
+    if ((s->config.has_policies || s->outbound_config.proxy) && !s->is_stopping) {
         int r = start_outbound(s);
         if (r < 0) fail(s, "egress cannot start", strerror(-r));
     }

@@ -233,6 +233,30 @@ function upgradeToTls(options) {
     };
 }
 
+/** A proxy that knows CONNECT and its password, and writes down where it was sent. */
+export async function startProxy(credentials) {
+    const asked = [];
+    const server = http.createServer((request, response) => {
+        asked.push(`${request.method} ${request.url}`);
+        response.writeHead(400).end();
+    });
+    server.on("connect", (request, socket, head) => {
+        asked.push(request.url);
+        socket.on("error", () => {});
+        const expected = `Basic ${Buffer.from(credentials).toString("base64")}`;
+        if (request.headers["proxy-authorization"] !== expected) return socket.end("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n");
+        const { hostname, port } = new URL(`http://${request.url}`);
+        const upstream = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true }, () => {
+            socket.write("HTTP/1.1 200 OK\r\nX-Proxy: was here\r\n\r\n");
+            upstream.write(head);
+            upstream.pipe(socket).pipe(upstream);
+        });
+        upstream.on("error", () => socket.destroy());
+    });
+    await listening(server, 0, "127.0.0.1");
+    return { asked, port: server.address().port, stop: () => (server.close(), server.closeAllConnections()) };
+}
+
 export async function startOrigin(certificates) {
     const hits = [];
     const handler = originHandler(hits);

@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { makeCertificates, startNames, startOrigin } from "./origin.mjs";
+import { makeCertificates, startNames, startOrigin, startProxy } from "./origin.mjs";
 import { ask, BINARY, processTree, residentBytes, sleep, startServer, until } from "./server.mjs";
 
 const SECRET = "s3cret/with+base64~and.more";
@@ -51,7 +51,7 @@ const ZONE = {
     "untrusted.test": ["127.0.0.1"],
 };
 
-async function startPlace() {
+async function startPlace(options = []) {
     const certificates = makeCertificates(["api.test", "other.test", "*.api.test", "localhost"]);
     const names = await startNames(ZONE);
     const origin = await startOrigin(certificates);
@@ -97,7 +97,7 @@ async function startPlace() {
     process.env.OUTBOUND_TEST_TOKEN = SECRET;
     const log = certificates.file("log");
     const server = await startServer(certificates.file("wrangler.json"),
-        ["--dns", names.address, "--ca-file", certificates.ca, "--outbound-log", log, "--dev"]);
+        ["--dns", names.address, "--ca-file", certificates.ca, "--outbound-log", log, "--dev", ...options]);
     delete process.env.OUTBOUND_TEST_TOKEN;
     return { certificates, names, origin, server, log, http: (host, path) => `http://${host}:${origin.port}${path}`,
         https: (host, path) => `https://${host}:${origin.securePort}${path}` };
@@ -784,8 +784,52 @@ const endings = {
         expect("end", [code, left], [0, 0]);
         place.origin.stop();
         place.certificates.remove();
+        place = undefined;
     },
 };
+
+// --- The operator's proxy --------------------------------------------------------------------------------------------
+
+let proxy;
+
+const proxied = {
+    "requests go through it, to the address that was judged": async () => {
+        const { status, headers } = await reached("inherited", place.https("api.test", "/echo"));
+        expect("answer", [status, headers.some(([name]) => name === "x-proxy")], [200, false]);
+        await reached("inherited", place.http("api.test", "/echo"));
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.securePort}`, `127.0.0.1:${place.origin.port}`]);
+        expect("host", place.origin.hits.at(-1).headers.host, `api.test:${place.origin.port}`);
+    },
+    "connections and WebSockets too": async () => {
+        expect("echo", await connected("inherited", `tcp.test:${place.origin.tcpPort}`, { write: ["one"], ends: true, options: { allowHalfOpen: true } }), "one");
+        expect("talk", (await socketed("inherited", place.https("api.test", "/ws").replace("http", "ws"), { send: ["a", "bye"] })).text?.heard, ["a"]);
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.tcpPort}`, `127.0.0.1:${place.origin.securePort}`]);
+    },
+    "what the rules refuse never reaches it": async () => {
+        await refused("open", place.http("loopback.test", "/"), /is a loopback address/);
+        await refused("open", place.http("metadata.test", "/"), /address, which no rule of its policy names/);
+        await refused("rules", place.http("fallback.test", "/"), /no rule of this worker's policy names its host/);
+        expect("asked", proxy.asked, []);
+    },
+    "what is not there fails through it": async () => {
+        const { error } = await request("host", "http://127.0.0.1:1/");
+        matches("error", error, /fetch\(\) of http:\/\/127\.0\.0\.1:1\/ failed/);
+    },
+    "its end": async () => {
+        await place.server.stop();
+        for (const each of [proxy, place.names, place.origin]) each.stop();
+        place.certificates.remove();
+        place = undefined;
+    },
+};
+
+const withProxy = (table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [name, async () => {
+    proxy ??= await startProxy("us er:pass/word");
+    process.env.OUTBOUND_TEST_PROXY = `http://us%20er:pass%2Fword@127.0.0.1:${proxy.port}`;
+    place ??= await startPlace(["--proxy", "env:OUTBOUND_TEST_PROXY"]);
+    delete process.env.OUTBOUND_TEST_PROXY;
+    await body();
+}]));
 
 /** One server for all of it: it is started by the first case that is run, and ended by the last. */
 const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [name, async () => {
@@ -797,4 +841,5 @@ export const suites = [
     { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...sixSockets, ...noConnections, ...secured, ...sockets, ...socketRules, ...rules, ...secrets }) },
     { name: "outbound inward", cases: withPlace(inward) },
     { name: "outbound ends", cases: withPlace(endings) },
+    { name: "proxy", cases: withProxy(proxied) },
 ];
