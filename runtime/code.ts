@@ -1,8 +1,9 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
-import type { Given, Outbound } from "./fetch";
+import type { Given } from "./fetch";
 import type { Limits, OperatorLimits, SomeLimits } from "./limits";
+import { StubOutbound } from "./outbound";
 import { wasmSources } from "./modules/synthetic";
 import { encode } from "./rpc/encoder";
 import { Fetcher } from "./rpc/stubs";
@@ -26,6 +27,10 @@ export interface LoadHead {
     /** Cron triggers, and whether requests may run them by hand; host workers only. */
     crons?: string[];
     testScheduled?: boolean;
+    /** Somebody is told what happens in the worker; a host worker's own tail handler where this is a host worker. */
+    isTailed?: boolean;
+    /** The worker's name; host workers only. */
+    name?: string;
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
     vars?: Record<string, unknown>;
     bindings?: Record<string, { type: string; [key: string]: unknown }>;
@@ -42,6 +47,8 @@ export interface Source {
     /** Capabilities in the head, which are named when it is known which cell will get them. */
     transfers: Transfer[] | undefined;
     limits: Limits;
+    /** Who is told what happened in its calls. */
+    tails: Fetcher[];
     /** Whether the engine needs a thread for it. */
     isThreaded: boolean;
 }
@@ -205,12 +212,26 @@ function checkExperimental(code: Record<string, unknown>, caller: Caller): void 
                 "loader to use them",
         );
     }
-    for (const key of ["tails", "streamingTails"]) {
-        const list = code[key];
-        if (list !== undefined && !(Array.isArray(list) && list.length === 0)) {
-            throw new Error(`'${key}' is not supported by this version of mayfly.`);
-        }
+    const streaming = code.streamingTails;
+    if (streaming !== undefined && !(Array.isArray(streaming) && streaming.length === 0)) {
+        throw new Error("'streamingTails' is not supported by this version of mayfly.");
     }
+}
+
+/** Entrypoints of whoever tails a worker; more are somebody's mistake. */
+const TAILS_MAX = 64;
+
+function tailsOf(code: Record<string, unknown>): Fetcher[] {
+    const list = code.tails ?? [];
+    if (!Array.isArray(list)) {
+        throw new TypeError("Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Array'.");
+    }
+    if (list.length > TAILS_MAX) throw new RangeError(`A worker can have ${TAILS_MAX} tails, not ${list.length}.`);
+    for (const tail of list as unknown[]) {
+        if (tail instanceof Fetcher) continue;
+        throw new TypeError("Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Fetcher'.");
+    }
+    return list as Fetcher[];
 }
 
 /** What a worker gets as its way out: null, its loader's, or a stub whose fetch() is asked instead. */
@@ -223,7 +244,7 @@ function outboundOf(code: Record<string, unknown>, caller: Caller): Given {
             "Incorrect type for the 'globalOutbound' field on 'WorkerCode': the provided value is not of type 'Fetcher'.",
         );
     }
-    return given as unknown as Outbound;
+    return new StubOutbound(given);
 }
 
 /** Checks a code object and makes it ready to send. Throws what Cloudflare's loader throws. */
@@ -256,6 +277,7 @@ export function convert(code: unknown, caller: Caller): Source {
         );
     }
     const outbound = outboundOf(code, caller);
+    const tails = tailsOf(code);
     const head: LoadHead = {
         mainModule: code.mainModule as string,
         compatibilityDate: code.compatibilityDate as string,
@@ -266,9 +288,10 @@ export function convert(code: unknown, caller: Caller): Source {
         modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
         limits: limitsOfCell(limits),
     };
+    if (tails.length > 0) head.isTailed = true;
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
     const isThreaded = modules.some(({ kind, usesRewriter }) => kind === "wasm" || usesRewriter);
-    return { head, outbound, tail, transfers: env.transfers, limits, isThreaded };
+    return { head, outbound, tail, transfers: env.transfers, limits, tails, isThreaded };
 }
 
 /** Those that the cell itself keeps, short: they travel with every load. */

@@ -31,6 +31,8 @@ export const SERVICE = 26;
 export const FIN = 1;
 /** FETCH, RESPONSE: there is no body at all. */
 export const NOBODY = 2;
+/** DATA of a connection: from here on the bytes are TLS's (START_TLS of web/body-source.ts). */
+export const TLS = 16;
 /** LOAD: the worker is kept under a name. */
 export const NAMED = 4;
 /** LOAD: there are WebAssembly modules, which the engine compiles in a thread. */

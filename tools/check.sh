@@ -26,7 +26,8 @@ step() {
         echo "ok $name" >>"$out"
         passed=1
     fi
-    grep -A 20 '^not ok ' "$out" | head -n 60
+    grep '^not ok ' "$out" | head -n 40
+    [ "$failed" -gt 0 ] && grep -B 20 -A 20 '^not ok ' "$out" | grep '^[# ]' | head -n 60
     printf '%-44s %5d passed %3d failed %5d s\n' "$name" "$passed" "$failed" $((SECONDS - began))
     cat "$out" >>"$log"
     rm -f "$out"
@@ -59,6 +60,7 @@ done
 rooms build plain
 rooms build/asan sanitized
 step "filters" build/tests/test_syscalls
+step "the supervisor locked in" build/tests/test_supervisor_jail
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
 step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs

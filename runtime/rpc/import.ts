@@ -1,6 +1,7 @@
 // A hook for what lives at the other end of a channel: a capability that was given to us, or the result of a push of
 // ours. A result that has come is kept here, and calls of what it holds go straight to that.
 
+import type { Connect } from "../sockets";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import {
@@ -23,10 +24,11 @@ export class Import implements Hook {
     #delivered: Outcome | undefined;
     #isTaken = false;
     #holders = 1;
-    /** Called when the answer to this push has come. */
-    onSettled?: () => void;
+    /** Called when the answer to this push has come, or never will. */
+    onSettled?: (outcome: { thrown?: unknown }) => void;
     /** For services. */
     fetch?: (request: Request) => Promise<Response>;
+    connect?: Connect;
 
     constructor(session: RpcSession, id: number, isResult: boolean) {
         this.session = session;
@@ -88,6 +90,7 @@ export class Import implements Hook {
         this.#waiting?.resolve(opened.value);
         this.#waiting = undefined;
         if (this.#holders === 0 && !this.#isTaken) disposeAll(opened.stubs);
+        this.onSettled?.({});
         return opened.stubs.length > 0;
     }
 
@@ -96,6 +99,7 @@ export class Import implements Hook {
         this.#broken = new BrokenHook(reason);
         this.#waiting?.reject(reason);
         this.#waiting = undefined;
+        this.onSettled?.({ thrown: reason });
         return false;
     }
 

@@ -12,8 +12,12 @@
 // it is a ProtocolError, which ends the channel.
 
 import * as F from "../frames";
+import { limitError } from "../limits";
 import type { Channel } from "../channel";
-import { sendRequest } from "../http";
+import { ask, requestHead } from "../http";
+import type { Connection } from "../exchange";
+import type { ConnectTarget } from "../sockets";
+import type { ByteSource } from "../web/body-source";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import { decode, type Transferer } from "./decoder";
@@ -27,9 +31,10 @@ import {
     type Encoded, type Transfer,
 } from "./values";
 
-/** Members that one push may name, and answers, capabilities that one side may hold of the other. */
+/** Members that one push may name, calls that may be under way, capabilities that one side may hold of the other. */
 const PATH_MAX = 64;
 const TABLE_MAX = 65536;
+export const STUBS_MAX = TABLE_MAX;
 /** Answers that may wait for their release to be sent along with something else. */
 const RELEASES_MAX = 32;
 /** A result beyond this is released at once, so that the other side need not keep it. */
@@ -40,7 +45,7 @@ function isInteger(value: unknown): value is number {
 }
 
 function tooMany(): Error {
-    return new Error("One worker holds too many calls and stubs of another.");
+    return new Error("One worker holds too many calls of another.");
 }
 
 /** The main export: hands out entrypoints. */
@@ -61,6 +66,7 @@ export class RpcSession {
     #unanswered = 0;
     #answering = 0;
     #held = 0;
+    #given = 0;
     #released: number[] = [];
     #broken: BrokenHook | undefined;
 
@@ -72,6 +78,10 @@ export class RpcSession {
     /** Calls under way in either direction. */
     get pending(): number {
         return this.#unanswered + this.#answering;
+    }
+
+    get unanswered(): number {
+        return this.#unanswered;
     }
 
     /** Stubs of the other side's objects that this side holds. */
@@ -103,7 +113,9 @@ export class RpcSession {
             void Promise.resolve().then(() => hook.dispose());
             return isService ? ["import", hook.id, "service"] : ["import", hook.id];
         }
-        if (this.#exports.size >= TABLE_MAX) throw tooMany();
+        const { stubsMax } = this.#channel;
+        if (this.#given >= stubsMax) throw limitError("openStubs", stubsMax, this.#given + 1);
+        this.#given++;
         const id = this.#nextExport--;
         this.#exports.set(id, hook);
         return [isService ? "service" : "export", id];
@@ -128,7 +140,7 @@ export class RpcSession {
 
     #unexport(id: number): void {
         const hook = this.#exports.get(id);
-        this.#exports.delete(id);
+        if (this.#exports.delete(id) && id < 0) this.#given--;
         hook?.dispose();
     }
 
@@ -175,7 +187,15 @@ export class RpcSession {
     /** A request to a service of the other side. */
     fetch(target: number, request: Request): Promise<Response> {
         if (this.#broken !== undefined) return this.#broken.pull() as Promise<never>;
-        return sendRequest(this.#channel, target, request);
+        const head = requestHead(request);
+        head.target = target;
+        return ask(this.#channel, head, request);
+    }
+
+    /** A connection to a service of the other side. */
+    async connect(target: number, connect: ConnectTarget, source: ByteSource): Promise<Connection> {
+        if (this.#broken !== undefined) await this.#broken.pull();
+        return this.#channel.fetch({ target, connect }, { source }).connection;
     }
 
     /** Gives back a capability. */
@@ -191,7 +211,6 @@ export class RpcSession {
         this.#imports.delete(id as number);
         this.#unanswered--;
         const hasStubs = settle(result);
-        result.onSettled?.();
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
             this.#send(["release", ...this.#released]);
@@ -247,9 +266,15 @@ export class RpcSession {
 
     #import(id: number, isService: boolean): Import {
         if (id >= 0 || this.#imports.has(id)) throw new ProtocolError("a stub's id that cannot be new");
-        if (this.#held >= TABLE_MAX) throw new ProtocolError("too many stubs");
+        if (this.#held >= this.#channel.stubsMax) {
+            this.#channel.onTooManyStubs?.(this.#held + 1);
+            throw new ProtocolError("too many stubs");
+        }
         const hook = new Import(this, id, false);
-        if (isService) hook.fetch = (request) => this.fetch(id, request);
+        if (isService) {
+            hook.fetch = (request) => this.fetch(id, request);
+            hook.connect = (target, body) => this.connect(id, target, body);
+        }
         this.#imports.set(id, hook);
         this.#held++;
         return hook;
@@ -288,6 +313,7 @@ export class RpcSession {
     #answer(id: number, hook: Hook, path: string[], opened: Opened | undefined): void {
         let answer: Hook;
         try {
+            if (hook.fetch !== undefined) this.#countServiceCall(opened);
             answer = opened === undefined ? hook.get(path) : hook.call(path, new OpenedArguments(opened));
         } catch (error) {
             answer = new BrokenHook(error);
@@ -300,6 +326,15 @@ export class RpcSession {
             this.#reply(id, answer, outcome);
             this.#channel.onIdle?.();
         });
+    }
+
+    #countServiceCall(opened: Opened | undefined): void {
+        try {
+            this.#channel.onServiceCall?.();
+        } catch (error) {
+            if (opened !== undefined) disposeAll(opened.stubs);
+            throw error;
+        }
     }
 
     #reply(id: number, answer: Hook, { encoded, thrown }: Outcome): void {
@@ -376,7 +411,7 @@ export class RpcSession {
         this.#exports.clear();
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
-        this.#unanswered = this.#answering = this.#held = 0;
+        this.#unanswered = this.#answering = this.#held = this.#given = 0;
         for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
     }

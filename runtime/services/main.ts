@@ -6,7 +6,7 @@
 
 import { register, Channel } from "../channel";
 import * as F from "../frames";
-import { answerFetch, sendRequest } from "../http";
+import { answerAsk, ask, requestHead } from "../http";
 import { encode } from "../rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "../rpc/hook";
 import type { Bootstrap } from "../rpc/session";
@@ -20,7 +20,7 @@ function open(number: number, isCaller: boolean, bootstrap: Bootstrap, closed: (
     const channel = new Channel(number, isCaller, {
         fetch: (exchange, frame) => {
             const { target } = (frame.head ?? {}) as { target?: unknown };
-            void answerFetch(exchange, frame, channel.rpc.service(target));
+            void answerAsk(exchange, frame, channel.rpc.service(target));
         },
         frame() {
             throw new Error("unexpected frame");
@@ -107,7 +107,9 @@ class PeerHook implements Hook {
     async fetch(request: Request): Promise<Response> {
         const found = this.#peer.channel();
         const channel = found instanceof Promise ? await found : found;
-        return sendRequest(channel, this.#numberOn(channel), request);
+        const head = requestHead(request);
+        head.target = this.#numberOn(channel);
+        return ask(channel, head, request);
     }
 
     call(path: Path, args: Arguments): Hook {

@@ -2,9 +2,9 @@
    system call costs about 1 us here, the installation of a long filter 200 us. Runs in the zygote and in cells. */
 #include "cell/jail.h"
 #include "base/confinement.h"
+#include "base/landlock.h"
 #include "base/macros.h"
 #include "cell/clock.h"
-#include "cell/landlock.h"
 #include "cell/syscalls.h"
 #include <elf.h>
 #include <errno.h>
@@ -180,7 +180,8 @@ void jail_zygote(int namespaces) {
     add_layer(close_speculation(PR_SPEC_STORE_BYPASS), CONFINEMENT_STORE_BYPASS);
     add_layer(close_speculation(PR_SPEC_INDIRECT_BRANCH), CONFINEMENT_INDIRECT_BRANCH);
     add_layer(core_alone(), CONFINEMENT_CORE_SCHEDULING);
-    add_layer(landlock_close(), CONFINEMENT_LANDLOCK);
+    int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS);
+    add_layer(ruleset >= 0 && landlock_enter(ruleset), CONFINEMENT_LANDLOCK);
     add_layer(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0, CONFINEMENT_MDWE);
     make_libc_look_up();
     clock_coarsen();

@@ -19,6 +19,7 @@
     X(scheduled)                                                                                                       \
     X(services)                                                                                                        \
     X(subtle)                                                                                                          \
+    X(tails)                                                                                                           \
     X(urlpattern)                                                                                                      \
     X(websocket)
 

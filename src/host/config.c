@@ -246,6 +246,7 @@ static int take_answer(struct config *c, const char *path, json_t *answer, char 
     take_limits(c, json_object_get(answer, "limits"));
     take_services(c, json_object_get(answer, "services"));
     take_outbounds(c, json_object_get(answer, "outbounds"));
+    c->is_tailed = json_is_true(json_object_get(answer, "isTailed"));
     c->secrets_json = copy_member(answer, "secrets");
     c->policies_json = copy_member(answer, "policies");
     if (!c->policies_json) c->policies_json = copy(POLICIES_DEFAULT);
@@ -416,12 +417,13 @@ static json_t *pack_rpc(const struct config *c) {
 
 /* Everything but vars, which stay the text that they are: jansson would change numbers. */
 static char *dump_load(const struct config *c, const char *main_kind, size_t main_bytes) {
-    json_t *head =
-        json_pack("{s:s, s:s, s:o, s:o, s:b, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
-                  c->compatibility_date, "compatibilityFlags", pack_texts(c->compatibility_flags, c->compatibility_flags_len),
-                  "crons", pack_texts(c->crons, c->crons_len), "testScheduled", c->has_test_scheduled, "outbound",
-                  c->is_closed ? NULL : "egress", "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name",
-                  c->main_name, "kind", main_kind, "size", (json_int_t)main_bytes);
+    json_t *head = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "name", c->name, "mainModule",
+        c->main_name, "compatibilityDate", c->compatibility_date, "compatibilityFlags",
+        pack_texts(c->compatibility_flags, c->compatibility_flags_len), "crons", pack_texts(c->crons, c->crons_len),
+        "testScheduled", c->has_test_scheduled, "isTailed", c->is_tailed, "outbound", c->is_closed ? NULL : "egress",
+        "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name", c->main_name, "kind", main_kind, "size",
+        (json_int_t)main_bytes);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
     return text;

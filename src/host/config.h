@@ -47,6 +47,7 @@ struct config {
     size_t services_len;
     char **crons; /* cron expressions that were checked */
     size_t crons_len;
+    bool is_tailed; /* by its own tail handler */
     struct operator_limits limits; /* of dynamic workers */
     char *warning;                 /* one line, or NULL */
     /* Of the command line: where clients call an entrypoint by Cap'n Web, and which (NULL: the default one); borrowed. */

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "host/paths.h"
 #include "host/pool.h"
+#include "host/supervisor_jail.h"
 #include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
@@ -12,6 +13,8 @@
 
 #define CELLS  "cells"
 #define LAYERS "layers"
+
+#define SUPERVISOR "supervisor"
 
 #define START_MS 30000
 
@@ -116,6 +119,27 @@ static void try_cells(struct report *report) {
     add_layers(report, trial.confinement);
 }
 
+static void try_supervisor(struct report *report) {
+    static const struct {
+        uint32_t layer;
+        const char *name, *meaning, *hint;
+    } layers[] = {
+        {CONFINEMENT_NO_CAPABILITIES, "no capabilities", "given up after the start, those of root too", NULL},
+        {CONFINEMENT_NO_NEW_PRIVILEGES, "no new privileges", "no way to gain any", "needs Linux 3.5"},
+        {CONFINEMENT_NOT_DUMPABLE, "not dumpable", "nobody can look into its memory", NULL},
+        {CONFINEMENT_LANDLOCK, "Landlock", "reads the project and /proc, and no other file; connects nowhere",
+         "add landlock to the kernel's lsm= list; needs Linux 5.13"},
+        {CONFINEMENT_SYSCALL_FILTER, "syscall filter", "makes no process, opens nothing for writing",
+         "needs CONFIG_SECCOMP_FILTER"},
+    };
+    uint32_t holding = supervisor_jail_try();
+    for (size_t i = 0; i < COUNT_OF(layers); i++) {
+        bool holds = holding & layers[i].layer;
+        report_add(report, SUPERVISOR, layers[i].name, holds ? FINDING_YES : FINDING_NO, layers[i].hint, "%s",
+                   layers[i].meaning);
+    }
+}
+
 /* --- Printing --------------------------------------------------------------------------------------------------- */
 
 static const char *const state_names[] = {
@@ -188,6 +212,7 @@ int doctor_main(int argc, char **argv) {
     }
     doctor_probe_engine(&report);
     try_cells(&report);
+    try_supervisor(&report);
     doctor_probe_defences(&report);
     doctor_probe_cgroups(&report);
     doctor_probe_limits(&report);

@@ -1,5 +1,6 @@
 #include "host/generations.h"
 #include "base/macros.h"
+#include "host/launch.h"
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -33,6 +34,7 @@ struct generations {
     const struct generations_handler *handler;
     void *context;
     struct generation *list, *current;
+    unsigned ups; /* zygotes that came up */
     uv_timer_t watch;
     char library_path[PATH_MAX]; /* of the engine; "" where that cannot be told */
     struct stat library;
@@ -57,18 +59,8 @@ static void stop_if_drained(struct generation *g) {
 
 /* --- The engine's library --------------------------------------------------------------------------------------- */
 
-/* The file is found by the zygote's mappings: this process links no engine. */
 static void find_library(struct generations *all) {
-    char maps[64], line[PATH_MAX + 128];
-    snprintf(maps, sizeof maps, "/proc/%d/maps", zygote_pid(all->current->zygote));
-    FILE *file = fopen(maps, "re");
-    all->library_path[0] = 0;
-    while (file && !all->library_path[0] && fgets(line, sizeof line, file)) {
-        const char *path = strchr(line, '/');
-        if (!path || !strstr(path, "/libjavascriptcoregtk")) continue;
-        snprintf(all->library_path, sizeof all->library_path, "%.*s", (int)strcspn(path, "\n"), path);
-    }
-    if (file) fclose(file);
+    launch_find_library(zygote_pid(all->current->zygote), all->library_path, sizeof all->library_path);
     if (stat(all->library_path, &all->library) < 0) all->library_path[0] = 0;
 }
 
@@ -104,6 +96,7 @@ static void on_ready(void *context, uint32_t confinement) {
     struct generations *all = g->all;
     struct generation *before = all->current;
     g->is_up = true;
+    all->ups++;
     all->current = g;
     find_library(all);
     if (before) stop_if_drained(before);
@@ -203,6 +196,16 @@ void generations_kill(struct generations *all, uint32_t cell) {
     for (struct generation *g = all->list; g; g = g->next) {
         if (g->is_up) zygote_kill(g->zygote, cell);
     }
+}
+
+void generations_stats(const struct generations *all, struct zygote_stats *ret) {
+    struct zygote_stats stats = {.number = all->ups};
+    for (struct generation *g = all->list; g; g = g->next) stats.alive++;
+    if (all->current) {
+        stats.forks = all->current->forks;
+        stats.age_ms = uv_now(all->loop) - all->current->started_ms;
+    }
+    *ret = stats;
 }
 
 uint64_t generations_cell_bytes(const struct generations *all) {

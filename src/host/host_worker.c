@@ -124,7 +124,7 @@ static int start_outbound(struct host_worker *w) {
 }
 
 int host_worker_prepare(struct host_worker *w) {
-    return w->config.cell.worker->has_policies ? start_outbound(w) : 0;
+    return w->config.cell.worker->has_policies || w->config.outbound.proxy ? start_outbound(w) : 0;
 }
 
 static int on_outbound(void *context) {

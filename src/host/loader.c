@@ -1,9 +1,9 @@
 #include "host/loader.h"
 #include "base/macros.h"
 #include "base/procfs.h"
+#include "host/launch.h"
 #include "host/police.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,7 +36,6 @@ struct loader {
     struct loader_config config;
     uv_timer_t timer, police;
     int timers; /* of the two, not yet closed */
-    int usage_fd;
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
     unsigned released_len;
@@ -106,7 +105,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     cell->police.cpu_ms_max = (uint32_t)json_integer_value(json_object_get(claim, "cpuMs"));
     cell->police.code_bytes = (uint32_t)json_integer_value(json_object_get(claim, "codeBytes"));
     cell->police.memory_mb_max = (uint32_t)json_integer_value(json_object_get(claim, "memoryMb"));
-    if (is_named && l->usage_fd >= 0) cell->name = json_dumps(json_object_get(claim, "name"), JSON_ENCODE_ANY);
+    if (is_named && l->config.usage_fd >= 0) cell->name = json_dumps(json_object_get(claim, "name"), JSON_ENCODE_ANY);
     json_decref(claim);
     cell->police.is_called = true;
     cell->calls = 1;
@@ -123,13 +122,19 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     return 0;
 }
 
-void loader_touch(struct loader *l, uint32_t number) {
+/* The host tells how many calls there were, not of each. */
+static void count_calls(struct held_cell *cell, const char *head, size_t head_len) {
+    json_t *told = json_loadb(head, head_len, 0, NULL);
+    if (told) cell->calls = (uint32_t)json_integer_value(json_object_get(told, "calls"));
+    json_decref(told);
+}
+
+void loader_touch(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
-    if (cell) {
-        cell->police.is_called = true;
-        cell->calls++;
-    }
-    if (!cell || !cell->is_named) return;
+    if (!cell) return;
+    cell->police.is_called = true;
+    count_calls(cell, head, head_len);
+    if (!cell->is_named) return;
     cell->is_stale = true;
     if (cell == l->newest) return;
     list_remove(l, cell);
@@ -139,9 +144,7 @@ void loader_touch(struct loader *l, uint32_t number) {
 void loader_release(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
     if (!cell || cell->state == GRANTED || cell->state >= RELEASED) return;
-    json_t *release = json_loadb(head, head_len, 0, NULL);
-    if (release) cell->calls = (uint32_t)json_integer_value(json_object_get(release, "calls"));
-    json_decref(release);
+    count_calls(cell, head, head_len);
     unname(l, cell);
     cell->state = RELEASED;
     l->released_len++;
@@ -152,12 +155,12 @@ void loader_release(struct loader *l, uint32_t number, const char *head, size_t 
 /* What the cell used, for whoever bills. One write a line, so that several may append to one file. */
 static void write_usage(const struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
                         const char *reason) {
-    if (l->usage_fd < 0 || cell->state == GRANTED) return;
+    if (l->config.usage_fd < 0 || cell->state == GRANTED) return;
     struct buf line = {0};
     int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
                        cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
                        (unsigned long long)death->peak_bytes, reason);
-    if (r == 0 && write(l->usage_fd, buf_bytes(&line), buf_len(&line)) < 0) fprintf(stderr, "mayfly: usage: %m\n");
+    if (r == 0 && write(l->config.usage_fd, buf_bytes(&line), buf_len(&line)) < 0) fprintf(stderr, "mayfly: usage: %m\n");
     buf_done(&line);
 }
 
@@ -217,7 +220,7 @@ static void evict(struct loader *l, struct held_cell *cell) {
 static void weigh(struct loader *l, struct held_cell *cell) {
     uint64_t bytes;
     cell->is_stale = false;
-    if (cell->police.pid <= 0 || procfs_private_bytes(cell->police.pid, &bytes) < 0) return;
+    if (cell->police.pid <= 0 || launch_private_bytes(cell->police.pid, &bytes) < 0) return;
     l->stats.named_bytes += bytes - cell->bytes;
     cell->bytes = bytes;
 }
@@ -269,8 +272,6 @@ struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channe
     l->pool = pool;
     l->channel = channel;
     l->config = *config;
-    l->usage_fd = config->usage_path ? open(config->usage_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (config->usage_path && l->usage_fd < 0) fprintf(stderr, "mayfly: %s: %m\n", config->usage_path);
     CHECK(uv_timer_init(loop, &l->timer) == 0 && uv_timer_init(loop, &l->police) == 0);
     l->timer.data = l->police.data = l;
     l->timers = 2;
@@ -293,7 +294,6 @@ void loader_free(struct loader *l) {
             free_cell(cell);
         }
     }
-    if (l->usage_fd >= 0) close(l->usage_fd);
     uv_close((uv_handle_t *)&l->timer, on_timer_closed);
     uv_close((uv_handle_t *)&l->police, on_timer_closed);
 }

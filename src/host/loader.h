@@ -9,7 +9,7 @@ struct loader;
 struct loader_config {
     unsigned grants_target;   /* idle cells that the host worker holds ahead of need */
     uint64_t named_bytes_max; /* private memory that all named cells may have together */
-    const char *usage_path;   /* where lines about ended cells go; NULL for nowhere */
+    int usage_fd;             /* where lines about ended cells go, the caller's; -1 for nowhere */
 };
 
 /* `channel` is the host worker's cell's; it must outlive the loader. NULL without memory. */
@@ -24,7 +24,7 @@ void loader_grant(struct loader *loader);
 
 /* CLAIM and TOUCH frames. Returns 0 or -EPROTO. */
 int loader_claim(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
-void loader_touch(struct loader *loader, uint32_t cell);
+void loader_touch(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
 /* RELEASE: the host worker gave the cell up, after so many requests. One that spins does not see that, and is killed
    within two seconds. */

@@ -2,11 +2,10 @@
 #include "base/buf.h"
 #include "base/egress_wire.h"
 #include "base/macros.h"
+#include "host/launch.h"
 #include "host/paths.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,32 +21,6 @@ struct outbound {
     void *context;
     bool is_lost;
 };
-
-/* In the child: only calls that are safe after fork, for the parent may have threads. The environment goes along, since
-   secrets may stand in it; egress wipes its copy. */
-static _Noreturn void become_egress(int control, int log_fd, const char *path) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setpgid(0, 0);
-    int null = open("/dev/null", O_RDWR);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-    }
-    /* Out of the way of the numbers that they get. */
-    control = fcntl(control, F_DUPFD, 10);
-    log_fd = log_fd >= 0 ? fcntl(log_fd, F_DUPFD, 10) : -1;
-    dup2(control, EGRESS_CONTROL_FD);
-    if (log_fd >= 0)
-        dup2(log_fd, EGRESS_LOG_FD);
-    else
-        close(EGRESS_LOG_FD);
-    close_range(EGRESS_LOG_FD + 1, ~0u, 0);
-    char *const argv[] = {"mayfly-egress", NULL};
-    execv(path, argv);
-    _exit(127);
-}
 
 static int send_message(struct outbound *o, uint32_t op, const void *text, size_t len, int fd) {
     union {
@@ -113,6 +86,10 @@ static int put_start(const struct outbound_config *config, struct buf *out) {
         r = buf_append_text(out, ",\"caFile\":");
         if (r == 0) r = buf_append_json(out, config->ca_file, strlen(config->ca_file));
     }
+    if (r == 0 && config->proxy) {
+        r = buf_append_text(out, ",\"proxy\":");
+        if (r == 0) r = buf_append_json(out, config->proxy, strlen(config->proxy));
+    }
     return r == 0 ? buf_append_text(out, "}") : r;
 }
 
@@ -122,9 +99,8 @@ static int launch(struct outbound *o, const struct outbound_config *config) {
     if (r == 0 && access(path, X_OK) < 0) r = -errno;
     if (r < 0) return r;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
-    o->pid = fork();
-    if (o->pid == 0) become_egress(sockets[1], config->log_fd, path);
-    r = o->pid < 0 ? -errno : 0;
+    o->pid = launch_egress(path, sockets[1], config->log_fd);
+    r = o->pid < 0 ? o->pid : 0;
     close(sockets[1]);
     if (r < 0)
         close(sockets[0]);
@@ -165,7 +141,7 @@ static void on_poll_closed(uv_handle_t *handle) {
 void outbound_free(struct outbound *o) {
     if (!o) return;
     o->is_lost = true;
-    kill(o->pid, SIGKILL); /* the worker below it dies of that */
+    launch_kill_egress(o->pid); /* the worker below it dies of that */
     while (waitpid(o->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     uv_close((uv_handle_t *)&o->poll, on_poll_closed);

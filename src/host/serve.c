@@ -5,10 +5,13 @@
 #include "base/macros.h"
 #include "host/config.h"
 #include "host/confinement.h"
+#include "host/health.h"
 #include "host/host_worker.h"
 #include "host/ingress.h"
+#include "host/launch.h"
 #include "host/paths.h"
 #include "host/pool.h"
+#include "host/supervisor_jail.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -48,6 +51,12 @@ struct server {
     struct pool *pool;
     struct ingress *ingress;
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
+    const char *health_path;               /* --health, or NULL */
+    uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
+    struct cgroups_config cgroups_config;
+    bool has_group;                        /* cells live in a control group */
+    unsigned zygotes_before;               /* that came up in pools that are lost */
+    char stalled[200];                     /* why no cell could be forked */
     unsigned restart_ms;
     int exit_status;
     bool is_stalled;  /* no cell could be forked, and it has been said */
@@ -68,6 +77,7 @@ static void finish(void *context) {
     }
     pool_free(s->pool);
     s->pool = NULL;
+    launch_end();
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
     uv_close((uv_handle_t *)&s->restart, NULL);
@@ -144,10 +154,7 @@ static void forget_secrets(const char *secrets_json) {
     const char *name;
     json_object_foreach(sources, name, source) {
         const char *variable = json_string_value(json_object_get(source, "env"));
-        char *value = variable ? getenv(variable) : NULL;
-        if (!value) continue;
-        explicit_bzero(value, strlen(value));
-        unsetenv(variable);
+        if (variable) launch_forget(variable);
     }
     json_decref(sources);
 }
@@ -176,6 +183,8 @@ static void prepare_workers(struct server *s) {
         if (r < 0) fail(s, "egress cannot start", strerror(-r));
     }
     for (unsigned i = 0; i < s->workers_len; i++) forget_secrets(s->workers[i].config.secrets_json);
+    const char *proxy = s->worker_config.outbound.proxy;
+    if (proxy && strncmp(proxy, "env:", 4) == 0) launch_forget(proxy + 4);
 }
 
 /* --- The pool --------------------------------------------------------------------------------------------------- */
@@ -188,6 +197,7 @@ static void on_pool_ready(void *context, uint32_t confinement) {
     struct server *s = context;
     char names[600];
     uint32_t missing = confinement_all() & ~confinement;
+    s->cell_layers = confinement;
     if (missing && !s->ingress && !s->worker_config.is_quiet && !s->pool_config.has_no_jail) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
@@ -212,6 +222,7 @@ static void on_pool_stalled(void *context, const char *reason) {
     if (!s->is_stalled) log_error(s, "no cell can be forked, which is tried again and again:");
     if (!s->is_stalled) log_error(s, reason);
     s->is_stalled = true;
+    snprintf(s->stalled, sizeof s->stalled, "%s", reason);
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_stalled(s->workers[i].worker, reason);
 }
 
@@ -223,6 +234,9 @@ static void on_pool_lost(void *context, const char *reason) {
     }
     log_error(s, reason);
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_lost(s->workers[i].worker);
+    struct zygote_stats zygotes;
+    pool_zygotes(s->pool, &zygotes);
+    s->zygotes_before += zygotes.number;
     pool_free(s->pool);
     s->pool = NULL;
     if (s->is_stopping) return;
@@ -238,12 +252,75 @@ static void start_pool(struct server *s) {
     if (r < 0) fail(s, s->pool_config.cell_path, strerror(-r));
 }
 
+/* --- Its own confinement ---------------------------------------------------------------------------------------- */
+
+/* From now on clients are heard. */
+static void lock_in(struct server *s) {
+    char names[300], reason[400];
+    const char *dirs[WORKERS_MAX];
+    if (s->pool_config.has_no_jail) return;
+    for (unsigned i = 0; i < s->workers_len; i++) dirs[i] = s->workers[i].config.root_dir;
+    s->own_layers = supervisor_jail_enter(dirs, s->workers_len);
+    uint32_t missing = supervisor_layers & ~s->own_layers;
+    if (missing & s->pool_config.required) {
+        snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
+                 confinement_names(missing & s->pool_config.required, names, sizeof names));
+        fail(s, "the supervisor", reason);
+    } else if (missing && !s->worker_config.is_quiet) {
+        fprintf(stderr, "mayfly: the supervisor's own confinement lacks here: %s (see mayfly doctor)\n",
+                confinement_names(missing, names, sizeof names));
+    }
+    /* Root's right to read everything is gone, and the host worker may have to be started again. */
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        const char *path = s->workers[i].config.main_path;
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) fail(s, path, "cannot be read without the rights that the supervisor has given up");
+        else close(fd);
+    }
+}
+
 /* --- Ingress ---------------------------------------------------------------------------------------------------- */
+
+/* The path of --health, with a query or without. */
+static bool asks_for_health(const struct server *s, const struct ingress_req *req) {
+    if (!s->health_path) return false;
+    const char *target = ingress_target(req), *method = ingress_method(req);
+    size_t len = strlen(s->health_path);
+    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && strncmp(target, s->health_path, len) == 0 &&
+           (target[len] == 0 || target[len] == '?');
+}
+
+static void tell_health(struct server *s, struct ingress_req *req) {
+    static const struct ingress_header headers[] = {{"Content-Type", 12, "application/json", 16},
+                                                    {"Cache-Control", 13, "no-store", 8}};
+    struct host_cell *host = host_worker_cell(s->workers[0].worker);
+    struct health health = {.worker = s->workers[0].config.name,
+                            .is_serving = host,
+                            .stalled = s->is_stalled ? s->stalled : NULL,
+                            .cells = s->cell_layers,
+                            .supervisor = s->own_layers,
+                            .has_group = s->has_group};
+    struct buf text = {0};
+    if (s->pool) health.idle = pool_idle(s->pool);
+    if (s->pool) pool_zygotes(s->pool, &health.zygotes);
+    health.zygotes.number += s->zygotes_before;
+    if (host) loader_stats(host_cell_loader(host), &health.loader);
+    int status = host && !s->is_stalled ? 200 : 503;
+    if (health_put(&health, &text) < 0 || ingress_respond(req, status, NULL, headers, COUNT_OF(headers),
+                                                          (int64_t)buf_len(&text), buf_bytes(&text), buf_len(&text)) < 0) {
+        ingress_fail(req, 500, "out of memory");
+    } else {
+        (void)ingress_end(req);
+    }
+    buf_done(&text);
+}
 
 static void on_request(void *context, struct ingress_req *req) {
     struct server *s = context;
     struct host_cell *cell = host_worker_cell(s->workers[0].worker);
-    if (cell)
+    if (asks_for_health(s, req))
+        tell_health(s, req);
+    else if (cell)
         host_cell_request(cell, req);
     else
         ingress_fail(req, 503, "the host worker is being restarted");
@@ -285,6 +362,8 @@ static void listen_now(struct server *s) {
     }
     for (unsigned i = 0; i < s->workers_len; i++)
         host_worker_own_port(s->workers[i].worker, (uint16_t)ingress_port(s->ingress));
+    lock_in(s);
+    if (s->is_stopping) return;
     printf("mayfly: %s listens on http://%s:%d\n", s->workers[0].config.name, s->ingress_config.address,
            ingress_port(s->ingress));
     fflush(stdout);
@@ -305,12 +384,18 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --cells-mb N           memory of all cells together, by a control group where one can be made (9/10 of the machine)\n"
+    "  --cells-max N          processes and threads of all cells together, likewise (9/10 of pid_max)\n"
+    "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
+    "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
+    "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
     "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
     "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
+    "  --proxy URL            HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --ca-file FILE         certificate authorities to trust besides the system's\n"
     "  --test-scheduled       a request to /__scheduled?cron=EXPRESSION runs the scheduled handler\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
@@ -371,11 +456,20 @@ static int parse_rpc(char *text, struct server *s) {
     return 0;
 }
 
-static int open_log(struct server *s, const char *path) {
-    s->worker_config.outbound.log_fd =
-        strcmp(path, "-") == 0 ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (s->worker_config.outbound.log_fd >= 0) return 0;
-    fprintf(stderr, "mayfly serve: --outbound-log: %s: %s\n", path, strerror(errno));
+static int parse_health(const char *text, const char **ret) {
+    if (text[0] != '/' || strpbrk(text, "?#")) {
+        fprintf(stderr, "mayfly serve: --health takes a path, such as /health\n");
+        return -EINVAL;
+    }
+    *ret = text;
+    return 0;
+}
+
+static int open_log(const char *option, const char *path, mode_t mode, int *ret_fd) {
+    bool is_error = strcmp(path, "-") == 0;
+    *ret_fd = is_error ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
+    if (*ret_fd >= 0) return 0;
+    fprintf(stderr, "mayfly serve: --%s: %s: %s\n", option, path, strerror(errno));
     return -EINVAL;
 }
 
@@ -391,14 +485,20 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"no-jail", no_argument, NULL, 'j'},
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
+                                            {"health", required_argument, NULL, 'H'},
+                                            {"cells-mb", required_argument, NULL, 'M'},
+                                            {"cells-max", required_argument, NULL, 'P'},
+                                            {"zygote-forks", required_argument, NULL, 'F'},
+                                            {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
+                                            {"proxy", required_argument, NULL, 'x'},
                                             {"test-scheduled", no_argument, NULL, 't'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    unsigned named_mb = 1024;
+    unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
     int option, r = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
@@ -410,12 +510,18 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'g': r = parse_number("grants", optarg, 256, &s->worker_config.cell.loader.grants_target); break;
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
         case 'L': r = parse_limit(&s->limits, optarg); break;
-        case 'u': s->worker_config.cell.loader.usage_path = optarg; break;
+        case 'u': r = open_log("usage", optarg, 0600, &s->worker_config.cell.loader.usage_fd); break;
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
-        case 'o': r = open_log(s, optarg); break;
+        case 'o': r = open_log("outbound-log", optarg, 0640, &s->worker_config.outbound.log_fd); break;
+        case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
+        case 'P': r = parse_number("cells-max", optarg, 1u << 22, &cells_max); break;
+        case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
+        case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
+        case 'H': r = parse_health(optarg, &s->health_path); break;
         case 'n': s->worker_config.outbound.dns = optarg; break;
+        case 'x': s->worker_config.outbound.proxy = optarg; break;
         case 'C': s->worker_config.outbound.ca_file = optarg; break;
         case 't': s->tests_scheduled = true; break;
         case 'd': s->worker_config.cell.shows_errors = true; break;
@@ -425,6 +531,8 @@ static int parse_options(struct server *s, int argc, char **argv) {
         }
     }
     s->worker_config.cell.loader.named_bytes_max = (uint64_t)named_mb << 20;
+    s->cgroups_config = (struct cgroups_config){(uint64_t)cells_mb << 20, cells_max};
+    s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
     if (r == 0 && (optind >= argc || argc - optind > WORKERS_MAX)) {
         fprintf(stderr, "mayfly serve: name one configuration or worker file, or up to %d; see mayfly serve --help\n",
                 WORKERS_MAX);
@@ -529,11 +637,12 @@ static void free_server(struct server *s) {
 int serve_main(int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
-    char cell_path[PATH_MAX];
+    char cell_path[PATH_MAX], egress_path[PATH_MAX];
     s->restart_ms = RESTART_MS_FIRST;
     s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
     s->worker_config.cell.loader.grants_target = 16;
     s->worker_config.outbound.log_fd = -1;
+    s->worker_config.cell.loader.usage_fd = -1;
     s->ingress_config = (struct ingress_config){.address = "127.0.0.1", .port = 8787};
     int r = parse_options(s, argc, argv);
     if (r != 0) {
@@ -541,6 +650,8 @@ int serve_main(int argc, char **argv) {
         return r < 0 ? 2 : 0;
     }
     paths_cell_binary(cell_path, sizeof cell_path);
+    paths_egress_binary(egress_path, sizeof egress_path);
+    setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
     if (read_configs(s, argc, argv) < 0) {
         free_server(s);
         return 1;
@@ -549,7 +660,13 @@ int serve_main(int argc, char **argv) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
     }
-    run(s);
+    struct cgroups groups = {0};
+    if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
+    s->has_group = groups.len > 0;
+    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
+    if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
+    else run(s);
+    if (r < 0) s->exit_status = 1;
     r = s->exit_status;
     free_server(s);
     return r;

@@ -1,21 +1,17 @@
 #include "host/zygote.h"
 #include "base/macros.h"
+#include "host/launch.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NAMESPACES                                                                                                     \
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
-
-/* The descriptor that the cell binary expects its control socket at. */
-#define CONTROL_FD 3
 
 struct zygote {
     uv_poll_t poll;
@@ -26,53 +22,6 @@ struct zygote {
     uint64_t anonymous_bytes;
     bool lost;
 };
-
-static void write_file(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0) _exit(126);
-    close(fd);
-}
-
-/* Our ids become 0 in the new user namespace: with other ones, exec would drop the rights that the jail needs. */
-static void map_ids(const char *uid_map, const char *gid_map) {
-    write_file("/proc/self/setgroups", "deny");
-    write_file("/proc/self/uid_map", uid_map);
-    write_file("/proc/self/gid_map", gid_map);
-}
-
-/* In the child: only calls that are safe after fork, for the parent may have threads. */
-static _Noreturn void become_zygote(int control, const char *path, char *const argv[]) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setpgid(0, 0); /* a terminal's interrupt goes to the supervisor alone */
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-    }
-    if (control == CONTROL_FD) fcntl(control, F_SETFD, 0);
-    else dup2(control, CONTROL_FD);
-    /* All symbols are bound at the start, so that no cell has to. */
-    char *const environment[] = {"LD_BIND_NOW=1", NULL};
-    execve(path, argv, environment);
-    _exit(127);
-}
-
-static pid_t spawn(int control, const char *path, int namespaces) {
-    char flags[16], uid_map[32], gid_map[32];
-    snprintf(flags, sizeof flags, "%d", namespaces);
-    snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
-    snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
-    char *const argv[] = {"mayfly-cell", flags, NULL};
-    int made = namespaces == JAIL_OFF ? 0 : namespaces;
-    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)made | SIGCHLD, NULL, NULL, NULL, 0);
-    if (pid == 0) {
-        if (made & CLONE_NEWUSER) map_ids(uid_map, gid_map);
-        become_zygote(control, path, argv);
-    }
-    return pid < 0 ? -errno : pid;
-}
 
 static void lose(struct zygote *z, const char *reason) {
     if (z->lost) return;
@@ -110,8 +59,8 @@ int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct 
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? spawn(sockets[1], path, has_jail ? NAMESPACES : JAIL_OFF) : -ENOMEM;
-    if (z && pid < 0 && has_jail) pid = spawn(sockets[1], path, 0);
+    pid_t pid = z ? launch_zygote(path, has_jail ? NAMESPACES : JAIL_OFF, sockets[1]) : -ENOMEM;
+    if (z && pid < 0 && has_jail) pid = launch_zygote(path, 0, sockets[1]);
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);

@@ -50,6 +50,36 @@ const byHand = {
     },
 };
 
+/** What the worker's own tail was told since it was last asked, without the asking. */
+async function tailed(server, path) {
+    await until("no more tail events", async () => JSON.parse(await ask(server, "/tailed")).every(({ event }) => event.request?.url.endsWith("/tailed")));
+    await (await fetch(server.url + path)).text();
+    let events = [];
+    await until("a tail event", async () => {
+        events.push(...JSON.parse(await ask(server, "/tailed")));
+        return (events = events.filter(({ event }) => !event.request?.url.endsWith("/tailed"))).length > 0;
+    });
+    return events;
+}
+
+const tails = {
+    "a worker is its own tail consumer": async (server) => {
+        const [{ event, logs, outcome, scriptName }] = await tailed(server, "/log");
+        assert.deepEqual([event.request.url, event.response], [`${server.url}/log`, { status: 200 }]);
+        assert.deepEqual([logs.map(({ level, message }) => [level, message]), outcome, scriptName], [[["log", ["said", { while: "fetching" }]]], "ok", "events"]);
+    },
+    "its exceptions": async (server) => {
+        const [{ outcome, exceptions }] = await tailed(server, "/throw");
+        assert.deepEqual([outcome, exceptions.length, exceptions[0].name, exceptions[0].message], ["exception", 1, "RangeError", "what only the operator sees"]);
+    },
+    "its scheduled events": async (server) => {
+        await fetch(`${server.url}/__scheduled?cron=x&time=5`);
+        let events = [];
+        await until("a scheduled event", async () => (events = JSON.parse(await ask(server, "/tailed")).filter(({ event }) => event.cron !== undefined)).length > 0);
+        assert.deepEqual(events.map(({ event }) => event), [{ cron: "x", scheduledTime: 5 }]);
+    },
+};
+
 const untested = {
     "without --test-scheduled the path is the worker's": async (server) => {
         assert.equal(await ask(server, "/__scheduled?cron=x"), "fetched /__scheduled");
@@ -162,7 +192,7 @@ const byClock = {
 };
 
 export const suites = [
-    { name: "scheduled", target: "events.jsonc", options: ["--test-scheduled"], cases: byHand },
+    { name: "scheduled", target: "events.jsonc", options: ["--test-scheduled"], cases: { ...byHand, ...tails } },
     { name: "events", target: "events.jsonc", cases: untested },
     { name: "development", target: "events.jsonc", options: ["--dev"], cases: inDevelopment },
     { name: "schedule", cases: byClock },

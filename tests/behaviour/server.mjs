@@ -41,7 +41,7 @@ function readStat(pid) {
     if (text === undefined) return undefined;
     const end = text.lastIndexOf(")");
     const rest = text.slice(end + 2).split(" ");
-    return { pid, state: rest[0], parent: Number(rest[1]), startTime: rest[19], userTicks: rest[11], systemTicks: rest[12] };
+    return { pid, name: text.slice(text.indexOf("(") + 1, end), state: rest[0], parent: Number(rest[1]), startTime: rest[19], userTicks: rest[11], systemTicks: rest[12] };
 }
 
 /** What the processes of a server are at, for whoever asks why a case took too long. */
@@ -123,9 +123,9 @@ export class Server {
         return this.#child.exitCode !== null || this.#child.signalCode !== null;
     }
 
-    /** Zygote and cells: [supervisor, zygote, ...cells]. */
+    /** Zygote and cells: [supervisor, zygote, ...cells]. The spawner, which starts zygotes, is in the way of counting. */
     tree() {
-        return processTree(this.pid);
+        return processTree(this.pid).filter(({ name }) => name !== "mayfly-spawner");
     }
 
     get zygote() {
@@ -163,7 +163,7 @@ export class Server {
 
     /** Sends a signal and waits for the end; resolves with {code, signal, left: processes that outlived it}. */
     async stop(signal = "SIGINT") {
-        const tree = this.tree();
+        const tree = processTree(this.pid);
         this.#child.kill(signal);
         const tooLate = sleepFor(STOP_TIMEOUT_MS, { code: null, signal: "none in time" }, { ref: false });
         const end = await Promise.race([this.#exit, tooLate]);
@@ -175,7 +175,7 @@ export class Server {
     }
 
     killAll() {
-        for (const { pid } of stillThere(this.tree())) {
+        for (const { pid } of stillThere(processTree(this.pid))) {
             try {
                 process.kill(pid, "SIGKILL");
             } catch {

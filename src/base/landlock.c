@@ -1,6 +1,6 @@
-#include "cell/landlock.h"
+#include "base/landlock.h"
+#include <errno.h>
 #include <linux/landlock.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,24 +10,27 @@ struct ruleset {
     uint64_t files, network, scopes;
 };
 
-#define VERSION_QUESTION LANDLOCK_CREATE_RULESET_VERSION
-
 static struct ruleset everything(long version) {
     struct ruleset all = {.files = (1u << 13) - 1};
     if (version >= 2) all.files |= 1u << 13; /* links and renames to elsewhere */
     if (version >= 3) all.files |= 1u << 14; /* truncation */
     if (version >= 5) all.files |= 1u << 15; /* ioctl on devices */
     if (version >= 4) all.network = 3;       /* bind and connect of TCP */
-    if (version >= 6) all.scopes = 3;        /* abstract Unix sockets, signals */
+    if (version >= 6) all.scopes = LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS;
     return all;
 }
 
-bool landlock_close(void) {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION_QUESTION);
-    if (version <= 0) return false;
+int landlock_new(bool has_network, uint64_t scopes) {
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version <= 0) return version < 0 ? -errno : -ENOSYS;
     struct ruleset all = everything(version);
+    all.scopes &= scopes;
+    if (!has_network) all.network = 0;
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
-    if (ruleset < 0) return false;
+    return ruleset < 0 ? -errno : ruleset;
+}
+
+bool landlock_enter(int ruleset) {
     bool holds = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     close(ruleset);
     return holds;

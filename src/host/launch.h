@@ -1,0 +1,37 @@
+/* Starting the other programs of mayfly, and looking at them from outside: what the supervisor cannot do any more once it
+   has locked itself in (supervisor_jail.h). A spawner, forked before that, does it then; what it starts are the caller's
+   children all the same. Without a spawner, as in libmayfly, all of it happens in the caller. The spawner does what this
+   header says and nothing else, for whoever sends it messages: the programs' paths are those that it was made with. To be
+   called from one thread. */
+#pragma once
+#include "host/cgroups.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Forks the spawner of this process, which has zygotes live in these groups, and removes them at its end. Call it before
+   there are threads, and before descriptors are opened that no other process should have. Returns 0 or a negative errno. */
+int launch_begin(const char *cell_path, const char *egress_path, const struct cgroups *groups);
+
+/* The spawner ends. Without one nothing happens. */
+void launch_end(void);
+
+/* Starts a zygote: `namespaces` are clone's flags or JAIL_OFF, `control` its control socket, which stays the caller's.
+   Returns a pid, which is the caller's to wait for, or a negative errno. */
+pid_t launch_zygote(const char *cell_path, int namespaces, int control);
+
+/* Starts egress likewise; log_fd may be -1. The environment goes along, since secrets may stand in it. */
+pid_t launch_egress(const char *egress_path, int control, int log_fd);
+
+/* Ends the egress process that was started last; as root it is another user's, so that a supervisor without rights
+   cannot. */
+void launch_kill_egress(pid_t pid);
+
+/* Wipes a variable of the environment in this process, and so for all that is started from now on. */
+void launch_forget(const char *variable);
+
+/* What only this process has of memory (procfs.h). Returns 0 or a negative errno. */
+int launch_private_bytes(int pid, uint64_t *ret_bytes);
+
+/* The file of the engine's library in that zygote; "" if it cannot be told. */
+void launch_find_library(int pid, char *out, size_t out_len);

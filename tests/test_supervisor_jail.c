@@ -1,0 +1,124 @@
+/* What a supervisor can do once it has locked itself in, and what it cannot: each act is tried in a child that has. */
+#include "check.h"
+#include "host/launch.h"
+#include "host/supervisor_jail.h"
+#include "base/confinement.h"
+#include "base/macros.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DIED 1000 /* + the signal's number */
+
+static char dir[] = "/tmp/mayfly-test-XXXXXX", inside[64];
+
+/* 0, the errno of a failure, or DIED + signal. */
+static int in_jail(int (*act)(void)) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) _exit(255);
+        errno = 0;
+        _exit(act() < 0 ? errno : 0);
+    }
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFSIGNALED(status) ? DIED + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+#define ACT(name, expected, expression)                                                                                \
+    static int act_##name(void) {                                                                                      \
+        return (int)(expression);                                                                                      \
+    }                                                                                                                  \
+    TEST(name) {                                                                                                       \
+        EXPECT_INT(in_jail(act_##name), expected);                                                                     \
+    }
+
+TEST(all_layers_hold_here) {
+    int fd = mkdtemp(dir) ? 0 : -1;
+    snprintf(inside, sizeof inside, "%s/file", dir);
+    if (fd == 0) fd = open(inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    EXPECT(fd > 0 && write(fd, "text", 4) == 4);
+    close(fd);
+    EXPECT_INT((int)supervisor_jail_try(), (int)supervisor_layers);
+}
+
+/* What it goes on to do. */
+ACT(reads_its_project, 0, open(inside, O_RDONLY | O_CLOEXEC))
+ACT(reads_how_large_a_cell_is, 0, open("/proc/1/statm", O_RDONLY))
+ACT(makes_a_socket_pair, 0, socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}))
+ACT(signals_its_own_children, 0, kill(getpid(), 0))
+ACT(takes_memory, 0, mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0)
+
+/* What it does not any more. */
+ACT(no_file_elsewhere, EACCES, open("/etc/passwd", O_RDONLY))
+ACT(no_directory_to_list, EACCES, open(dir, O_RDONLY | O_DIRECTORY))
+ACT(no_writing_to_its_project, ENOSYS, open(inside, O_WRONLY))
+ACT(no_new_file, ENOSYS, open("/tmp/mayfly-test-new", O_WRONLY | O_CREAT, 0600))
+ACT(no_removing, ENOSYS, unlink(inside))
+ACT(no_changing_of_modes, ENOSYS, chmod(inside, 0777))
+ACT(no_memory_of_others, EACCES, open("/proc/1/mem", O_RDONLY))
+ACT(no_environment_of_others, EACCES, open("/proc/1/environ", O_RDONLY))
+ACT(no_socket_of_the_internet, ENOSYS, socket(AF_INET, SOCK_STREAM, 0))
+ACT(no_socket_of_the_machine, ENOSYS, socket(AF_UNIX, SOCK_STREAM, 0))
+ACT(no_connecting, ENOSYS, connect(0, (struct sockaddr *)&(struct sockaddr_in){.sin_family = AF_INET}, sizeof(struct sockaddr_in)))
+ACT(no_executable_memory, ENOSYS, mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0)
+ACT(no_other_user, ENOSYS, syscall(SYS_setuid, 65534))
+ACT(no_settings_of_its_process, ENOSYS, prctl(PR_SET_DUMPABLE, 1))
+ACT(no_clone3, ENOSYS, syscall(SYS_clone3, NULL, 0))
+ACT(no_process, DIED + SIGSYS, syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0))
+ACT(no_program, DIED + SIGSYS, execl("/bin/true", "true", NULL))
+ACT(no_tracing, DIED + SIGSYS, ptrace(PTRACE_ATTACH, getppid(), NULL, NULL))
+ACT(no_mount, DIED + SIGSYS, mount("none", dir, "tmpfs", 0, ""))
+ACT(no_namespace, DIED + SIGSYS, unshare(CLONE_NEWUSER))
+ACT(no_file_without_name, DIED + SIGSYS, memfd_create("x", 0))
+ACT(no_bpf, DIED + SIGSYS, syscall(SYS_bpf, 0, NULL, 0))
+ACT(no_io_uring, DIED + SIGSYS, syscall(SYS_io_uring_setup, 1, NULL))
+ACT(no_descriptor_of_another, DIED + SIGSYS, syscall(SYS_pidfd_getfd, 0, 0, 0))
+
+/* --- The spawner ------------------------------------------------------------------------------------------------ */
+
+static int status_of(pid_t pid) {
+    int status = 0;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* 0, or the number of the step that failed. */
+static int use_spawner(void) {
+    uint64_t bytes = 0;
+    setenv("MAYFLY_TEST_SECRET", "x", 1);
+    if (launch_begin("/bin/true", "/usr/bin/printenv", &(struct cgroups){0}) < 0) return 1;
+    if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) return 2;
+    if (status_of(launch_zygote("ignored: the path is the spawner's", 0, 0)) != 0) return 3;
+    if (launch_private_bytes(getpid(), &bytes) < 0 || bytes == 0) return 4;
+    if (launch_private_bytes(0, &bytes) >= 0) return 5;
+    launch_forget("MAYFLY_TEST_SECRET");
+    if (getenv("MAYFLY_TEST_SECRET")) return 6;
+    launch_kill_egress(0); /* there is none */
+    launch_end();
+    return launch_zygote("/bin/true", 0, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
+}
+
+TEST(a_spawner_starts_what_the_supervisor_cannot) {
+    pid_t pid = fork();
+    if (pid == 0) _exit(use_spawner());
+    int status;
+    EXPECT(waitpid(pid, &status, 0) == pid);
+    EXPECT_INT(WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status), SIGSYS);
+    unlink(inside);
+    rmdir(dir);
+}
+
+TEST_MAIN()
