@@ -59,7 +59,7 @@ BASE_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/base/*.c))
 CELL_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/cell/*.c))
 EGRESS_OBJ := $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/egress_*.c))
 HOST_OBJ := $(filter-out $(EGRESS_OBJ),$(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/*.c))) $(LLHTTP_OBJ)
-LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text launch outbound paths police pool zygote) \
+LIB_OBJ  := $(patsubst %,$(O)/host/%.o,channel confinement generations json_text cgroups launch outbound paths police pool zygote) \
             $(patsubst src/%.c,$(O)/%.o,$(wildcard src/host/library*.c)) $(BASE_OBJ)
 RUNTIME_TS := $(shell find runtime -name '*.ts')
 
@@ -84,7 +84,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled subtle tails urlpattern websocket
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -111,7 +111,7 @@ build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
 	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  --external:../rpc/members --external:../rpc/stubs --external:../context \
+	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
@@ -153,7 +153,7 @@ $(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
 $(O)/host/mcp_blob.o: build/mcp.js
 $(O)/host/types_blob.o: EXTRA_CFLAGS = -DTYPES_FILE='"build/types.js"'
 $(O)/host/types_blob.o: build/types.js
-$(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
+$(O)/host/ingres%.o $(O)/host/egress_upgrade.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
@@ -163,7 +163,7 @@ $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS) $(shell pkg-config --libs libseccomp)
 
-$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/call_filter.o $(O)/host/channel.o $(BASE_OBJ)
+$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/call_filter.o $(O)/host/channel.o $(LLHTTP_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(EGRESS_LIBS)
 
@@ -203,7 +203,7 @@ TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
-TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter launch supervisor_jail) $(BASE_OBJ)
+TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups launch supervisor_jail) $(BASE_OBJ)
 TEST_LIBS_test_supervisor_jail := -lseccomp
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
 EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url

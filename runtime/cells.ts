@@ -10,7 +10,7 @@
 import * as F from "./frames";
 import { Channel, register } from "./channel";
 import type { Exchange } from "./exchange";
-import { answerFetch } from "./http";
+import { answerAsk } from "./http";
 import { errorFromPayload, limitError, type LimitName } from "./limits";
 import { STUBS_MAX } from "./rpc/session";
 import type { Encoded } from "./rpc/values";
@@ -123,7 +123,7 @@ export class Cell {
         } catch (error) {
             return exchange.reset(error);
         }
-        void answerFetch(exchange, frame, service);
+        void answerAsk(exchange, frame, service);
     }
 
     /** A call begins. The supervisor must know in which order named cells are called, to keep those used last; of other

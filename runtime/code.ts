@@ -1,8 +1,9 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
-import type { Given, Outbound } from "./fetch";
+import type { Given } from "./fetch";
 import type { Limits, OperatorLimits, SomeLimits } from "./limits";
+import { StubOutbound } from "./outbound";
 import { wasmSources } from "./modules/synthetic";
 import { encode } from "./rpc/encoder";
 import { Fetcher } from "./rpc/stubs";
@@ -243,7 +244,7 @@ function outboundOf(code: Record<string, unknown>, caller: Caller): Given {
             "Incorrect type for the 'globalOutbound' field on 'WorkerCode': the provided value is not of type 'Fetcher'.",
         );
     }
-    return given as unknown as Outbound;
+    return new StubOutbound(given);
 }
 
 /** Checks a code object and makes it ready to send. Throws what Cloudflare's loader throws. */

@@ -2,11 +2,16 @@
 // workerd's own.
 
 import { ExecutionContext, WorkerEntrypoint } from "./context";
+import type { Connection } from "./exchange";
 import type { Path } from "./rpc/hook";
 import { checkName, follow, missing, notFunction, type Method } from "./rpc/members";
 import { hookOf, onward } from "./rpc/target";
+import type { ConnectTarget } from "./sockets";
+import type { ByteSource } from "./web/body-source";
 import type { Request } from "./web/request";
 import { Response } from "./web/response";
+
+declare const require: (path: string) => unknown;
 
 /** What handlers are called for besides RPC. */
 export type Event = "connect" | "fetch" | "scheduled" | "tail";
@@ -56,6 +61,12 @@ export class Entrypoints {
             );
         }
         return answer;
+    }
+
+    /** Runs the connect handler with a socket, which is the other end of the connection that this gives. */
+    async connect(name: string | undefined, props: unknown, target: ConnectTarget, body: ByteSource): Promise<Connection> {
+        const { accept } = require("./sockets") as typeof import("./sockets");
+        return accept(target, body, (socket) => this.handle("connect", name, socket, new ExecutionContext(props)));
     }
 
     /** Calls over RPC, or reads without arguments; a class is made anew for each call. */

@@ -8,7 +8,13 @@ import * as F from "./frames";
 import type { Channel } from "./channel";
 import { limitError } from "./limits";
 import { describeThrown } from "./thrown";
-import type { ByteSource } from "./web/body-source";
+import { START_TLS, type ByteSource } from "./web/body-source";
+
+/** A TCP connection, or what stands for one: its bytes once it is open, and how it is given up. */
+export interface Connection {
+    opened: Promise<ByteSource>;
+    reset(reason: unknown): void;
+}
 
 /** What takeBody gives: nothing, bytes, or a source. */
 export type OutgoingBody = { bytes?: Uint8Array; source?: ByteSource; length?: number } | undefined;
@@ -149,6 +155,8 @@ export class Exchange {
     aborted = false;
     reason: unknown;
     readonly listeners: ((reason: unknown) => void)[] = [];
+    /** Its bodies are the bytes of a connection, which may go over to TLS. */
+    isConnection = false;
     /** Called when both directions have ended. */
     onEnded: (() => void) | undefined;
     #outgoingSource: ByteSource | undefined;
@@ -210,6 +218,7 @@ export class Exchange {
                 const chunk = await source.read();
                 if (this.#outgoingDone) return;
                 if (chunk === undefined) break;
+                if (chunk === START_TLS) this.#channel.send(F.DATA, F.TLS, this.id, "");
                 for (let from = 0; from < chunk.length; ) {
                     if (this.#credit <= 0) {
                         await new Promise<void>((resolve) => (this.#creditWaiting = resolve));
@@ -273,6 +282,14 @@ export class Exchange {
 
     // --- Receiving ---------------------------------------------------------------------------------------------------
 
+    /** What was asked for is a connection. */
+    get connection(): Connection {
+        this.isConnection = true;
+        const opened = this.response!.promise.then((frame) => this.takeIncoming(frame) as ByteSource);
+        opened.catch(() => {});
+        return { opened, reset: (reason) => this.reset(reason) };
+    }
+
     /** The body that came with FETCH or RESPONSE; undefined for none. */
     takeIncoming(frame: F.Frame): Uint8Array | ByteSource | undefined {
         const done = (frame.flags & F.FIN) !== 0;
@@ -294,7 +311,8 @@ export class Exchange {
                 this.response.resolve(frame);
                 break;
             case F.DATA:
-                if (frame.tail !== undefined) this.incoming.push(frame.tail);
+                if (this.isConnection && frame.flags & F.TLS) this.incoming.push(START_TLS);
+                else if (frame.tail !== undefined) this.incoming.push(frame.tail);
                 if (frame.flags & F.FIN) {
                     this.incoming.end();
                     this.#endIncoming();

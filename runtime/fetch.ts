@@ -1,7 +1,7 @@
 // The global fetch(): a worker's way out. Which one it has was decided when it was loaded; what stands behind it is
 // somebody else's: the egress process for a host worker, the owner of its cell for any other.
 
-import type { Exchange } from "./exchange";
+import type { Connection } from "./exchange";
 import type { ConnectTarget } from "./sockets";
 import type { ByteSource } from "./web/body-source";
 import { Request } from "./web/request";
@@ -9,9 +9,10 @@ import type { Response } from "./web/response";
 
 /** Where a worker's requests to the world go. */
 export interface Outbound {
-    fetch(request: Request): Promise<Response>;
-    /** A TCP connection: the exchange whose bodies are its two directions. */
-    connect?(target: ConnectTarget, body: ByteSource, worker?: string): Promise<Exchange>;
+    /** `worker` is the name of the dynamic worker that asks. */
+    fetch(request: Request, worker?: string): Promise<Response>;
+    /** A TCP connection; `body` is what goes there. */
+    connect(target: ConnectTarget, body: ByteSource, worker?: string): Promise<Connection>;
 }
 
 /** workerd's text: dynamic-workers.md 2. */

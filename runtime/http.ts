@@ -1,14 +1,21 @@
 // Requests and responses as they travel in FETCH and RESPONSE frames.
 
+import type { Channel } from "./channel";
 import type { Exchange } from "./exchange";
 import * as F from "./frames";
 import type { Frame } from "./frames";
+import type { Connect } from "./sockets";
+import { lazy } from "./web/lazy";
 import { requestFromWire, whenAborted, type Request } from "./web/request";
 import { responseFromWire, type Response } from "./web/response";
 import { takeBody } from "./web/body";
 import { wireHeaders } from "./web/headers";
 import { websockets } from "./web/websockets";
 import type { Wire } from "./websocket/wire";
+
+declare const require: (path: string) => unknown;
+
+const sockets = lazy(() => require("./sockets") as typeof import("./sockets"));
 
 export interface RequestHead {
     /** The RPC export of the entrypoint that is meant; none for the default one without props. */
@@ -95,8 +102,30 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
     });
 }
 
+/** Sends a request over a channel. `limit` is what its response may bring. */
+export function ask(channel: Channel, head: RequestHead, request: Request, begin?: (exchange: Exchange) => void, limit = 0): Promise<Response> {
+    const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
+    const exchange = channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
+    if (wire === undefined) exchange.incoming.limit(limit);
+    begin?.(exchange);
+    return responseFrom(exchange, request, wire);
+}
+
+/** Answers an exchange that the other side began, with a request or a connection. */
+export async function answerAsk(
+    exchange: Exchange,
+    frame: Frame,
+    service: { fetch(request: Request): Promise<Response>; connect?: Connect },
+): Promise<void> {
+    if ((frame.head as { connect?: unknown } | undefined)?.connect === undefined) return answerFetch(exchange, frame, service);
+    return sockets().answerConnect(exchange, frame, (target, body) => {
+        if (service.connect === undefined) throw new Error("This stub has no connect().");
+        return service.connect(target, body);
+    });
+}
+
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
-export async function answerFetch(
+async function answerFetch(
     exchange: Exchange,
     frame: Frame,
     service: { fetch(request: Request): Promise<Response> },

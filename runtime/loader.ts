@@ -17,10 +17,10 @@ import { offerCell, startCells, takeCell, type Cell, type CellOwner } from "./ce
 import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
 import { workerHeld, workerReleased } from "./collect";
-import { errorFromHead, type Exchange } from "./exchange";
+import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import type { Given } from "./fetch";
 import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
-import { requestHead, responseFrom, wantsWebSocket } from "./http";
+import { ask, requestHead } from "./http";
 import { relay } from "./outbound";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
@@ -29,12 +29,12 @@ import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
 import { SubRequests } from "./subrequests";
 import type { Encoded } from "./rpc/values";
-import { takeBody } from "./web/body";
 import { part } from "./parts";
 import type { Said, Trace, Tracer } from "./tails/main";
 import { native } from "./web/host";
 import { lazy } from "./web/lazy";
-import { websockets } from "./web/websockets";
+import type { ConnectTarget } from "./sockets";
+import type { ByteSource } from "./web/body-source";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 import { clearTimeout, setTimeout } from "./web/timers";
@@ -395,17 +395,26 @@ class DynamicHook implements Hook {
         const cell = found instanceof Promise ? await found : found;
         const head = requestHead(request);
         if (!this.#isPlain()) head.target = this.#numberIn(cell);
-        const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
-        const exchange = cell.channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
-        if (wire === undefined) exchange.incoming.limit(this.#limitOf("responseBytes"));
-        const ends = this.#begin(cell);
-        const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
-        if (trace !== undefined) {
+        let ends: (() => void) | undefined;
+        const begin = (exchange: Exchange): void => {
+            ends = this.#begin(cell);
+            const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
+            if (trace === undefined) return;
             exchange.onEnded = () => trace.ended();
             exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
-        }
-        const response = responseFrom(exchange, request, wire);
+        };
+        const response = ask(cell.channel, head, request, begin, this.#limitOf("responseBytes"));
         return ends === undefined ? response : response.finally(ends);
+    }
+
+    /** A connection that the worker's connect handler is the other end of. It is a call as long as it is not open. */
+    async connect(connect: ConnectTarget, source: ByteSource): Promise<Connection> {
+        const cell = await this.#cell();
+        const head = this.#isPlain() ? { connect } : { connect, target: this.#numberIn(cell) };
+        const ends = this.#begin(cell);
+        const { connection } = cell.channel.fetch(head, { source });
+        if (ends !== undefined) void connection.opened.then(ends, ends);
+        return connection;
     }
 
     #push(path: Path, args: Arguments | undefined): Hook {

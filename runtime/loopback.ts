@@ -32,6 +32,7 @@ export function ownService(whenStarted: WhenStarted, name: string | undefined, p
         {
             call: (path, args) => whenStarted((entrypoints) => entrypoints.call(name, open(), path, args)),
             fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), request)),
+            connect: async (target, body) => whenStarted((entrypoints) => entrypoints.connect(name, open(), target, body)),
             tail: (events) => whenStarted((entrypoints) => entrypoints.handle("tail", name, events, new ExecutionContext(open()))),
         },
         native.isHost() ? undefined : DYNAMIC_UNTRANSFERABLE,

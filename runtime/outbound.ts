@@ -7,10 +7,10 @@
 import * as F from "./frames";
 import { Channel, register } from "./channel";
 import { refusal, type Given, type Outbound } from "./fetch";
-import { requestFrom, requestHead, responseFrom, responseHead } from "./http";
-import type { Exchange } from "./exchange";
+import { answerAsk, ask, requestHead, type RequestHead } from "./http";
+import type { Connection, Exchange } from "./exchange";
+import { connectOf, type Fetcher } from "./rpc/stubs";
 import type { ConnectTarget } from "./sockets";
-import { takeBody } from "./web/body";
 import type { ByteSource } from "./web/body-source";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
@@ -24,11 +24,11 @@ export class OwnerOutbound implements Outbound {
     }
 
     fetch(request: Request): Promise<Response> {
-        return responseFrom(this.#channel.fetch(requestHead(request), takeBody(request)), request);
+        return ask(this.#channel, requestHead(request), request);
     }
 
-    connect(connect: ConnectTarget, source: ByteSource): Promise<Exchange> {
-        return Promise.resolve(this.#channel.fetch({ connect }, { source }));
+    connect(connect: ConnectTarget, source: ByteSource): Promise<Connection> {
+        return Promise.resolve(this.#channel.fetch({ connect }, { source }).connection);
     }
 }
 
@@ -105,43 +105,40 @@ export class EgressOutbound implements Outbound {
     async fetch(request: Request, worker?: string): Promise<Response> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        return responseFrom(channel.fetch(this.#head(requestHead(request), worker), takeBody(request)), request);
+        return ask(channel, this.#head(requestHead(request), worker) as unknown as RequestHead, request);
     }
 
-    async connect(connect: ConnectTarget, source: ByteSource, worker?: string): Promise<Exchange> {
+    async connect(connect: ConnectTarget, source: ByteSource, worker?: string): Promise<Connection> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        return channel.fetch(this.#head({ connect }, worker), { source });
+        return channel.fetch(this.#head({ connect }, worker), { source }).connection;
     }
 }
 
 // --- Dynamic workers -------------------------------------------------------------------------------------------------
 
-/** Answers a request that a dynamic worker made with its global fetch(). */
-export async function relay(exchange: Exchange, frame: F.Frame, outbound: Given, worker: string | undefined): Promise<void> {
-    try {
-        if (outbound === null || outbound === undefined) throw refusal(outbound);
-        const { connect } = (frame.head ?? {}) as { connect?: ConnectTarget };
-        if (connect !== undefined) return await relayConnection(exchange, frame, outbound, connect, worker);
-        const request = requestFrom(exchange, frame);
-        const response = await (outbound instanceof EgressOutbound ? outbound.fetch(request, worker) : outbound.fetch(request));
-        exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
-    } catch (thrown) {
-        exchange.reset(thrown);
+/** A stub that its owner named as a worker's way out. */
+export class StubOutbound implements Outbound {
+    readonly #stub: Fetcher;
+
+    constructor(stub: Fetcher) {
+        this.#stub = stub;
+    }
+
+    fetch(request: Request): Promise<Response> {
+        return (this.#stub as unknown as Outbound).fetch(request);
+    }
+
+    async connect(target: ConnectTarget, body: ByteSource): Promise<Connection> {
+        return connectOf(this.#stub)(target, body);
     }
 }
 
-async function relayConnection(
-    exchange: Exchange,
-    frame: F.Frame,
-    outbound: Outbound,
-    connect: ConnectTarget,
-    worker: string | undefined,
-): Promise<void> {
-    if (!(outbound instanceof EgressOutbound)) throw new Error("This worker's outbound has no connect().");
-    const onward = await outbound.connect(connect, exchange.takeIncoming(frame) as ByteSource, worker);
-    exchange.listeners.push((reason) => onward.reset(reason));
-    const answer = await onward.response!.promise;
-    const head = { status: 200, statusText: "", headers: [] };
-    exchange.send(F.RESPONSE, head, { source: onward.takeIncoming(answer) as ByteSource });
+/** Answers a request that a dynamic worker made with its global fetch(), or its connect(). */
+export async function relay(exchange: Exchange, frame: F.Frame, outbound: Given, worker: string | undefined): Promise<void> {
+    if (outbound === null || outbound === undefined) return exchange.reset(refusal(outbound));
+    return answerAsk(exchange, frame, {
+        fetch: (request) => outbound.fetch(request, worker),
+        connect: (target, body) => outbound.connect(target, body, worker),
+    });
 }

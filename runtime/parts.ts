@@ -1,6 +1,10 @@
 // Parts of the runtime that few workers need. A part is a bundle of its own (runtime/<part>/main.ts), kept outside the
 // engine until a cell first asks for it; what it imports from runtime/web it shares with this bundle, through here.
 
+import * as channelModule from "./channel";
+import * as httpModule from "./http";
+import * as encoderModule from "./rpc/encoder";
+import * as hookModule from "./rpc/hook";
 import * as argumentsModule from "./web/arguments";
 import * as bodyModule from "./web/body";
 import * as brandModule from "./web/brand";
@@ -25,7 +29,11 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/brand": () => brandModule,
     "../web/bytes": () => bytesModule,
     "../modules/synthetic": () => syntheticModule,
+    "../channel": () => channelModule,
     "../context": () => contextModule,
+    "../http": () => httpModule,
+    "../rpc/encoder": () => encoderModule,
+    "../rpc/hook": () => hookModule,
     "../rpc/members": () => membersModule,
     "../rpc/stubs": () => stubsModule,
     "../web/clone": () => require("./web/clone"),

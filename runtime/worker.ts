@@ -8,17 +8,20 @@ import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
 import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
-import { errorFromHead, type Exchange } from "./exchange";
+import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
-import { answerFetch, requestHead } from "./http";
+import { answerAsk, requestHead } from "./http";
 import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
 import { hasExports, makeExports, ownService } from "./loopback";
+import { encode } from "./rpc/encoder";
 import { makeService } from "./rpc/stubs";
 import { ServiceHook, type Service } from "./rpc/target";
 import { lazy } from "./web/lazy";
 import { part } from "./parts";
+import type { Encoded } from "./rpc/values";
+import type { ServiceBinding } from "./services/main";
 import type { ScheduledController } from "./scheduled/main";
 import type { Said, Trace, Tracer } from "./tails/main";
 import { describeThrown } from "./thrown";
@@ -28,6 +31,7 @@ import type { Response } from "./web/response";
 declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
+const services = lazy(() => part<typeof import("./services/main")>("services"));
 const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
 
@@ -129,7 +133,9 @@ export class Worker implements ChannelHandler {
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
             case "self":
-                return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, undefined));
+                return makeService(ownService(this.#whenStarted, binding.entrypoint as string | undefined, propsOf(binding)));
+            case "service":
+                return services().bind(this.channel, binding as unknown as ServiceBinding);
             case "host":
                 return makeService(new ServiceHook(this.#hostService(name)));
             default:
@@ -149,7 +155,7 @@ export class Worker implements ChannelHandler {
         const { target } = (frame.head ?? {}) as { target?: number };
         const service =
             target === undefined ? this.#default() : this.channel.rpc.service(target);
-        void answerFetch(exchange, frame, service);
+        void answerAsk(exchange, frame, service);
     }
 
     #default(): Service {
@@ -160,6 +166,7 @@ export class Worker implements ChannelHandler {
     /** Requests to the path of --rpc are capnweb's, those to --test-scheduled's run the scheduled handler. */
     readonly #outside: Service = {
         call: () => undefined,
+        connect: (target, body) => this.#entrypoint(undefined, undefined).connect!(target, body),
         fetch: async (request) => {
             const path = pathOf(request.url);
             if (path === this.#rpc?.path) return capnweb().answer(request, this.#rpc.main);
@@ -184,6 +191,7 @@ export class Worker implements ChannelHandler {
                 if (this.#tracer === undefined) return run();
                 return this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
             },
+            connect: (target, body) => this.#run(cpuMs, (entrypoints) => entrypoints.connect(name, props, target, body)) as Promise<Connection>,
         };
     }
 
@@ -295,7 +303,9 @@ export class Worker implements ChannelHandler {
             case F.SOURCE:
                 return this.#settle(frame);
             case F.GRANT:
-                return frame.flags & 1 ? onWayOut(granted!) : onGrant(frame.id, granted!);
+                return this.#granted(frame, granted!);
+            case F.SERVICE:
+                return services().onNoService(frame.id, frame.head);
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
@@ -305,6 +315,13 @@ export class Worker implements ChannelHandler {
             default:
                 throw new Error("unexpected frame");
         }
+    }
+
+    #granted({ flags, id }: F.Frame, granted: number): void {
+        if (flags & F.WAY_OUT) onWayOut(granted);
+        else if (flags & F.SERVICE_END) services().onService(id, granted);
+        else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
+        else onGrant(id, granted);
     }
 
     closed(): void {
@@ -341,6 +358,11 @@ export class Worker implements ChannelHandler {
     }
 }
 
+/** The props that the configuration gives a binding. */
+function propsOf({ props }: Record<string, unknown>): Encoded | undefined {
+    return typeof props === "string" ? encode(JSON.parse(props), "env") : undefined;
+}
+
 /** The path of an absolute URL, without its query. */
 function pathOf(url: string): string {
     return url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/s, "");
@@ -362,6 +384,7 @@ function narrowedOutbound(way: number, options: unknown): unknown {
     return makeService(
         new ServiceHook({
             fetch: (request) => outbound.fetch(request),
+            connect: (target, body) => outbound.connect(target, body),
             call: ([method]) => Promise.reject(new TypeError(`An outbound has fetch() and no method "${method}".`)),
         }),
     );

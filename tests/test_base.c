@@ -142,6 +142,8 @@ TEST(frames_ts_agrees_with_frame_h) {
             EXPECT_INT(number, FRAME_FIN);
         } else if (strcmp(name, "NOBODY") == 0) {
             EXPECT_INT(number, FRAME_NOBODY);
+        } else if (strcmp(name, "TLS") == 0) {
+            EXPECT_INT(number, FRAME_TLS);
         } else if (strcmp(name, "NAMED") == 0) {
             EXPECT_INT(number, FRAME_NAMED);
         } else if (strcmp(name, "THREADS") == 0) {

@@ -81,8 +81,9 @@ static char *dump(const struct config *c, const char *root) {
         fprintf(out, "loader: %s %s\n", c->loaders[i].binding, c->loaders[i].id ? c->loaders[i].id : "-");
     }
     for (size_t i = 0; i < c->services_len; i++) {
-        fprintf(out, "service: %s %s\n", c->services[i].binding,
-                c->services[i].entrypoint ? c->services[i].entrypoint : "-");
+        const struct config_service *service = &c->services[i];
+        fprintf(out, "service: %s %s %s %s (%s)\n", service->binding, service->service,
+                service->entrypoint ? service->entrypoint : "-", service->props ? service->props : "-", service->at);
     }
     for (size_t i = 0; i < c->crons_len; i++) fprintf(out, "cron: %s\n", c->crons[i]);
     if (c->is_tailed) fprintf(out, "tailed: by itself\n");

@@ -28,7 +28,7 @@ static char dir[] = "/tmp/mayfly-test-XXXXXX", inside[64];
 static int in_jail(int (*act)(void)) {
     pid_t pid = fork();
     if (pid == 0) {
-        if (supervisor_jail_enter(dir) != supervisor_layers) _exit(255);
+        if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) _exit(255);
         errno = 0;
         _exit(act() < 0 ? errno : 0);
     }
@@ -99,8 +99,8 @@ static int status_of(pid_t pid) {
 static int use_spawner(void) {
     uint64_t bytes = 0;
     setenv("MAYFLY_TEST_SECRET", "x", 1);
-    if (launch_begin("/bin/true", "/usr/bin/printenv") < 0) return 1;
-    if (supervisor_jail_enter(dir) != supervisor_layers) return 2;
+    if (launch_begin("/bin/true", "/usr/bin/printenv", &(struct cgroups){0}) < 0) return 1;
+    if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) return 2;
     if (status_of(launch_zygote("ignored: the path is the spawner's", 0, 0)) != 0) return 3;
     if (launch_private_bytes(getpid(), &bytes) < 0 || bytes == 0) return 4;
     if (launch_private_bytes(0, &bytes) >= 0) return 5;

@@ -20,7 +20,8 @@ export interface Config {
     outbounds: { binding: string; way: number }[];
     secrets: unknown;
     policies: Policies;
-    services: { binding: string; entrypoint: string | null }[];
+    /** place: where `service` stands; props: JSON. */
+    services: { binding: string; service: string; place: Place; path: string; entrypoint: string | null; props: string | null }[];
     /** Cron expressions that parseCron takes. */
     crons: string[];
     /** Its own tail handler is told what happens in its other handlers. */
@@ -271,34 +272,36 @@ class Reader {
         });
     }
 
-    /** A member `service`, which names this worker: there is no other. */
-    #ownService(section: Section, node: Node, name: string, use: string): void {
-        const place = section.placeOf("service");
-        const service = section.text("service", node.kind === "object");
-        if (service === undefined || service === name) return;
-        const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-        section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be ${use}`);
-    }
-
-    /** tail_consumers: [{service}] */
+    /** tail_consumers: [{service}]; only the worker itself can be one. */
     tails(root: Section, name: string): boolean {
         const items = root.items("tail_consumers");
         for (const { node, path } of items) {
             const section = new Section(this, path, node);
-            this.#ownService(section, node, name, "its tail consumer");
+            const place = section.placeOf("service");
+            const service = section.text("service", node.kind === "object");
+            if (service !== undefined && service !== name) {
+                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
+                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be its tail consumer`);
+            }
             section.close();
         }
         return items.length > 0;
     }
 
-    services(root: Section, name: string): Config["services"] {
+    services(root: Section): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const binding = this.binding(section, node);
-            this.#ownService(section, node, name, "bound");
+            const place = section.placeOf("service");
+            const service = section.text("service", node.kind === "object", NOT_EMPTY) ?? "";
             const entrypoint = section.text("entrypoint", false, NOT_EMPTY);
+            const props = section.take("props");
+            if (props !== undefined && props.kind !== "object") {
+                section.problem(props.place, "props", `expected an object, not ${described(props)}`);
+            }
             section.close();
-            return { binding, entrypoint: entrypoint ?? null };
+            const given = props === undefined ? null : JSON.stringify(toValue(props));
+            return { binding, service, place, path: section.pathOf("service"), entrypoint: entrypoint ?? null, props: given };
         });
     }
 }
@@ -361,7 +364,7 @@ export function readConfig(file: Node): Reading {
         outbounds,
         secrets,
         policies,
-        services: reader.services(root, name),
+        services: reader.services(root),
         crons: reader.crons(root),
         isTailed: reader.tails(root, name),
         limits: reader.limits(root),

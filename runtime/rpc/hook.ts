@@ -6,6 +6,7 @@
 
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
+import type { Connect } from "../sockets";
 import type { Encoded } from "./values";
 
 /** Names of members, from the outside in. */
@@ -44,6 +45,8 @@ export interface Hook {
     dispose(): void;
     /** Services take requests besides calls. */
     fetch?(request: Request): Promise<Response>;
+    /** A connection whose other end is the service's connect handler. */
+    connect?: Connect;
     /** Services of this cell take tail events as they are, without a copy. */
     tail?(events: readonly object[]): unknown;
     /** Why a service cannot be handed on. */

@@ -1,6 +1,7 @@
 // A hook for what lives at the other end of a channel: a capability that was given to us, or the result of a push of
 // ours. A result that has come is kept here, and calls of what it holds go straight to that.
 
+import type { Connect } from "../sockets";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import {
@@ -27,6 +28,7 @@ export class Import implements Hook {
     onSettled?: (outcome: { thrown?: unknown }) => void;
     /** For services. */
     fetch?: (request: Request) => Promise<Response>;
+    connect?: Connect;
 
     constructor(session: RpcSession, id: number, isResult: boolean) {
         this.session = session;

@@ -14,8 +14,10 @@
 import * as F from "../frames";
 import { limitError } from "../limits";
 import type { Channel } from "../channel";
-import { requestHead, responseFrom } from "../http";
-import { takeBody } from "../web/body";
+import { ask, requestHead } from "../http";
+import type { Connection } from "../exchange";
+import type { ConnectTarget } from "../sockets";
+import type { ByteSource } from "../web/body-source";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import { decode, type Transferer } from "./decoder";
@@ -187,7 +189,13 @@ export class RpcSession {
         if (this.#broken !== undefined) return this.#broken.pull() as Promise<never>;
         const head = requestHead(request);
         head.target = target;
-        return responseFrom(this.#channel.fetch(head, takeBody(request)), request);
+        return ask(this.#channel, head, request);
+    }
+
+    /** A connection to a service of the other side. */
+    async connect(target: number, connect: ConnectTarget, source: ByteSource): Promise<Connection> {
+        if (this.#broken !== undefined) await this.#broken.pull();
+        return this.#channel.fetch({ target, connect }, { source }).connection;
     }
 
     /** Gives back a capability. */
@@ -263,7 +271,10 @@ export class RpcSession {
             throw new ProtocolError("too many stubs");
         }
         const hook = new Import(this, id, false);
-        if (isService) hook.fetch = (request) => this.fetch(id, request);
+        if (isService) {
+            hook.fetch = (request) => this.fetch(id, request);
+            hook.connect = (target, body) => this.connect(id, target, body);
+        }
         this.#imports.set(id, hook);
         this.#held++;
         return hook;

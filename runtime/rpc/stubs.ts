@@ -9,6 +9,12 @@ import { setState, stateOf, type StubState } from "./state";
 import { setResultMakers, TargetHook } from "./target";
 import { encodeThrown, OwnArguments, setStubMaker } from "./values";
 import { setThenableTest } from "./encoder";
+import { lazy } from "../web/lazy";
+import type { Connect } from "../sockets";
+
+declare const require: (path: string) => unknown;
+
+const sockets = lazy(() => require("../sockets") as typeof import("../sockets"));
 
 /** Members in a row that one call may name, as in Workers. */
 const PATH_MAX = 64;
@@ -252,7 +258,17 @@ function toRequest(input: unknown, init: unknown): Request {
 }
 
 function serviceMembers(hook: Hook): Record<string, unknown> {
-    return { fetch: async (input: unknown, init?: unknown) => hook.fetch!(toRequest(input, init)) };
+    return {
+        fetch: async (input: unknown, init?: unknown) => hook.fetch!(toRequest(input, init)),
+        connect: (address: unknown, options?: object) => sockets().connectTo(hook.connect?.bind(hook), address, options),
+    };
+}
+
+/** Makes connections to a stub's connect handler. */
+export function connectOf(stub: object): Connect {
+    const { hook } = stateOf(stub)!;
+    if (hook.connect === undefined) throw new Error("This stub has no connect().");
+    return hook.connect.bind(hook);
 }
 
 /** A Fetcher: `fetch()` is its own, every other member is remote. */

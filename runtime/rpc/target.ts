@@ -3,6 +3,7 @@
 // An Answer goes through: running --> settled (value encoded, or thrown) --> gone (nobody holds it).
 // The stubs in a call's arguments end when it has settled; those in its result are the answer's until it is gone.
 
+import type { Connect } from "../sockets";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import {
@@ -211,16 +212,19 @@ export interface Service {
     /** Calls what a path leads to; without arguments reads it. */
     call(path: Path, args: unknown[] | undefined): unknown;
     fetch(request: Request): Promise<Response>;
+    connect?: Connect;
     tail?(events: readonly object[]): unknown;
 }
 
 export class ServiceHook implements Hook {
     readonly #service: Service;
     readonly untransferable: string | undefined;
+    readonly connect: Hook["connect"];
     readonly tail: Hook["tail"];
 
     constructor(service: Service, untransferable?: string) {
         this.#service = service;
+        this.connect = service.connect;
         this.tail = service.tail;
         this.untransferable = untransferable;
     }

@@ -8,6 +8,9 @@ import { lazy } from "./lazy";
 
 declare const require: (path: string) => unknown;
 
+/** Among the bytes of a connection: from here on they are TLS's. Never a chunk of anything else. */
+export const START_TLS = new Uint8Array(0);
+
 /** Bytes that arrive in pieces. `read` gives undefined at the end; at most one read is outstanding. */
 export interface ByteSource {
     /** A piece belongs to the reader, with the whole buffer that it fills. */

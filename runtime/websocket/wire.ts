@@ -27,6 +27,8 @@ export class Wire implements ByteSource {
     #receiver: Receiver | undefined;
     #incoming: ByteSource | undefined;
     #isOver = false;
+    /** A close was sent. */
+    #isClosing = false;
 
     constructor(isServer: boolean) {
         const number = native.socket("open", isServer);
@@ -88,6 +90,7 @@ export class Wire implements ByteSource {
             payload.set([code >> 8, code & 255]);
             payload.set(text, 2);
         }
+        this.#isClosing = true;
         native.socket("put", this.#number, CLOSE, payload);
         this.#flush();
     }
@@ -122,7 +125,8 @@ export class Wire implements ByteSource {
         return this.#waiting.promise;
     }
 
+    /** The other side reads no more. If that is because it got our close, its own is still under way. */
     cancel(): void {
-        this.#end(ABNORMAL, "", false);
+        if (!this.#isClosing) this.#end(ABNORMAL, "", false);
     }
 }

@@ -36,6 +36,7 @@ static const struct frame_rule {
     [FRAME_EXCEEDED] = {"EXCEEDED", LIMIT_EXCEEDED_BYTES, true},
     [FRAME_ABORTED] = {"ABORTED", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_OUTBOUND] = {"OUTBOUND", FRAME_SMALL_BYTES_MAX, false},
+    [FRAME_SERVICE] = {"SERVICE", FRAME_SMALL_BYTES_MAX, false},
 };
 
 static uint32_t get_u32(const uint8_t *p) {

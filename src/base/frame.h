@@ -39,7 +39,7 @@ enum frame_type {
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
     FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
     FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell.
-                           flags 1: it is the way out, a channel to the egress process */
+                           Flags: what comes along instead, with SERVICE_END the id of the SERVICE that asked for it */
     FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
     FRAME_TOUCH = 17,   /* host cell -> supervisor: the cell `id` is used; head {calls}: how often up to now */
     FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
@@ -52,8 +52,10 @@ enum frame_type {
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
     FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), and the cell ends now */
-    FRAME_OUTBOUND = 25, /* host cell -> supervisor: I need my way out; answered by a GRANT with flags 1, or OUTBOUND with
+    FRAME_OUTBOUND = 25, /* host cell -> supervisor: I need my way out; answered by a GRANT with flags WAY_OUT, or OUTBOUND with
                             head {error} */
+    FRAME_SERVICE = 26,  /* host cell -> supervisor: I want to call the host worker `id`; answered by a GRANT with flags
+                            SERVICE_END, or SERVICE with head {error} */
     FRAME_TYPES
 };
 
@@ -63,6 +65,14 @@ enum {
     FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
     FRAME_THREADS =
         8, /* LOAD: there are WebAssembly modules (or HTMLRewriter), which the engine compiles in a thread */
+    FRAME_TLS = 16, /* DATA of a connection: from here on its bytes are TLS's; back: the handshake is done */
+};
+
+/* GRANT: what its descriptor is. */
+enum {
+    FRAME_WAY_OUT = 1,     /* a channel to the egress process */
+    FRAME_SERVICE_END = 2, /* a channel on which the cell calls another host worker */
+    FRAME_CALLER_END = 4,  /* a channel on which another host worker calls the cell */
 };
 
 struct frame {

@@ -174,13 +174,15 @@ static struct engine_value number_value(double number) {
     return (struct engine_value){.kind = ENGINE_NUMBER, .number = number};
 }
 
-static int take_grant(struct cell *c, int number, bool is_way_out) {
+static int take_grant(struct cell *c, int number, uint8_t flags) {
     struct channel *channel = &c->channels[number];
     if (channel->grants_len == 0) return -EPROTO;
     int fd = channel->grants[0];
     channel->grants_len--;
     memmove(channel->grants, channel->grants + 1, (size_t)channel->grants_len * sizeof(int));
-    return cell_adopt(c, fd, is_way_out ? channel_from_egress : channel_from_owned);
+    return cell_adopt(c, fd, flags & FRAME_WAY_OUT                               ? channel_from_egress
+                             : flags & (FRAME_SERVICE_END | FRAME_CALLER_END) ? channel_from_peer
+                                                                              : channel_from_owned);
 }
 
 /* A worker comes: the last moment to close what it must not reach. */
@@ -205,7 +207,7 @@ static int dispatch(struct cell *c, int number, const struct frame *frame) {
     if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
     if (tail_len) args[5] = (struct engine_value){.kind = ENGINE_BYTES, .data = tail, .len = tail_len};
     if (frame->type == FRAME_GRANT) {
-        int granted = take_grant(c, number, frame->flags & 1);
+        int granted = take_grant(c, number, frame->flags);
         if (granted < 0) return granted;
         args[6] = number_value(granted);
     }

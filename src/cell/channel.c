@@ -13,9 +13,11 @@
 
 const uint32_t channel_from_owner = BIT(FRAME_LOAD) | BIT(FRAME_RPC) | CALLS | STREAMS;
 const uint32_t channel_from_supervisor =
-    BIT(FRAME_GRANT) | BIT(FRAME_EVICT) | BIT(FRAME_DIED) | BIT(FRAME_SOURCE) | BIT(FRAME_OUTBOUND);
+    BIT(FRAME_GRANT) | BIT(FRAME_EVICT) | BIT(FRAME_DIED) | BIT(FRAME_SOURCE) | BIT(FRAME_OUTBOUND) |
+    BIT(FRAME_SERVICE);
 const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | BIT(FRAME_BUSY) |
                                      BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED) | STREAMS;
+const uint32_t channel_from_peer = BIT(FRAME_RPC) | STREAMS;
 const uint32_t channel_from_egress = STREAMS & ~BIT(FRAME_FETCH);
 
 void channel_init(struct channel *channel, int fd, uint32_t accepted) {

@@ -21,9 +21,10 @@ struct channel {
     int grants_len;
 };
 
-/* Frame types that a cell takes from its owner, a host cell takes besides, from a cell it owns, and
-   from the egress process. */
-extern const uint32_t channel_from_owner, channel_from_supervisor, channel_from_owned, channel_from_egress;
+/* Frame types that a cell takes from its owner, a host cell takes besides, from a cell it owns,
+   from another host worker's cell, and from the egress process. */
+extern const uint32_t channel_from_owner, channel_from_supervisor, channel_from_owned, channel_from_peer,
+    channel_from_egress;
 
 void channel_init(struct channel *channel, int fd, uint32_t accepted);
 void channel_done(struct channel *channel);

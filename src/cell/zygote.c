@@ -41,7 +41,8 @@ struct child {
    supervisor, which may be blocked on the zygote. */
 struct zygote {
     struct engine *engine;
-    int signal_fd;
+    int signal_fd, oom_fd; /* oom_fd: this process's /proc/self/oom_score_adj, or -1 */
+    char oom_score[12], oom_score_of_cells[12];
     struct child *children;
     int children_len, children_capacity;
     uint64_t anonymous_bytes; /* that it had before the first fork: each cell begins with as much */
@@ -125,10 +126,20 @@ static void reap(struct zygote *z) {
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) report_death(z, pid, status, &used);
 }
 
+/* What a cell inherits: when memory runs out, a dynamic worker's goes, not what all others depend on. A cell could not
+   say so itself, since it has no files; and who has raised its number may lower it again as far as it was. */
+static void be_expendable(const struct zygote *z, bool is_expendable) {
+    const char *score = is_expendable ? z->oom_score_of_cells : z->oom_score;
+    if (z->oom_fd >= 0 && write(z->oom_fd, score, strlen(score)) < 0) return; /* where it is lower than may be */
+}
+
 static void fork_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
+    bool is_host = msg->flags & ZYGOTE_FORK_HOST;
+    if (!is_host) be_expendable(z, true);
     pid_t pid = fork();
-    if (pid == 0) cell_main(z, fd, msg->flags & ZYGOTE_FORK_HOST);
+    if (pid == 0) cell_main(z, fd, is_host);
     int status = -errno;
+    if (!is_host) be_expendable(z, false);
     close(fd);
     if (pid > 0) {
         remember(z, pid, msg->cell);
@@ -216,6 +227,14 @@ static void train(void *context) {
     if (cell_open(&the_cell, sockets[0], false) == 0) cell_turn(&the_cell);
 }
 
+static void open_oom_score(struct zygote *z) {
+    z->oom_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    ssize_t n = z->oom_fd < 0 ? 0 : read(z->oom_fd, z->oom_score, sizeof z->oom_score - 1);
+    int score = n > 0 ? atoi(z->oom_score) : 0;
+    snprintf(z->oom_score, sizeof z->oom_score, "%d", score);
+    snprintf(z->oom_score_of_cells, sizeof z->oom_score_of_cells, "%d", score < 500 ? score + 500 : 1000);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || fcntl(CONTROL_FD, F_GETFD) < 0) {
         fprintf(stderr, "mayfly-cell is started by mayfly, not by hand\n");
@@ -242,6 +261,7 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &child, NULL);
     z.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     CHECK(z.signal_fd >= 0);
+    open_oom_score(&z);
     signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
     if (namespaces != JAIL_OFF) {
         jail_scrub(argc, argv);

@@ -18,6 +18,11 @@
 /* A worker of whose outbound nothing is said may reach what is public, as on Cloudflare. */
 #define POLICIES_DEFAULT "{\"mayfly.outbound\":\"public\"}"
 
+static void free_service(struct config_service *service) {
+    char *const texts[] = {service->binding, service->entrypoint, service->service, service->at, service->props};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
+}
+
 void config_done(struct config *c) {
     for (size_t i = 0; i < c->compatibility_flags_len; i++) free(c->compatibility_flags[i]);
     for (size_t i = 0; i < c->crons_len; i++) free(c->crons[i]);
@@ -26,8 +31,7 @@ void config_done(struct config *c) {
         free(c->loaders[i].id);
     }
     for (size_t i = 0; i < c->services_len; i++) {
-        free(c->services[i].binding);
-        free(c->services[i].entrypoint);
+        free_service(&c->services[i]);
     }
     for (size_t i = 0; i < c->outbounds_len; i++) free(c->outbounds[i].binding);
     char *const texts[] = {c->name,      c->root_dir, c->main_name,    c->main_path,    c->compatibility_date,
@@ -188,11 +192,16 @@ static void take_services(struct config *c, json_t *list) {
     c->services = calloc(json_array_size(list) + 1, sizeof *c->services);
     CHECK(c->services);
     json_array_foreach(list, i, service) {
-        struct config_service taken = {copy_member(service, "binding"), copy_member(service, "entrypoint")};
-        if (taken.binding)
+        struct config_service taken = {.binding = copy_member(service, "binding"),
+                                       .entrypoint = copy_member(service, "entrypoint"),
+                                       .service = copy_member(service, "service"),
+                                       .at = copy_member(service, "at"),
+                                       .props = copy_member(service, "props"),
+                                       .worker = SERVICE_SELF};
+        if (taken.binding && taken.service && taken.at)
             c->services[c->services_len++] = taken;
         else
-            free(taken.entrypoint);
+            free_service(&taken);
     }
 }
 
@@ -382,7 +391,14 @@ static json_t *pack_bindings(const struct config *c) {
         json_object_set_new(bindings, c->outbounds[i].binding, binding);
     }
     for (size_t i = 0; i < c->services_len; i++) {
-        json_t *binding = json_pack("{s:s, s:s*}", "type", "self", "entrypoint", c->services[i].entrypoint);
+        const struct config_service *service = &c->services[i];
+        bool is_self = service->worker == SERVICE_SELF;
+        json_t *binding = json_pack("{s:s, s:s*, s:s*}", "type", is_self ? "self" : "service", "entrypoint",
+                                    service->entrypoint, "props", service->props);
+        if (!is_self) {
+            json_object_set_new(binding, "worker", json_integer(service->worker));
+            json_object_set_new(binding, "service", json_string(service->service));
+        }
         json_object_set_new(bindings, c->services[i].binding, binding);
     }
     return bindings;

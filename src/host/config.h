@@ -19,12 +19,18 @@ struct config_outbound {
     int way;
 };
 
-/* A binding of the worker to itself; entrypoint NULL is the default export. */
+/* A binding to a host worker, perhaps this one; entrypoint NULL is the default export. */
 struct config_service {
     char *binding, *entrypoint;
+    char *service; /* the worker's name */
+    char *at;      /* "FILE:LINE:COLUMN: services[N].service", for messages */
+    char *props;   /* JSON, or NULL */
+    int worker;    /* its place among those that are served, set by who serves them; SERVICE_SELF: this one */
 };
 
-/* Invariant of a struct that config_read gave: all but `warning` and the two NULLs above is there, and main_path lies
+enum { SERVICE_SELF = -1 };
+
+/* Invariant of a struct that config_read gave: all but `warning` and the NULLs above is there, and main_path lies
    in root_dir. */
 struct config {
     char *name;

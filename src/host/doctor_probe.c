@@ -1,4 +1,5 @@
 /* Part of `mayfly doctor`: questions to the kernel. None of them changes anything that outlives the question. */
+#include "host/cgroups.h"
 #include "host/doctor.h"
 #include <errno.h>
 #include <limits.h>
@@ -65,58 +66,17 @@ void doctor_probe_defences(struct report *report) {
 
 /* --- cgroups ---------------------------------------------------------------------------------------------------- */
 
-struct cgroup_mounts {
-    char unified[PATH_MAX]; /* "" without one */
-    char controllers[320];  /* of both */
-    bool has_v1;
-};
-
-static void add_controllers(struct cgroup_mounts *mounts, const char *names) {
-    size_t len = strlen(mounts->controllers);
-    snprintf(mounts->controllers + len, sizeof mounts->controllers - len, " %s ", names);
-}
-
-static void find_mounts(struct cgroup_mounts *ret) {
-    FILE *mounts = fopen("/proc/self/mounts", "re");
-    char line[PATH_MAX + 512], path[PATH_MAX], type[32], options[256];
-    while (mounts && fgets(line, sizeof line, mounts)) {
-        if (sscanf(line, "%*s %4095s %31s %255s", path, type, options) != 3) continue;
-        if (strcmp(type, "cgroup2") == 0) snprintf(ret->unified, sizeof ret->unified, "%s", path);
-        if (strcmp(type, "cgroup") != 0) continue;
-        ret->has_v1 = true;
-        const char *name = strrchr(path, '/') + 1;
-        if (strcmp(name, "systemd") != 0) add_controllers(ret, name);
-    }
-    if (mounts) fclose(mounts);
-}
-
 void doctor_probe_cgroups(struct report *report) {
-    struct cgroup_mounts mounts = {0};
-    char path[PATH_MAX + 32], controllers[160];
-    find_mounts(&mounts);
-    if (mounts.unified[0]) {
-        snprintf(path, sizeof path, "%s/cgroup.controllers", mounts.unified);
-        add_controllers(&mounts, read_line(path, controllers, sizeof controllers));
-    }
-    const char *kind = mounts.has_v1 ? mounts.unified[0] ? "v1 and v2 (hybrid)" : "v1" : mounts.unified[0] ? "v2" : "";
-    static const char hint[] = "mount cgroup2 at /sys/fs/cgroup, or let the container have it";
-    if (!kind[0]) {
-        report_add(report, CGROUPS, "hierarchy", FINDING_NO, hint,
-                   "none: memory and CPU of cells cannot be capped by it");
-        return;
-    }
-    report_add(report, CGROUPS, "hierarchy", FINDING_UNUSED, NULL, "%s", kind);
-    static const char *const wanted[][2] = {{"memory", " memory "}, {"cpu", " cpu "}, {"pids", " pids "}};
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        bool is_there = strstr(mounts.controllers, wanted[i][1]) != NULL;
-        report_add(report, CGROUPS, wanted[i][0], is_there ? FINDING_UNUSED : FINDING_NO,
-                   "switch the controller on in the parent's cgroup.subtree_control", "%s",
-                   is_there ? "controller is there" : "controller is absent");
-    }
-    bool is_writable = access(mounts.unified[0] ? mounts.unified : "/sys/fs/cgroup/memory", W_OK) == 0;
-    report_add(report, CGROUPS, "delegation", is_writable ? FINDING_UNUSED : FINDING_NO,
-               "run as root, or let systemd delegate a group (Delegate=yes)", "%s",
-               is_writable ? "groups can be made here" : "no right to make groups");
+    static const char hint[] = "run as root, or let systemd delegate a group (Delegate=yes)";
+    struct cgroups groups;
+    cgroups_begin(&(struct cgroups_config){0}, &groups);
+    report_add(report, CGROUPS, "memory", groups.has_memory ? FINDING_YES : FINDING_NO, hint, "%s",
+               "all cells together have nine tenths of the machine's at most");
+    report_add(report, CGROUPS, "pids", groups.has_pids ? FINDING_YES : FINDING_NO, hint, "%s",
+               "all cells together have nine tenths of the process numbers at most");
+    for (unsigned i = 0; i < groups.len; i++)
+        report_add(report, CGROUPS, "group", FINDING_NOTE, NULL, "would be made in %.120s", groups.of[i].home);
+    cgroups_end(&groups, 100);
 }
 
 /* --- Limits ----------------------------------------------------------------------------------------------------- */

@@ -136,12 +136,22 @@ void exchange_pay_window(struct exchange *e) {
 
 static int take_data(struct exchange *e, const struct frame *frame) {
     if (!e->has_body || e->body_ended) return -EPROTO;
+    if (frame->flags & FRAME_TLS) {
+        if (!e->is_tunnel || e->url.is_https || e->wants_tls) {
+            fail_request(e, "its connection cannot go over to TLS");
+            return 0;
+        }
+        e->wants_tls = true;
+        e->plain_left = buf_len(&e->body);
+        tunnel_turn(e);
+        return 0;
+    }
     if (buf_len(&e->body) + frame->payload_len > FRAME_WINDOW_BYTES) return -EPROTO;
     CHECK(buf_append(&e->body, frame->payload, frame->payload_len) == 0);
     if (frame->flags & FRAME_FIN) e->body_ended = true;
     if (e->tunnel)
         tunnel_turn(e);
-    else if (e->transfer && !e->is_tunnel)
+    else if (e->transfer && !e->is_tunnel && !e->is_websocket)
         transfer_resume_sending(e->transfer);
     return 0;
 }
@@ -182,8 +192,7 @@ static char *copy_value(const char *name, const char *line, size_t len) {
 }
 
 /* Lines are kept as they are, one behind the other with NULs between, until the head is whole. */
-static void on_header(void *context, const char *line, size_t len) {
-    struct exchange *e = context;
+void exchange_take_line(struct exchange *e, const char *line, size_t len) {
     if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
         reset_response(e); /* of an interim response */
         const char *space = memchr(line, ' ', len);
@@ -216,8 +225,7 @@ static bool has_no_body(const struct exchange *e) {
     return e->status == 204 || e->status == 205 || e->status == 304 || strcmp(e->method, "HEAD") == 0;
 }
 
-static void on_head(void *context, int status) {
-    struct exchange *e = context;
+void exchange_take_head(struct exchange *e, int status) {
     e->status = status;
     e->has_head = true;
     e->is_redirecting = e->follows && is_redirect(status) && e->location;
@@ -341,11 +349,25 @@ static void pump(struct exchange *e) {
     }
 }
 
+void exchange_answer(struct exchange *e, bool is_open) {
+    struct buf head = {0};
+    if (!is_open) {
+        e->input_ended = true;
+        pump(e);
+        return;
+    }
+    e->scrub = scrub_new(e->injected, e->injected_len);
+    put_head(e, &head);
+    e->has_responded = true;
+    tenant_send(e->tenant, FRAME_RESPONSE, 0, e->id, &head, NULL, 0);
+    buf_done(&head);
+}
+
 /* --- What the transfer tells ------------------------------------------------------------------------------------ */
 
 static void on_turn(void *context) {
     struct exchange *e = context;
-    if (e->is_tunnel) return;
+    if (e->is_tunnel || e->is_websocket) return;
     exchange_pay_window(e);
     if (e->failure[0]) {
         fail_request(e, e->failure);
@@ -392,6 +414,14 @@ static void on_connected(void *context) {
     tunnel_open(context);
 }
 
+static void on_header(void *context, const char *line, size_t len) {
+    exchange_take_line(context, line, len);
+}
+
+static void on_head(void *context, int status) {
+    exchange_take_head(context, status);
+}
+
 static const struct transfer_events events = {.on_connected = on_connected,
                                               .read_body = read_body,
                                               .on_header = on_header,
@@ -404,8 +434,9 @@ static const struct transfer_events events = {.on_connected = on_connected,
 
 static void try_address(struct exchange *e) {
     char why[200];
-    struct curl_slist *headers = e->is_tunnel ? NULL : request_headers(e, why, sizeof why);
-    if (!headers && !e->is_tunnel) {
+    bool is_raw = e->is_tunnel || e->is_websocket;
+    struct curl_slist *headers = is_raw ? NULL : request_headers(e, why, sizeof why);
+    if (!headers && !is_raw) {
         fail_request(e, why);
         return;
     }
@@ -413,10 +444,10 @@ static void try_address(struct exchange *e) {
     CHECK(e->way->transport);
     struct transfer_request request = {.url = &e->url,
                                        .address = &e->addresses[e->address_at++],
-                                       .method = e->is_tunnel ? "GET" : e->method,
-                                       .is_tunnel = e->is_tunnel,
+                                       .method = is_raw ? "GET" : e->method,
+                                       .is_tunnel = is_raw,
                                        .headers = headers,
-                                       .has_body = e->has_body && !e->is_tunnel,
+                                       .has_body = e->has_body && !is_raw,
                                        .body_len = e->body_is_whole ? (int64_t)buf_len(&e->body) : e->body_len,
                                        .timeout_ms = e->rule->timeout_ms};
     e->transfer = transfer_start(e->way->transport, &request, &events, e);
@@ -513,6 +544,10 @@ static int begin(struct tenant *t, const struct frame *frame, const char *text, 
     json_t *head = json_loadb(text, text_len, JSON_ALLOW_NUL, NULL);
     int r = head ? tenant_way(t, head, &e->way, why, sizeof why) : -EINVAL;
     if (r == 0) r = request_parse(e, head, why, sizeof why);
+    if (r == 0 && request_wants_websocket(head, frame)) {
+        e->is_websocket = true;
+        e->follows = false;
+    }
     json_decref(head);
     if (r < 0)
         fail_request(e, why);

@@ -2,7 +2,8 @@
 #include "base/macros.h"
 #include <ctype.h>
 #include <errno.h>
-#include <openssl/ssl.h>
+#include <netdb.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,6 +48,68 @@ int http_start(const char *ca_file) {
     if (!system_file) system_file = "/etc/ssl/certs/ca-certificates.crt";
     if (X509_STORE_load_file(trusted, system_file) != 1 && X509_STORE_set_default_paths(trusted) != 1) return -ENOENT;
     return !ca_file || X509_STORE_load_file(trusted, ca_file) == 1 ? 0 : -ENOENT;
+}
+
+/* --- The operator's proxy --------------------------------------------------------------------------------------- */
+
+/* Where all connections go, if it is set. */
+static struct {
+    bool is_set;
+    struct address address;
+    char url[ADDRESS_TEXT_MAX + 32]; /* by address, so that nobody resolves it again */
+    char *user, *password;           /* or NULL */
+} proxy;
+
+static int resolve_proxy(const char *host, unsigned port) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    char bare[URL_HOST_MAX] = "", text[ADDRESS_TEXT_MAX];
+    size_t len = strlen(host);
+    bool is_bracketed = len > 1 && host[0] == '[';
+    snprintf(bare, sizeof bare, "%.*s", (int)(is_bracketed ? len - 2 : len), host + is_bracketed);
+    if (getaddrinfo(bare, NULL, &hints, &found) != 0) return -ENOENT;
+    address_from_sockaddr(found->ai_addr, &proxy.address);
+    freeaddrinfo(found);
+    bool is_v6 = proxy.address.family == 6;
+    address_print(&proxy.address, text);
+    snprintf(proxy.url, sizeof proxy.url, "http://%s%s%s:%u", is_v6 ? "[" : "", text, is_v6 ? "]" : "", port);
+    proxy.is_set = true;
+    return 0;
+}
+
+int http_use_proxy(const char *url, char *ret_why, size_t why_len) {
+    bool is_named = strncmp(url, "env:", 4) == 0;
+    const char *text = is_named ? getenv(url + 4) : url;
+    char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL;
+    CURLU *u = curl_url();
+    snprintf(ret_why, why_len, "the proxy must be http://[user:password@]host[:port]");
+    int r = u && text && curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
+                    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "http") == 0 &&
+                    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+                    curl_url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") == 0
+                ? 0
+                : -EINVAL;
+    if (r == 0 && (r = resolve_proxy(host, (unsigned)strtoul(port, NULL, 10))) < 0)
+        snprintf(ret_why, why_len, "the proxy's name %.200s cannot be resolved", host);
+    if (r == 0) curl_url_get(u, CURLUPART_USER, &proxy.user, CURLU_URLDECODE);
+    if (r == 0) curl_url_get(u, CURLUPART_PASSWORD, &proxy.password, CURLU_URLDECODE);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_free(path);
+    curl_url_cleanup(u);
+    return r;
+}
+
+/* CONNECT names the address (CURLOPT_CONNECT_TO), never the host: what was judged is where the proxy goes. */
+static void set_proxy(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, proxy.is_set ? proxy.url : "");
+    if (!proxy.is_set) return;
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (proxy.user) curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy.user);
+    if (proxy.password) curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy.password);
 }
 
 /* --- libcurl on the loop ---------------------------------------------------------------------------------------- */
@@ -239,13 +302,18 @@ static size_t on_write(char *bytes, size_t size, size_t n, void *data) {
     }
 }
 
+/* Whom a connection is made to: the proxy, or the server itself. */
+static const struct address *peer_of(const struct transfer *t) {
+    return proxy.is_set ? &proxy.address : &t->address;
+}
+
 /* The last look at where the connection goes: whatever libcurl thought, it is the address that was judged or none. */
 static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *to) {
     struct transfer *t = data;
     struct address address;
     if (purpose != CURLSOCKTYPE_IPCXN || (to->family != AF_INET && to->family != AF_INET6)) return CURL_SOCKET_BAD;
     address_from_sockaddr(&to->addr, &address);
-    if (memcmp(&address, &t->address, sizeof address) != 0) return CURL_SOCKET_BAD;
+    if (memcmp(&address, peer_of(t), sizeof address) != 0) return CURL_SOCKET_BAD;
     t->was_sent = false;
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
@@ -254,7 +322,7 @@ static int on_prereq(void *data, char *to, char *from, int to_port, int from_por
     struct transfer *t = data;
     struct address address;
     (void)from, (void)to_port, (void)from_port;
-    if (!address_parse(to, &address) || memcmp(&address, &t->address, sizeof address) != 0)
+    if (!address_parse(to, &address) || memcmp(&address, peer_of(t), sizeof address) != 0)
         return CURL_PREREQFUNC_ABORT;
     t->was_sent = true;
     return CURL_PREREQFUNC_OK;
@@ -264,6 +332,27 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *data) {
     (void)easy, (void)data;
     SSL_CTX_set1_cert_store(context, trusted);
     return CURLE_OK;
+}
+
+SSL *http_tls(int fd, const struct url *url) {
+    static SSL_CTX *context;
+    if (!context && (context = SSL_CTX_new(TLS_client_method()))) {
+        SSL_CTX_set1_cert_store(context, trusted);
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+        SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    }
+    SSL *tls = context ? SSL_new(context) : NULL;
+    bool is_ready = tls && SSL_set_fd(tls, fd) == 1;
+    if (is_ready && url->is_literal) is_ready = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), url->host) == 1;
+    if (is_ready && !url->is_literal)
+        is_ready = SSL_set_tlsext_host_name(tls, url->host) == 1 && SSL_set1_host(tls, url->host) == 1;
+    if (is_ready) {
+        SSL_set_connect_state(tls);
+        return tls;
+    }
+    SSL_free(tls);
+    return NULL;
 }
 
 /* --- Transfers -------------------------------------------------------------------------------------------------- */
@@ -276,7 +365,7 @@ static void set_options(struct transfer *t, const struct transfer_request *reque
     curl_easy_setopt(easy, CURLOPT_URL, request->url->text);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    set_proxy(easy);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, t->connect_to);

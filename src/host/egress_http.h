@@ -5,6 +5,7 @@
 #include "host/egress_address.h"
 #include "host/egress_url.h"
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 #include <uv.h>
 
 struct transport;
@@ -13,6 +14,10 @@ struct transfer;
 /* Reads the certificates that servers are trusted by: the system's, and those of `ca_file` if it is not NULL. Before
    the process closes itself in. Returns 0 or a negative errno. */
 int http_start(const char *ca_file);
+
+/* Has all connections made through an HTTP proxy, by CONNECT to the address that was judged. `url` is as in struct
+   outbound_config. Resolves its host, so before the process closes itself in. Returns 0 or a negative errno with a text. */
+int http_use_proxy(const char *url, char *ret_why, size_t why_len);
 
 struct transport *transport_new(uv_loop_t *loop);
 /* No transfer may be left. */
@@ -52,6 +57,8 @@ struct transfer *transfer_start(struct transport *transport, const struct transf
                                 const struct transfer_events *events, void *context);
 /* For curl_easy_send, curl_easy_recv and CURLINFO_ACTIVESOCKET on a tunnel. */
 CURL *transfer_easy(struct transfer *transfer);
+/* TLS over a connection that is there, to be begun; its server is trusted as any other. NULL without memory. */
+SSL *http_tls(int fd, const struct url *url);
 /* Ends it without on_end. */
 void transfer_give_up(struct transfer *transfer);
 

@@ -168,6 +168,8 @@ static int prepare(const json_t *start, char *why, size_t why_len) {
     snprintf(why, why_len, "cannot read the certificates of authorities%s%s", ca_file ? " in " : "",
              ca_file ? ca_file : "");
     int r = http_start(ca_file);
+    const char *proxy = json_string_value(json_object_get(start, "proxy"));
+    if (r == 0 && proxy) r = http_use_proxy(proxy, why, why_len);
     if (r == 0) r = secrets_load(json_object_get(start, "secrets"), why, why_len);
     if (r == 0) r = tenant_check(json_object_get(start, "policies"), why, why_len);
     read_interfaces();

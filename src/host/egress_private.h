@@ -71,7 +71,10 @@ struct exchange {
     struct url url;
     struct header *headers;
     size_t headers_len;
-    bool is_tunnel; /* connect(): no HTTP */
+    bool is_tunnel;    /* connect(): no HTTP */
+    bool is_websocket; /* an upgrade is asked for: HTTP until the answer's head */
+    bool wants_tls;    /* of a tunnel: startTls() was called; what is to be sent before it are plain_left bytes of body */
+    size_t plain_left;
     struct tunnel *tunnel;
     bool follows, is_foreign; /* is_foreign: it was sent on to another origin, which gets no secret */
     unsigned redirects;
@@ -131,6 +134,28 @@ void exchange_finish(struct exchange *exchange);
 /* Tells the cell how much of its body has gone, if that is worth a frame. */
 void exchange_pay_window(struct exchange *exchange);
 bool exchange_is_over_bytes(const struct exchange *exchange);
+
+/* egress_upgrade.c */
+
+struct upgrade;
+
+/* Appends the head of the request to `out`; NULL and a text if it cannot be sent. */
+struct upgrade *upgrade_new(struct exchange *exchange, struct buf *out, char *ret_why, size_t why_len);
+void upgrade_free(struct upgrade *upgrade);
+/* Reads the answer. Returns 0 when it needs more, 1 when the connection is a WebSocket's now, from *ret_used on; 2 when the
+   whole answer has come and is no upgrade, -EBADMSG when it makes no sense. */
+int upgrade_take(struct upgrade *upgrade, const uint8_t *bytes, size_t len, size_t *ret_used);
+/* The connection has ended: whether that ends the answer. */
+bool upgrade_ends(struct upgrade *upgrade);
+
+/* egress_exchange.c, for an answer that libcurl does not read */
+void exchange_take_line(struct exchange *exchange, const char *line, size_t len);
+void exchange_take_head(struct exchange *exchange, int status);
+/* Sends the answer to an upgrade: its head, and unless `is_open` the body too, which is in exchange->coded; then it is
+   over. */
+void exchange_answer(struct exchange *exchange, bool is_open);
+/* Whether a request's method, headers and open end ask for a WebSocket. */
+bool request_wants_websocket(const json_t *head, const struct frame *frame);
 
 /* egress_tunnel.c */
 

@@ -126,6 +126,18 @@ int request_parse(struct exchange *e, const json_t *head, char *ret_why, size_t 
     return parse_headers(e, json_object_get(head, "headers"), ret_why, why_len);
 }
 
+bool request_wants_websocket(const json_t *head, const struct frame *frame) {
+    const char *method = json_string_value(json_object_get(head, "method"));
+    const json_t *pair;
+    size_t i;
+    if (frame->flags & FRAME_FIN || !method || strcmp(method, "GET") != 0) return false;
+    json_array_foreach(json_object_get(head, "headers"), i, pair) {
+        const char *name = json_string_value(json_array_get(pair, 0)), *value = json_string_value(json_array_get(pair, 1));
+        if (name && value && strcasecmp(name, "upgrade") == 0 && strcasecmp(value, "websocket") == 0) return true;
+    }
+    return false;
+}
+
 /* --- What goes out ---------------------------------------------------------------------------------------------- */
 
 static struct curl_slist *add(struct curl_slist *list, const char *name, const char *prefix, const char *value) {

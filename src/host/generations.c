@@ -34,6 +34,7 @@ struct generations {
     const struct generations_handler *handler;
     void *context;
     struct generation *list, *current;
+    unsigned ups; /* zygotes that came up */
     uv_timer_t watch;
     char library_path[PATH_MAX]; /* of the engine; "" where that cannot be told */
     struct stat library;
@@ -95,6 +96,7 @@ static void on_ready(void *context, uint32_t confinement) {
     struct generations *all = g->all;
     struct generation *before = all->current;
     g->is_up = true;
+    all->ups++;
     all->current = g;
     find_library(all);
     if (before) stop_if_drained(before);
@@ -194,6 +196,16 @@ void generations_kill(struct generations *all, uint32_t cell) {
     for (struct generation *g = all->list; g; g = g->next) {
         if (g->is_up) zygote_kill(g->zygote, cell);
     }
+}
+
+void generations_stats(const struct generations *all, struct zygote_stats *ret) {
+    struct zygote_stats stats = {.number = all->ups};
+    for (struct generation *g = all->list; g; g = g->next) stats.alive++;
+    if (all->current) {
+        stats.forks = all->current->forks;
+        stats.age_ms = uv_now(all->loop) - all->current->started_ms;
+    }
+    *ret = stats;
 }
 
 uint64_t generations_cell_bytes(const struct generations *all) {

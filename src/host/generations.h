@@ -36,5 +36,7 @@ void generations_free(struct generations *all);
 int generations_fork(struct generations *all, uint32_t cell, bool is_host, int fd);
 void generations_kill(struct generations *all, uint32_t cell);
 
+void generations_stats(const struct generations *all, struct zygote_stats *ret);
+
 /* Memory that each cell has from the start, in bytes. */
 uint64_t generations_cell_bytes(const struct generations *all);

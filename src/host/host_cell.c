@@ -338,8 +338,23 @@ static int on_source_frame(struct host_cell *c, uint32_t id, const char *text, u
 static int on_outbound_frame(struct host_cell *c) {
     static const char refusal[] = "{\"error\":\"The egress process cannot be started.\"}";
     int fd = c->handler->on_outbound(c->context);
-    if (fd >= 0) return host_channel_grant(c->channel, 1, 0, fd);
+    if (fd >= 0) return host_channel_grant(c->channel, FRAME_WAY_OUT, 0, fd);
     return host_channel_send(c->channel, FRAME_OUTBOUND, 0, 0, refusal, sizeof refusal - 1, NULL, 0);
+}
+
+/* The worker's first call over a service binding, or the first since one of the two cells ended. */
+static int on_service_frame(struct host_cell *c, uint32_t number) {
+    static const char refusal[] = "{\"error\":\"The service cannot be reached now.\"}";
+    int fd = c->handler->on_service(c->context, number);
+    if (fd >= 0) return host_channel_grant(c->channel, FRAME_SERVICE_END, number, fd);
+    if (fd == -EPROTO) return fd;
+    return host_channel_send(c->channel, FRAME_SERVICE, 0, number, refusal, sizeof refusal - 1, NULL, 0);
+}
+
+int host_cell_connect(struct host_cell *c, int fd) {
+    if (!c->is_closed) return host_channel_grant(c->channel, FRAME_CALLER_END, 0, fd);
+    close(fd);
+    return -EAGAIN;
 }
 
 static int send_load(struct host_cell *c) {
@@ -374,6 +389,7 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_TOUCH: loader_touch(c->loader, frame->id, head, head_len); return 0;
     case FRAME_RELEASE: loader_release(c->loader, frame->id, head, head_len); return 0;
     case FRAME_OUTBOUND: return on_outbound_frame(c);
+    case FRAME_SERVICE: return on_service_frame(c, frame->id);
     case FRAME_SOURCE: return on_source_frame(c, frame->id, head, head_len);
     default: return on_exchange_frame(c, frame, head, head_len, tail, tail_len);
     }

@@ -22,6 +22,8 @@ struct host_cell_handler {
     void (*on_log)(void *context, const char *level, const char *message);
     /* The worker needs its way out: a descriptor for it, or a negative errno. */
     int (*on_outbound)(void *context);
+    /* The worker calls the host worker of this number: a descriptor of the channel to it, or a negative errno. */
+    int (*on_service)(void *context, unsigned number);
 };
 
 /* Forks the cell and loads the worker's main module. Returns 0 or a negative errno. */
@@ -31,6 +33,10 @@ void host_cell_free(struct host_cell *cell);
 
 uint32_t host_cell_number(const struct host_cell *cell);
 struct loader *host_cell_loader(const struct host_cell *cell);
+
+/* Gives the cell one end of a channel on which another host worker calls it, and takes the descriptor. Returns 0 or a
+   negative errno. */
+int host_cell_connect(struct host_cell *cell, int fd);
 
 /* Why it died, to be said before on_closed comes: requests under way are answered with it. */
 void host_cell_died(struct host_cell *cell, const char *reason);

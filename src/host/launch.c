@@ -22,6 +22,9 @@
 
 #define DESCRIPTORS_MAX 2
 
+/* How long cells may take to end with their supervisor. */
+#define GROUPS_END_MS 3000
+
 enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL_EGRESS, OP_FORGET, OP_PRIVATE_BYTES, OP_FIND_LIBRARY };
 
 struct request {
@@ -141,20 +144,58 @@ static void forget(const char *variable) {
 
 /* --- The spawner ------------------------------------------------------------------------------------------------ */
 
+/* One for each host worker. */
+#define EGRESS_MAX 64
+
 struct spawner {
-    int fd, egress_pidfd;
+    int fd;
+    struct {
+        pid_t pid; /* 0: free */
+        int pidfd;
+    } egress[EGRESS_MAX];
     const char *cell_path, *egress_path;
+    struct cgroups groups;
 };
+
+/* A process is made where its maker is. */
+static pid_t make_grouped_zygote(const struct spawner *s, int namespaces, int control) {
+    int r = cgroups_enter(&s->groups);
+    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->cell_path, namespaces, control) : r;
+    cgroups_leave(&s->groups);
+    return pid;
+}
+
+/* The supervisor is gone, and what it had started ends. */
+static _Noreturn void end(struct spawner *s) {
+    cgroups_end(&s->groups, GROUPS_END_MS);
+    _exit(0);
+}
+
+static pid_t start_egress(struct spawner *s, const int fds[DESCRIPTORS_MAX]) {
+    size_t slot = 0;
+    while (slot < EGRESS_MAX && s->egress[slot].pid) slot++;
+    if (slot == EGRESS_MAX) return -EAGAIN;
+    pid_t pid = make_egress(CLONE_PARENT, s->egress_path, fds[0], fds[1], &s->egress[slot].pidfd);
+    if (pid > 0) s->egress[slot].pid = pid;
+    return pid;
+}
+
+static void kill_egress(struct spawner *s, pid_t pid) {
+    for (size_t i = 0; i < EGRESS_MAX; i++) {
+        if (pid <= 0 || s->egress[i].pid != pid) continue;
+        syscall(SYS_pidfd_send_signal, s->egress[i].pidfd, SIGKILL, NULL, 0);
+        close(s->egress[i].pidfd);
+        s->egress[i].pid = 0;
+    }
+}
 
 static void put_answer(struct spawner *s, const struct request *request, const int fds[DESCRIPTORS_MAX], struct answer *a) {
     switch (request->op) {
-    case OP_ZYGOTE: a->result = make_zygote(CLONE_PARENT, s->cell_path, request->value, fds[0]); break;
+    case OP_ZYGOTE: a->result = make_grouped_zygote(s, request->value, fds[0]); break;
     case OP_EGRESS:
-        if (s->egress_pidfd >= 0) close(s->egress_pidfd);
-        s->egress_pidfd = -1;
-        a->result = make_egress(CLONE_PARENT, s->egress_path, fds[0], fds[1], &s->egress_pidfd);
+        a->result = start_egress(s, fds);
         break;
-    case OP_KILL_EGRESS: syscall(SYS_pidfd_send_signal, s->egress_pidfd, SIGKILL, NULL, 0); break;
+    case OP_KILL_EGRESS: kill_egress(s, request->value); break;
     case OP_FORGET: forget(request->text); break;
     case OP_PRIVATE_BYTES: a->result = procfs_private_bytes(request->value, &a->bytes); break;
     case OP_FIND_LIBRARY: find_library(request->value, a->text, sizeof a->text); break;
@@ -176,7 +217,7 @@ static _Noreturn void spawn_for(struct spawner *s) {
             .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
         ssize_t n = recvmsg(s->fd, &m, MSG_CMSG_CLOEXEC);
         if (n < 0 && errno == EINTR) continue;
-        if (n != sizeof request) _exit(0);
+        if (n != sizeof request) end(s);
         request.text[sizeof request.text - 1] = 0;
         struct cmsghdr *header = CMSG_FIRSTHDR(&m);
         if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
@@ -185,17 +226,16 @@ static _Noreturn void spawn_for(struct spawner *s) {
         for (size_t i = 0; i < COUNT_OF(fds); i++) {
             if (fds[i] >= 0) close(fds[i]);
         }
-        if (send(s->fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0) _exit(0);
+        if (send(s->fd, &answer, sizeof answer, MSG_NOSIGNAL) < 0) end(s);
     }
 }
 
-int launch_begin(const char *cell_path, const char *egress_path) {
+int launch_begin(const char *cell_path, const char *egress_path, const struct cgroups *groups) {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     spawner_pid = fork();
     if (spawner_pid == 0) {
-        struct spawner s = {sockets[1], -1, cell_path, egress_path};
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        struct spawner s = {.fd = sockets[1], .cell_path = cell_path, .egress_path = egress_path, .groups = *groups};
         prctl(PR_SET_NAME, "mayfly-spawner");
         prctl(PR_SET_DUMPABLE, 0);
         setpgid(0, 0);
@@ -269,7 +309,7 @@ pid_t launch_egress(const char *egress_path, int control, int log_fd) {
 void launch_kill_egress(pid_t pid) {
     struct answer answer;
     if (spawner_fd < 0) kill(pid, SIGKILL);
-    else ask(&(struct request){.op = OP_KILL_EGRESS}, NULL, 0, &answer);
+    else ask(&(struct request){.op = OP_KILL_EGRESS, .value = pid}, NULL, 0, &answer);
 }
 
 void launch_forget(const char *variable) {

@@ -4,13 +4,14 @@
    header says and nothing else, for whoever sends it messages: the programs' paths are those that it was made with. To be
    called from one thread. */
 #pragma once
+#include "host/cgroups.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Forks the spawner of this process. Call it before there are threads, and before descriptors are opened that no other
-   process should have. Returns 0 or a negative errno. */
-int launch_begin(const char *cell_path, const char *egress_path);
+/* Forks the spawner of this process, which has zygotes live in these groups, and removes them at its end. Call it before
+   there are threads, and before descriptors are opened that no other process should have. Returns 0 or a negative errno. */
+int launch_begin(const char *cell_path, const char *egress_path, const struct cgroups *groups);
 
 /* The spawner ends. Without one nothing happens. */
 void launch_end(void);

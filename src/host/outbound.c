@@ -86,6 +86,10 @@ static int put_start(const struct outbound_config *config, struct buf *out) {
         r = buf_append_text(out, ",\"caFile\":");
         if (r == 0) r = buf_append_json(out, config->ca_file, strlen(config->ca_file));
     }
+    if (r == 0 && config->proxy) {
+        r = buf_append_text(out, ",\"proxy\":");
+        if (r == 0) r = buf_append_json(out, config->proxy, strlen(config->proxy));
+    }
     return r == 0 ? buf_append_text(out, "}") : r;
 }
 

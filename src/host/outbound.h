@@ -13,6 +13,7 @@ struct outbound_config {
     const char *policies_json; /* {NAME: policy}, to be checked at the start */
     const char *dns;           /* "address[:port],..." instead of the system's resolvers */
     const char *ca_file;       /* authorities to trust besides the system's */
+    const char *proxy;         /* "http://[user:password@]host[:port]" to go through, or "env:NAME" of such a text */
     int log_fd;                /* for lines of JSON; -1 for none; borrowed */
 };
 

@@ -199,6 +199,10 @@ uint64_t pool_cell_bytes(const struct pool *pool) {
     return generations_cell_bytes(pool->zygotes);
 }
 
+void pool_zygotes(const struct pool *pool, struct zygote_stats *ret) {
+    generations_stats(pool->zygotes, ret);
+}
+
 unsigned pool_idle(const struct pool *pool) {
     return pool->ready_len;
 }
@@ -264,7 +268,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
     struct generations_config zygotes = {
-        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max};
+        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max,
+        .age_ms_max = config->age_ms_max};
     int r = generations_new(loop, &zygotes, &zygote_events, pool, &pool->zygotes);
     if (r < 0) {
         free(pool);

@@ -11,6 +11,7 @@ struct pool_config {
     unsigned idle_target;  /* idle cells to keep */
     uint32_t required;     /* layers (enum confinement) without which no cell may run */
     unsigned forks_max;    /* after so many forks a zygote is replaced; 0 is the default */
+    uint64_t age_ms_max;   /* after so long, too; 0 is the default */
     bool has_no_jail;      /* for debugging */
 };
 
@@ -55,6 +56,8 @@ uint64_t pool_cell_bytes(const struct pool *pool);
 
 /* Whether a cell's READY frame reports the layers that its zygote promised, and those that are required. */
 bool pool_is_confined(const struct pool *pool, const struct frame *ready, bool is_host);
+
+void pool_zygotes(const struct pool *pool, struct zygote_stats *ret);
 
 /* How many cells are idle now. */
 unsigned pool_idle(const struct pool *pool);

@@ -1,14 +1,14 @@
-/* `mayfly serve`: the supervisor. Starts the zygote's pool, the host worker's cell and the ingress, restarts what dies,
+/* `mayfly serve`: the supervisor. Starts the zygote's pool, the host workers' cells and the ingress, restarts what dies,
    and ends cleanly on SIGINT or SIGTERM. Links no engine, parses no JavaScript; what it reads from cells and clients is
    checked in the rooms below it (channel, host_cell, ingress). */
 #include "host/serve.h"
 #include "base/macros.h"
 #include "host/config.h"
 #include "host/confinement.h"
-#include "host/host_cell.h"
+#include "host/health.h"
+#include "host/host_worker.h"
 #include "host/ingress.h"
 #include "host/launch.h"
-#include "host/outbound.h"
 #include "host/paths.h"
 #include "host/pool.h"
 #include "host/supervisor_jail.h"
@@ -20,72 +20,67 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define DRAIN_MS         5000
 #define RESTART_MS_FIRST 50
 #define RESTART_MS_MAX   5000
 
+#define WORKERS_MAX 64
+
+struct server;
+
+/* One host worker; the first of them answers clients. */
+struct served {
+    struct server *server;
+    struct config config;
+    struct host_worker *worker;
+};
+
 struct server {
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
-    uv_timer_t restart;
-    struct config config;
+    uv_timer_t restart; /* of the pool */
+    struct served workers[WORKERS_MAX];
+    unsigned workers_len;
     struct operator_limits limits; /* of the command line, which go before the configuration's */
     struct pool_config pool_config;
-    struct host_cell_config host_config;
+    struct host_worker_config worker_config; /* what all workers have in common */
     struct ingress_config ingress_config;
-    struct outbound_config outbound_config;
     struct pool *pool;
-    struct outbound *outbound; /* NULL until somebody needs it, unless there are policies or secrets */
-    struct host_cell *host;
     struct ingress *ingress;
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
+    const char *health_path;               /* --health, or NULL */
+    uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
+    struct cgroups_config cgroups_config;
+    bool has_group;                        /* cells live in a control group */
+    unsigned zygotes_before;               /* that came up in pools that are lost */
+    char stalled[200];                     /* why no cell could be forked */
     unsigned restart_ms;
     int exit_status;
-    bool has_started; /* the host worker has started once */
-    bool is_serving;  /* it is up now */
     bool is_stalled;  /* no cell could be forked, and it has been said */
     bool tests_scheduled; /* --test-scheduled */
-    bool is_quiet, is_stopping;
+    bool is_stopping;
 };
 
 static void start_pool(struct server *s);
-static void start_host(struct server *s);
-
-/* --- Words to the operator -------------------------------------------------------------------------------------- */
-
-static void on_log(void *context, const char *level, const char *message) {
-    struct server *s = context;
-    if (s->is_quiet && strcmp(level, "error") != 0) return;
-    struct timespec now;
-    struct tm tm;
-    char stamp[32];
-    clock_gettime(CLOCK_REALTIME, &now);
-    strftime(stamp, sizeof stamp, "%H:%M:%S", gmtime_r(&now.tv_sec, &tm));
-    fprintf(stderr, "%s.%03ld %-5s %s: %s\n", stamp, now.tv_nsec / 1000000, level, s->config.name, message);
-}
 
 /* --- Ending ----------------------------------------------------------------------------------------------------- */
-
-static void close_handles(struct server *s) {
-    uv_close((uv_handle_t *)&s->interrupt, NULL);
-    uv_close((uv_handle_t *)&s->terminate, NULL);
-    uv_close((uv_handle_t *)&s->restart, NULL);
-}
 
 static void finish(void *context) {
     struct server *s = context;
     s->ingress = NULL;
-    host_cell_free(s->host);
-    s->host = NULL;
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        host_worker_free(s->workers[i].worker);
+        s->workers[i].worker = NULL;
+    }
     pool_free(s->pool);
     s->pool = NULL;
-    outbound_free(s->outbound);
-    s->outbound = NULL;
     launch_end();
-    close_handles(s);
+    uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->terminate, NULL);
+    uv_close((uv_handle_t *)&s->restart, NULL);
 }
 
 static void stop(struct server *s, int status) {
@@ -93,6 +88,7 @@ static void stop(struct server *s, int status) {
     s->is_stopping = true;
     s->exit_status = status;
     uv_timer_stop(&s->restart);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_stop(s->workers[i].worker);
     if (s->ingress)
         ingress_stop(s->ingress, status == 0 ? DRAIN_MS : 0, finish, s);
     else
@@ -102,7 +98,8 @@ static void stop(struct server *s, int status) {
 static void on_signal(uv_signal_t *handle, int signal) {
     struct server *s = handle->data;
     if (s->is_stopping) _exit(128 + signal); /* asked twice: the zygote ends when its socket closes */
-    if (!s->is_quiet) fprintf(stderr, "\nmayfly: %s, ending\n", signal == SIGINT ? "interrupted" : "asked to end");
+    if (!s->worker_config.is_quiet)
+        fprintf(stderr, "\nmayfly: %s, ending\n", signal == SIGINT ? "interrupted" : "asked to end");
     stop(s, 0);
 }
 
@@ -111,69 +108,49 @@ static void fail(struct server *s, const char *what, const char *why) {
     stop(s, 1);
 }
 
-/* --- Restarting ------------------------------------------------------------------------------------------------- */
-
-static void on_restart(uv_timer_t *timer) {
-    struct server *s = timer->data;
-    if (!s->pool)
-        start_pool(s);
-    else if (!s->host)
-        start_host(s);
+static void log_error(struct server *s, const char *message) {
+    host_worker_log(s->workers[0].worker, "error", message);
 }
 
-static void restart_later(struct server *s) {
-    if (s->is_stopping) return;
-    uv_timer_start(&s->restart, on_restart, s->restart_ms, 0);
-    s->restart_ms = s->restart_ms * 2 < RESTART_MS_MAX ? s->restart_ms * 2 : RESTART_MS_MAX;
-}
-
-/* --- The host worker -------------------------------------------------------------------------------------------- */
+/* --- The host workers ------------------------------------------------------------------------------------------- */
 
 static void listen_now(struct server *s);
 
-static void on_started(void *context, const char *error) {
-    struct server *s = context;
-    if (error && !s->has_started) {
-        fail(s, s->config.main_path, error);
-        return;
+static bool have_all_started(const struct server *s) {
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        if (!host_worker_has_started(s->workers[i].worker)) return false;
     }
-    if (error) {
-        on_log(s, "error", error);
-        return;
-    }
-    s->has_started = s->is_serving = true;
-    s->restart_ms = RESTART_MS_FIRST;
-    if (!s->ingress) listen_now(s);
+    return true;
 }
 
-static void on_host_closed(void *context) {
-    struct server *s = context;
-    s->is_serving = false;
-    host_cell_free(s->host);
-    s->host = NULL;
-    if (!s->has_started)
-        fail(s, s->config.main_path, "the host worker's cell ended before the worker had started");
-    else
-        restart_later(s);
+static void on_worker_started(void *context) {
+    struct served *served = context;
+    if (!served->server->ingress && have_all_started(served->server)) listen_now(served->server);
 }
 
-/* --- The way out ------------------------------------------------------------------------------------------------ */
-
-static void on_outbound_ready(void *context, const char *error) {
-    struct server *s = context;
-    if (error) fail(s, "egress cannot start", error);
+static void on_worker_failed(void *context, const char *what, const char *why) {
+    struct served *served = context;
+    fail(served->server, what, why);
 }
 
-static void on_outbound_lost(void *context) {
-    struct server *s = context;
-    outbound_free(s->outbound);
-    s->outbound = NULL;
-    if (!s->is_stopping) on_log(s, "error", "the egress process has ended");
+/* A service binding is used for the first time, or for the first time since one of the two cells ended. */
+static int on_service(void *context, unsigned number) {
+    struct served *served = context;
+    struct server *s = served->server;
+    int ends[2];
+    if (number >= s->workers_len) return -EPROTO;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -errno;
+    int r = host_worker_connect(s->workers[number].worker, ends[1]);
+    if (r == 0) return ends[0];
+    close(ends[0]);
+    return r;
 }
+
+static const struct host_worker_handler worker_events = {on_worker_started, on_worker_failed, on_service};
 
 /* Secrets of the environment are egress's alone from now on: this process, and what it starts later, forgets them. */
 static void forget_secrets(const char *secrets_json) {
-    json_t *sources = json_loads(secrets_json, 0, NULL), *source;
+    json_t *sources = secrets_json ? json_loads(secrets_json, 0, NULL) : NULL, *source;
     const char *name;
     json_object_foreach(sources, name, source) {
         const char *variable = json_string_value(json_object_get(source, "env"));
@@ -182,87 +159,89 @@ static void forget_secrets(const char *secrets_json) {
     json_decref(sources);
 }
 
-static int start_outbound(struct server *s) {
-    static const struct outbound_handler handler = {on_outbound_ready, on_outbound_lost};
-    s->outbound_config.secrets_json = s->config.secrets_json;
-    s->outbound_config.policies_json = s->config.policies_json;
-    int r = outbound_start(&s->loop, &s->outbound_config, &handler, s, &s->outbound);
-    if (r < 0) return r;
-    if (s->config.secrets_json) forget_secrets(s->config.secrets_json);
-    if (s->ingress) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
-    return 0;
+/* Memory for named dynamic workers is shared out among those who can load any. */
+static uint64_t share_of_memory(const struct server *s) {
+    unsigned loaders = 0;
+    for (unsigned i = 0; i < s->workers_len; i++) loaders += s->workers[i].config.loaders_len > 0;
+    return s->worker_config.cell.loader.named_bytes_max / (loaders ? loaders : 1);
 }
 
-static int on_outbound(void *context) {
-    struct server *s = context;
-    int r = s->outbound ? 0 : start_outbound(s);
-    if (r == 0) r = outbound_attach(s->outbound, s->config.name, s->config.policies_json);
-    if (r < 0) on_log(s, "error", strerror(-r));
-    return r;
+static void make_worker(struct server *s, struct served *served) {
+    struct host_worker_config config = s->worker_config;
+    config.cell.worker = &served->config;
+    config.cell.loader.named_bytes_max = share_of_memory(s);
+    if (served->config.loaders_len == 0) config.cell.loader.grants_target = 0;
+    config.outbound.secrets_json = served->config.secrets_json;
+    config.outbound.policies_json = served->config.policies_json;
+    served->server = s;
+    served->worker = host_worker_new(&s->loop, &config, &worker_events, served);
 }
 
-static const struct host_cell_handler host_handler = {on_started, on_host_closed, on_log, on_outbound};
-
-static void start_host(struct server *s) {
-    int r = host_cell_new(&s->loop, s->pool, &s->host_config, &host_handler, s, &s->host);
-    if (r < 0) {
-        on_log(s, "error", strerror(-r));
-        restart_later(s);
+static void prepare_workers(struct server *s) {
+    for (unsigned i = 0; i < s->workers_len && !s->is_stopping; i++) {
+        int r = host_worker_prepare(s->workers[i].worker);
+        if (r < 0) fail(s, "egress cannot start", strerror(-r));
     }
+    for (unsigned i = 0; i < s->workers_len; i++) forget_secrets(s->workers[i].config.secrets_json);
+    const char *proxy = s->worker_config.outbound.proxy;
+    if (proxy && strncmp(proxy, "env:", 4) == 0) launch_forget(proxy + 4);
 }
 
 /* --- The pool --------------------------------------------------------------------------------------------------- */
+
+static void on_restart(uv_timer_t *timer) {
+    start_pool(timer->data);
+}
 
 static void on_pool_ready(void *context, uint32_t confinement) {
     struct server *s = context;
     char names[600];
     uint32_t missing = confinement_all() & ~confinement;
-    if (missing && !s->has_started && !s->is_quiet && !s->pool_config.has_no_jail) {
+    s->cell_layers = confinement;
+    if (missing && !s->ingress && !s->worker_config.is_quiet && !s->pool_config.has_no_jail) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
-    if (!s->host) start_host(s);
+    s->restart_ms = RESTART_MS_FIRST;
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_start(s->workers[i].worker, s->pool);
 }
 
 static void on_pool_idle(void *context) {
     struct server *s = context;
     s->is_stalled = false;
-    if (s->host) host_cell_pool_grew(s->host);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_grew(s->workers[i].worker);
 }
 
 static void on_death(void *context, const struct zygote_death *death) {
     struct server *s = context;
-    char reason[100];
-    if (!s->host) return;
-    if (death->cell != host_cell_number(s->host)) {
-        loader_cell_died(host_cell_loader(s->host), death);
-        return;
-    }
-    zygote_describe_death(death->status, reason, sizeof reason);
-    host_cell_died(s->host, reason);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_death(s->workers[i].worker, death);
 }
 
 static void on_pool_stalled(void *context, const char *reason) {
     struct server *s = context;
-    if (!s->is_stalled) on_log(s, "error", "no cell can be forked, which is tried again and again:");
-    if (!s->is_stalled) on_log(s, "error", reason);
+    if (!s->is_stalled) log_error(s, "no cell can be forked, which is tried again and again:");
+    if (!s->is_stalled) log_error(s, reason);
     s->is_stalled = true;
-    if (s->host) loader_stalled(host_cell_loader(s->host), reason);
+    snprintf(s->stalled, sizeof s->stalled, "%s", reason);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_stalled(s->workers[i].worker, reason);
 }
 
 static void on_pool_lost(void *context, const char *reason) {
     struct server *s = context;
-    if (!s->has_started) {
+    if (!s->ingress) {
         fail(s, "the zygote did not start", reason);
         return;
     }
-    on_log(s, "error", reason);
-    host_cell_free(s->host);
-    s->host = NULL;
-    s->is_serving = false;
+    log_error(s, reason);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_lost(s->workers[i].worker);
+    struct zygote_stats zygotes;
+    pool_zygotes(s->pool, &zygotes);
+    s->zygotes_before += zygotes.number;
     pool_free(s->pool);
     s->pool = NULL;
-    restart_later(s);
+    if (s->is_stopping) return;
+    uv_timer_start(&s->restart, on_restart, s->restart_ms, 0);
+    s->restart_ms = s->restart_ms * 2 < RESTART_MS_MAX ? s->restart_ms * 2 : RESTART_MS_MAX;
 }
 
 static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on_death, on_pool_lost,
@@ -278,28 +257,71 @@ static void start_pool(struct server *s) {
 /* From now on clients are heard. */
 static void lock_in(struct server *s) {
     char names[300], reason[400];
+    const char *dirs[WORKERS_MAX];
     if (s->pool_config.has_no_jail) return;
-    uint32_t missing = supervisor_layers & ~supervisor_jail_enter(s->config.root_dir);
+    for (unsigned i = 0; i < s->workers_len; i++) dirs[i] = s->workers[i].config.root_dir;
+    s->own_layers = supervisor_jail_enter(dirs, s->workers_len);
+    uint32_t missing = supervisor_layers & ~s->own_layers;
     if (missing & s->pool_config.required) {
         snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
                  confinement_names(missing & s->pool_config.required, names, sizeof names));
         fail(s, "the supervisor", reason);
-    } else if (missing && !s->is_quiet) {
+    } else if (missing && !s->worker_config.is_quiet) {
         fprintf(stderr, "mayfly: the supervisor's own confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
     /* Root's right to read everything is gone, and the host worker may have to be started again. */
-    int fd = open(s->config.main_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) fail(s, s->config.main_path, "cannot be read without the rights that the supervisor has given up");
-    else close(fd);
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        const char *path = s->workers[i].config.main_path;
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) fail(s, path, "cannot be read without the rights that the supervisor has given up");
+        else close(fd);
+    }
 }
 
 /* --- Ingress ---------------------------------------------------------------------------------------------------- */
 
+/* The path of --health, with a query or without. */
+static bool asks_for_health(const struct server *s, const struct ingress_req *req) {
+    if (!s->health_path) return false;
+    const char *target = ingress_target(req), *method = ingress_method(req);
+    size_t len = strlen(s->health_path);
+    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && strncmp(target, s->health_path, len) == 0 &&
+           (target[len] == 0 || target[len] == '?');
+}
+
+static void tell_health(struct server *s, struct ingress_req *req) {
+    static const struct ingress_header headers[] = {{"Content-Type", 12, "application/json", 16},
+                                                    {"Cache-Control", 13, "no-store", 8}};
+    struct host_cell *host = host_worker_cell(s->workers[0].worker);
+    struct health health = {.worker = s->workers[0].config.name,
+                            .is_serving = host,
+                            .stalled = s->is_stalled ? s->stalled : NULL,
+                            .cells = s->cell_layers,
+                            .supervisor = s->own_layers,
+                            .has_group = s->has_group};
+    struct buf text = {0};
+    if (s->pool) health.idle = pool_idle(s->pool);
+    if (s->pool) pool_zygotes(s->pool, &health.zygotes);
+    health.zygotes.number += s->zygotes_before;
+    if (host) loader_stats(host_cell_loader(host), &health.loader);
+    int status = host && !s->is_stalled ? 200 : 503;
+    if (health_put(&health, &text) < 0 || ingress_respond(req, status, NULL, headers, COUNT_OF(headers),
+                                                          (int64_t)buf_len(&text), buf_bytes(&text), buf_len(&text)) < 0) {
+        ingress_fail(req, 500, "out of memory");
+    } else {
+        (void)ingress_end(req);
+    }
+    buf_done(&text);
+}
+
 static void on_request(void *context, struct ingress_req *req) {
     struct server *s = context;
-    if (s->is_serving)
-        host_cell_request(s->host, req);
+    struct host_cell *cell = host_worker_cell(s->workers[0].worker);
+    if (asks_for_health(s, req))
+        tell_health(s, req);
+    else if (cell)
+        host_cell_request(cell, req);
     else
         ingress_fail(req, 503, "the host worker is being restarted");
 }
@@ -338,20 +360,23 @@ static void listen_now(struct server *s) {
         fail(s, where, strerror(-r));
         return;
     }
-    if (s->outbound) outbound_own_port(s->outbound, (uint16_t)ingress_port(s->ingress));
+    for (unsigned i = 0; i < s->workers_len; i++)
+        host_worker_own_port(s->workers[i].worker, (uint16_t)ingress_port(s->ingress));
     lock_in(s);
     if (s->is_stopping) return;
-    printf("mayfly: %s listens on http://%s:%d\n", s->config.name, s->ingress_config.address, ingress_port(s->ingress));
+    printf("mayfly: %s listens on http://%s:%d\n", s->workers[0].config.name, s->ingress_config.address,
+           ingress_port(s->ingress));
     fflush(stdout);
 }
 
 /* --- The command ------------------------------------------------------------------------------------------------ */
 
 static const char help[] =
-    "usage: mayfly serve CONFIG|WORKER [options]\n"
+    "usage: mayfly serve CONFIG|WORKER [MORE...] [options]\n"
     "\n"
     "  CONFIG                 wrangler.jsonc, wrangler.json or wrangler.toml, or a directory that has one\n"
     "  WORKER                 a bare .js, .mjs or .ts file: a host worker with the binding LOADER\n"
+    "  MORE                   host workers that the first one reaches by its service bindings, and they one another\n"
     "\n"
     "  --listen ADDRESS:PORT  where to listen (127.0.0.1:8787); port 0 takes a free one\n"
     "  --pool N               idle, warm cells to keep (8)\n"
@@ -359,12 +384,18 @@ static const char help[] =
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
+    "  --cells-mb N           memory of all cells together, by a control group where one can be made (9/10 of the machine)\n"
+    "  --cells-max N          processes and threads of all cells together, likewise (9/10 of pid_max)\n"
+    "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
+    "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
+    "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
     "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
     "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
+    "  --proxy URL            HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --ca-file FILE         certificate authorities to trust besides the system's\n"
     "  --test-scheduled       a request to /__scheduled?cron=EXPRESSION runs the scheduled handler\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
@@ -425,6 +456,15 @@ static int parse_rpc(char *text, struct server *s) {
     return 0;
 }
 
+static int parse_health(const char *text, const char **ret) {
+    if (text[0] != '/' || strpbrk(text, "?#")) {
+        fprintf(stderr, "mayfly serve: --health takes a path, such as /health\n");
+        return -EINVAL;
+    }
+    *ret = text;
+    return 0;
+}
+
 static int open_log(const char *option, const char *path, mode_t mode, int *ret_fd) {
     bool is_error = strcmp(path, "-") == 0;
     *ret_fd = is_error ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
@@ -445,14 +485,20 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"no-jail", no_argument, NULL, 'j'},
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
+                                            {"health", required_argument, NULL, 'H'},
+                                            {"cells-mb", required_argument, NULL, 'M'},
+                                            {"cells-max", required_argument, NULL, 'P'},
+                                            {"zygote-forks", required_argument, NULL, 'F'},
+                                            {"zygote-seconds", required_argument, NULL, 'S'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
+                                            {"proxy", required_argument, NULL, 'x'},
                                             {"test-scheduled", no_argument, NULL, 't'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    unsigned named_mb = 1024;
+    unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
     int option, r = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
@@ -461,26 +507,35 @@ static int parse_options(struct server *s, int argc, char **argv) {
             if (r < 0) fprintf(stderr, "mayfly serve: --listen takes ADDRESS:PORT, such as 127.0.0.1:8787\n");
             break;
         case 'p': r = parse_number("pool", optarg, 4096, &s->pool_config.idle_target); break;
-        case 'g': r = parse_number("grants", optarg, 256, &s->host_config.loader.grants_target); break;
+        case 'g': r = parse_number("grants", optarg, 256, &s->worker_config.cell.loader.grants_target); break;
         case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
         case 'L': r = parse_limit(&s->limits, optarg); break;
-        case 'u': r = open_log("usage", optarg, 0600, &s->host_config.loader.usage_fd); break;
+        case 'u': r = open_log("usage", optarg, 0600, &s->worker_config.cell.loader.usage_fd); break;
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
-        case 'o': r = open_log("outbound-log", optarg, 0640, &s->outbound_config.log_fd); break;
-        case 'n': s->outbound_config.dns = optarg; break;
-        case 'C': s->outbound_config.ca_file = optarg; break;
+        case 'o': r = open_log("outbound-log", optarg, 0640, &s->worker_config.outbound.log_fd); break;
+        case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
+        case 'P': r = parse_number("cells-max", optarg, 1u << 22, &cells_max); break;
+        case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
+        case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
+        case 'H': r = parse_health(optarg, &s->health_path); break;
+        case 'n': s->worker_config.outbound.dns = optarg; break;
+        case 'x': s->worker_config.outbound.proxy = optarg; break;
+        case 'C': s->worker_config.outbound.ca_file = optarg; break;
         case 't': s->tests_scheduled = true; break;
-        case 'd': s->host_config.shows_errors = true; break;
-        case 'q': s->is_quiet = true; break;
+        case 'd': s->worker_config.cell.shows_errors = true; break;
+        case 'q': s->worker_config.is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
         default: fprintf(stderr, "see mayfly serve --help\n"); return -1;
         }
     }
-    s->host_config.loader.named_bytes_max = (uint64_t)named_mb << 20;
-    if (r == 0 && optind != argc - 1) {
-        fprintf(stderr, "mayfly serve: name one configuration or worker file; see mayfly serve --help\n");
+    s->worker_config.cell.loader.named_bytes_max = (uint64_t)named_mb << 20;
+    s->cgroups_config = (struct cgroups_config){(uint64_t)cells_mb << 20, cells_max};
+    s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
+    if (r == 0 && (optind >= argc || argc - optind > WORKERS_MAX)) {
+        fprintf(stderr, "mayfly serve: name one configuration or worker file, or up to %d; see mayfly serve --help\n",
+                WORKERS_MAX);
         return -1;
     }
     return r < 0 ? -1 : 0;
@@ -507,23 +562,87 @@ static void run(struct server *s) {
     add_signal(s, &s->interrupt, SIGINT);
     add_signal(s, &s->terminate, SIGTERM);
     raise_descriptor_limit();
+    for (unsigned i = 0; i < s->workers_len; i++) make_worker(s, &s->workers[i]);
     start_pool(s);
-    if (s->config.has_policies && !s->is_stopping) {
-        int r = start_outbound(s);
-        if (r < 0) fail(s, "egress cannot start", strerror(-r));
-    }
+    if (!s->is_stopping) prepare_workers(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&s->loop) == 0);
+}
+
+/* --- Configurations --------------------------------------------------------------------------------------------- */
+
+static struct served *find_worker(struct server *s, const char *name) {
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        if (strcmp(s->workers[i].config.name, name) == 0) return &s->workers[i];
+    }
+    return NULL;
+}
+
+/* Finds whom each service binding means. Prints what is wrong, all of it; returns 0 or -EINVAL. */
+static int bind_services(struct server *s, struct config *config) {
+    int r = 0;
+    for (size_t i = 0; i < config->services_len; i++) {
+        struct config_service *service = &config->services[i];
+        const struct served *found = find_worker(s, service->service);
+        if (found) {
+            service->worker = &found->config == config ? SERVICE_SELF : (int)(found - s->workers);
+        } else {
+            fprintf(stderr, "mayfly: %s: no worker is called \"%s\"; name its configuration as well\n", service->at,
+                    service->service);
+            r = -EINVAL;
+        }
+    }
+    return r;
+}
+
+static int read_config(struct server *s, const char *path) {
+    struct served *served = &s->workers[s->workers_len];
+    char *error = NULL;
+    if (config_read(path, &served->config, &error) < 0) {
+        fprintf(stderr, "mayfly: %s\n", error);
+        free(error);
+        return -EINVAL;
+    }
+    const struct served *other = find_worker(s, served->config.name);
+    s->workers_len++;
+    if (other) {
+        fprintf(stderr, "mayfly: %s: another of the workers is called \"%s\" already\n", path, served->config.name);
+        return -EINVAL;
+    }
+    limits_merge(&served->config.limits, &s->limits);
+    if (served->config.warning) fprintf(stderr, "mayfly: %s\n", served->config.warning);
+    return 0;
+}
+
+static int read_configs(struct server *s, int argc, char **argv) {
+    int r = 0;
+    for (int i = optind; i < argc && r == 0; i++) r = read_config(s, argv[i]);
+    if (r < 0) return r;
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        if (bind_services(s, &s->workers[i].config) < 0) r = -EINVAL;
+    }
+    if (r < 0) return r;
+    struct config *first = &s->workers[0].config;
+    first->rpc_path = s->rpc_path;
+    first->rpc_entrypoint = s->rpc_entrypoint;
+    first->has_test_scheduled = s->tests_scheduled;
+    return 0;
+}
+
+static void free_server(struct server *s) {
+    for (unsigned i = 0; i < s->workers_len; i++) config_done(&s->workers[i].config);
+    free(s);
 }
 
 int serve_main(int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
-    char cell_path[PATH_MAX], egress_path[PATH_MAX], *error = NULL;
+    char cell_path[PATH_MAX], egress_path[PATH_MAX];
     s->restart_ms = RESTART_MS_FIRST;
     s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
-    s->host_config = (struct host_cell_config){.worker = &s->config, .loader = {.grants_target = 16, .usage_fd = -1}};
-    s->outbound_config.log_fd = -1;
+    s->worker_config.cell.loader.grants_target = 16;
+    s->worker_config.outbound.log_fd = -1;
+    s->worker_config.cell.loader.usage_fd = -1;
     s->ingress_config = (struct ingress_config){.address = "127.0.0.1", .port = 8787};
     int r = parse_options(s, argc, argv);
     if (r != 0) {
@@ -533,27 +652,22 @@ int serve_main(int argc, char **argv) {
     paths_cell_binary(cell_path, sizeof cell_path);
     paths_egress_binary(egress_path, sizeof egress_path);
     setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
-    if (config_read(argv[optind], &s->config, &error) < 0) {
-        fprintf(stderr, "mayfly: %s\n", error);
-        free(error);
-        free(s);
+    if (read_configs(s, argc, argv) < 0) {
+        free_server(s);
         return 1;
     }
-    limits_merge(&s->config.limits, &s->limits);
     if (s->pool_config.has_no_jail) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
     }
-    s->config.rpc_path = s->rpc_path;
-    s->config.rpc_entrypoint = s->rpc_entrypoint;
-    s->config.has_test_scheduled = s->tests_scheduled;
-    if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
-    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path);
+    struct cgroups groups = {0};
+    if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
+    s->has_group = groups.len > 0;
+    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;
     r = s->exit_status;
-    config_done(&s->config);
-    free(s);
+    free_server(s);
     return r;
 }

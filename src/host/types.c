@@ -57,7 +57,8 @@ static char *make_args(const struct config *config) {
     for (size_t i = 0; i < config->services_len; i++) {
         const struct config_service *service = &config->services[i];
         const char *entrypoint = service->entrypoint ? service->entrypoint : "default";
-        json_object_set_new(services, service->binding, json_string(entrypoint));
+        bool is_self = strcmp(service->service, config->name) == 0;
+        json_object_set_new(services, service->binding, is_self ? json_string(entrypoint) : json_null());
     }
     json_t *args = json_pack("[s, {s:o, s:o}]", config->main_name, "vars", json_loads(config->vars_json, 0, NULL),
                              "services", services);

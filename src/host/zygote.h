@@ -14,6 +14,14 @@ struct zygote_death {
     uint64_t cpu_us, peak_bytes;
 };
 
+/* Of all zygotes that followed each other. */
+struct zygote_stats {
+    unsigned number; /* of the current one, from 1 on */
+    unsigned alive;  /* it and those before it that still have cells */
+    unsigned forks;  /* of the current one */
+    uint64_t age_ms;
+};
+
 struct zygote_handler {
     void (*on_ready)(void *context, uint32_t confinement);
     void (*on_death)(void *context, const struct zygote_death *death);

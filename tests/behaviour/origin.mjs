@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
 import zlib from "node:zlib";
+import { WebSocketServer } from "ws";
 
 const listening = (server, port, address) =>
     new Promise((resolve, reject) => {
@@ -186,6 +187,76 @@ export function originHandler(hits) {
     };
 }
 
+/** Answers upgrades: an echo that also tells what it was asked with, and some answers that are none. */
+function acceptSockets(server, hits) {
+    const sockets = new WebSocketServer({ noServer: true, handleProtocols: (protocols) => [...protocols].at(-1) });
+    server.on("upgrade", (request, socket, head) => {
+        const { pathname, searchParams } = new URL(request.url, "http://origin");
+        hits.push({ method: "UPGRADE", url: request.url, headers: request.headers });
+        socket.on("error", () => {});
+        const answers = {
+            "/ws/refuse": "HTTP/1.1 403 No Entry\r\nX-Why: because\r\nX-Empty:\r\nContent-Length: 6\r\n\r\nsorry!",
+            "/ws/chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+            "/ws/moved": "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+            "/ws/forged": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+            "/ws/garbage": "nonsense\r\n\r\n",
+            "/ws/large": `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${"x".repeat(1000000)}`,
+        };
+        if (answers[pathname] !== undefined) return socket.end(answers[pathname]);
+        if (pathname === "/ws/silent") return;
+        sockets.handleUpgrade(request, socket, head, (ws) => {
+            ws.on("error", () => {});
+            ws.on("message", (data, isBinary) => {
+                if (String(data) === "bye") ws.close(3001, "as you wish");
+                else if (String(data) === "headers") ws.send(JSON.stringify(request.headers));
+                else ws.send(data, { binary: isBinary });
+            });
+            if (searchParams.has("greets")) ws.send(searchParams.get("greets"));
+        });
+    });
+}
+
+/** A server that speaks plainly until it is asked for TLS, as mail servers do. */
+function upgradeToTls(options) {
+    return (socket) => {
+        socket.on("error", () => {});
+        socket.once("data", (data) => {
+            const line = data.toString();
+            if (line === "REFUSE\n") return socket.end("no");
+            socket.write(line.startsWith("EARLY") ? "GO\nplain words that a thief put in\n" : "GO\n", () => {
+                const secure = new tls.TLSSocket(socket, { isServer: true, ...options });
+                secure.on("error", () => socket.destroy());
+                secure.on("data", (bytes) => secure.write(`secure ${bytes}`));
+                secure.on("end", () => secure.end());
+            });
+        });
+    };
+}
+
+/** A proxy that knows CONNECT and its password, and writes down where it was sent. */
+export async function startProxy(credentials) {
+    const asked = [];
+    const server = http.createServer((request, response) => {
+        asked.push(`${request.method} ${request.url}`);
+        response.writeHead(400).end();
+    });
+    server.on("connect", (request, socket, head) => {
+        asked.push(request.url);
+        socket.on("error", () => {});
+        const expected = `Basic ${Buffer.from(credentials).toString("base64")}`;
+        if (request.headers["proxy-authorization"] !== expected) return socket.end("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n");
+        const { hostname, port } = new URL(`http://${request.url}`);
+        const upstream = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true }, () => {
+            socket.write("HTTP/1.1 200 OK\r\nX-Proxy: was here\r\n\r\n");
+            upstream.write(head);
+            upstream.pipe(socket).pipe(upstream);
+        });
+        upstream.on("error", () => socket.destroy());
+    });
+    await listening(server, 0, "127.0.0.1");
+    return { asked, port: server.address().port, stop: () => (server.close(), server.closeAllConnections()) };
+}
+
 export async function startOrigin(certificates) {
     const hits = [];
     const handler = originHandler(hits);
@@ -198,12 +269,14 @@ export async function startOrigin(certificates) {
     // Echo what they get, and end when their client does.
     const echo = (socket) => socket.on("error", () => {}).pipe(socket);
     const raw = await listening(net.createServer({ allowHalfOpen: true }, echo), 0, "127.0.0.1");
+    for (const server of [plain, secure]) acceptSockets(server, hits);
+    const starts = await listening(net.createServer({ allowHalfOpen: true }, upgradeToTls(options)), 0, "127.0.0.1");
     const rawSecure = await listening(tls.createServer(options, echo), 0, "127.0.0.1");
-    const servers = [plain, second, six, secure, raw, rawSecure].filter(Boolean);
+    const servers = [plain, second, six, secure, raw, rawSecure, starts].filter(Boolean);
     const sessions = new Set();
     secure.on("session", (session) => sessions.add(session));
     return {
-        hits, port, tcpPort: raw.address().port, tlsPort: rawSecure.address().port, securePort: secure.address().port, hasSix: six !== undefined,
+        hits, port, startTlsPort: starts.address().port, tcpPort: raw.address().port, tlsPort: rawSecure.address().port, securePort: secure.address().port, hasSix: six !== undefined,
         stop() {
             for (const session of sessions) session.destroy();
             for (const server of servers) {

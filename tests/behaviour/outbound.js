@@ -1,6 +1,7 @@
 // The host worker of outbound.mjs. POST /WHO makes the request that the JSON body describes and answers what came back:
 // the host worker itself, or a dynamic worker with one of the ways out that are named below.
 
+import { connect } from "cloudflare:sockets";
 import own from "./outbound-child.js";
 
 /** The dynamic worker does the same. */
@@ -24,6 +25,43 @@ export const Gate = {
     },
 };
 
+/** Connections are code as well: what they ask for, an echo, or a connection onward. */
+export const Wires = {
+    fetch: (request) => fetch(request),
+    async connect(socket, env, ctx) {
+        const { localAddress, remoteAddress } = await socket.opened;
+        if (localAddress.startsWith("throws")) throw new RangeError("no wire for you");
+        if (localAddress.startsWith("onward")) {
+            const upstream = connect(localAddress.slice(7), { allowHalfOpen: true });
+            return Promise.all([socket.readable.pipeTo(upstream.writable), upstream.readable.pipeTo(socket.writable)]);
+        }
+        const writer = socket.writable.getWriter();
+        await writer.write(new TextEncoder().encode(JSON.stringify([localAddress, remoteAddress ?? null, ctx.props]) + " "));
+        for await (const chunk of socket.readable) await writer.write(chunk);
+        await writer.close();
+    },
+};
+
+/** A stub's own connect(), and through a dynamic worker's entrypoint. */
+async function stubs(env, ctx) {
+    const child = env.LOADER.load({ ...code(null), modules: { "main.js": `export default { async connect(socket) {
+        const writer = socket.writable.getWriter();
+        for await (const chunk of socket.readable) await writer.write(chunk.map((byte) => byte + 1));
+        await writer.close(); } };` } });
+    const talk = async (stub, address) => {
+        const socket = stub.connect(address, { allowHalfOpen: true });
+        const writer = socket.writable.getWriter();
+        await writer.write(new TextEncoder().encode("abc"));
+        await writer.close();
+        return new Response(socket.readable).text();
+    };
+    const texts = [];
+    for (const [stub, address] of [[ctx.exports.Wires({ props: { n: 1 } }), "example.com:1234"], [child.getEntrypoint(), "x:1"], [env.GATE, "x:1"], [ctx.exports.Wires, "throws:1"]]) {
+        texts.push(await talk(stub, address).catch(String));
+    }
+    return Response.json(texts);
+}
+
 function code(globalOutbound) {
     const more = globalOutbound === undefined ? {} : { globalOutbound };
     return { compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": CHILD }, ...more };
@@ -41,6 +79,8 @@ function child(env, ctx, who, rules) {
             return env.LOADER.get("loopback", () => code(ctx.exports.Gate));
         case "props":
             return env.LOADER.get("props", () => code(ctx.exports.Gate({ props: { tenant: "t1" } })));
+        case "wires":
+            return env.LOADER.get("wires", () => code(ctx.exports.Wires({ props: { tenant: "t2" } })));
         case "few":
             return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
         case "made":
@@ -55,6 +95,7 @@ export default {
         const { pathname, searchParams } = new URL(request.url);
         if (pathname === "/") return new Response("");
         if (pathname === "/seen") return Response.json(seen.splice(0));
+        if (pathname === "/stubs") return stubs(env, ctx);
         if (pathname === "/many") return many(env, searchParams);
         const who = pathname.slice(1);
         if (who === "host") return own.fetch(request);

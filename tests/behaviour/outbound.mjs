@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { makeCertificates, startNames, startOrigin } from "./origin.mjs";
+import { makeCertificates, startNames, startOrigin, startProxy } from "./origin.mjs";
 import { ask, BINARY, processTree, residentBytes, sleep, startServer, until } from "./server.mjs";
 
 const SECRET = "s3cret/with+base64~and.more";
@@ -51,7 +51,7 @@ const ZONE = {
     "untrusted.test": ["127.0.0.1"],
 };
 
-async function startPlace() {
+async function startPlace(options = []) {
     const certificates = makeCertificates(["api.test", "other.test", "*.api.test", "localhost"]);
     const names = await startNames(ZONE);
     const origin = await startOrigin(certificates);
@@ -87,7 +87,7 @@ async function startPlace() {
         mayfly: {
             secrets: { TOKEN: { env: "OUTBOUND_TEST_TOKEN" }, OTHER: { file: certificates.file("other-secret") } },
             outbound: { allow: [
-                { hosts: ["tcp.test", "api.test"], schemes: ["tcp"], addresses: ["127.0.0.1"], ports: [origin.tcpPort, origin.tlsPort, origin.port] },
+                { hosts: ["tcp.test", "api.test"], schemes: ["tcp"], addresses: ["127.0.0.1"], ports: [origin.tcpPort, origin.tlsPort, origin.port, origin.startTlsPort] },
                 { ...near, hosts: ["*"], addresses: ["127.0.0.1", "127.0.0.2/32", "127.0.0.3", "::1"] },
                 { hosts: ["::1", "127.0.0.1"], schemes: ["http"], ports: [origin.port, 1] },
             ] },
@@ -97,7 +97,7 @@ async function startPlace() {
     process.env.OUTBOUND_TEST_TOKEN = SECRET;
     const log = certificates.file("log");
     const server = await startServer(certificates.file("wrangler.json"),
-        ["--dns", names.address, "--ca-file", certificates.ca, "--outbound-log", log, "--dev"]);
+        ["--dns", names.address, "--ca-file", certificates.ca, "--outbound-log", log, "--dev", ...options]);
     delete process.env.OUTBOUND_TEST_TOKEN;
     return { certificates, names, origin, server, log, http: (host, path) => `http://${host}:${origin.port}${path}`,
         https: (host, path) => `https://${host}:${origin.securePort}${path}` };
@@ -358,7 +358,118 @@ const noConnections = {
     },
     "connect() with a stub that has none": async () => {
         const { error } = await request("gate", `tcp.test:${place.origin.tcpPort}`, { write: [] }, undefined, "connect");
-        matches("error", error, /outbound has no connect\(\)/);
+        expect("error", error, "TypeError: Handler does not export a connect() function.");
+    },
+    "connect() arrives at a stub's connect handler": async () => {
+        const init = { write: ["one ", "two"], ends: true, options: { allowHalfOpen: true } };
+        expect("echo", await connected("wires", "Example.com:1234", init), '["Example.com:1234",null,{"tenant":"t2"}] one two');
+    },
+    "a connect handler that goes on by itself": async () => {
+        const init = { write: ["x".repeat(300_000), "end"], ends: true, options: { allowHalfOpen: true } };
+        expect("bytes", (await connected("wires", `onward.tcp.test:${place.origin.tcpPort}`, init)).length, 300_003);
+    },
+    "a connect handler that throws": async () => {
+        const { error } = await request("wires", "throws.test:1", { write: [] }, undefined, "connect");
+        expect("error", error, "RangeError: no wire for you");
+    },
+    "connect() of stubs": async () => {
+        expect("texts", JSON.parse(await ask(place.server, "/stubs")), ['["example.com:1234",null,{"n":1}] abc', "bcd",
+            "TypeError: Handler does not export a connect() function.", "RangeError: no wire for you"]);
+    },
+    "startTls() through a connect handler": async () => {
+        const { error } = await request("wires", "x:1", { word: "GO" }, undefined, "startTls");
+        matches("error", error, /cannot go over to TLS/);
+    },
+};
+
+const secured = both({
+    "startTls()": async (who) => {
+        const { text, error } = await request(who, `api.test:${place.origin.startTlsPort}`, { word: "STARTTLS\n" }, undefined, "startTls");
+        expect("talk", text ?? error, ["GO\n", "secure words", [true, false, "starttls", "on", false],
+            "TypeError: startTls has already been called on this socket, or the socket was transferred over RPC."]);
+    },
+    "startTls() drops what was not protected": async (who) => {
+        const { text, error } = await request(who, `api.test:${place.origin.startTlsPort}`, { word: "EARLY\n" }, undefined, "startTls");
+        if (error === undefined) expect("talk", text.slice(0, 2), ["GO\n", "secure words"]);
+        else matches("error", error, /startTls\(\) with api\.test:\d+ failed/);
+    },
+    "startTls() with another name's certificate": async (who) => {
+        const { error } = await request(who, `tcp.test:${place.origin.startTlsPort}`, { word: "STARTTLS\n" }, undefined, "startTls");
+        matches("error", error, /startTls\(\) with tcp\.test:\d+ failed: hostname mismatch/i);
+    },
+    "startTls() where there is no TLS": async (who) => {
+        const { error } = await request(who, `tcp.test:${place.origin.tcpPort}`, { word: "echo" }, undefined, "startTls");
+        matches("error", error, /startTls\(\) with tcp\.test:\d+ failed: there was no TLS handshake/);
+    },
+    "startTls() where it is not meant": async (who) => {
+        const { text } = await request(who, `tcp.test:${place.origin.tcpPort}`, {}, undefined, "startTlsWrong");
+        expect("words", text, ["TypeError: Cannot startTls on a TLS socket.",
+            "TypeError: The `secureTransport` socket option must be set to 'starttls' for startTls to be used.",
+            "TypeError: The expectedServerHostname option is not currently supported in startTls.",
+            "TypeError: The connection was closed before startTls could be started."]);
+    },
+});
+
+// --- WebSockets ------------------------------------------------------------------------------------------------------
+
+const socketed = (who, url, init) => request(who, url, init, undefined, "websocket");
+const upgraded = (who, url, headers) => request(who, url, { headers }, undefined, "upgrade");
+
+const sockets = both({
+    "new WebSocket()": async (who) => {
+        const url = place.http("api.test", "/ws?greets=hello").replace("http", "ws");
+        const { text, error } = await socketed(who, url, { send: ["one", 300_000, "x".repeat(70_000), "bye"], protocols: ["a", "b"] });
+        expect("talk", text ?? error, { heard: ["hello", "one", 300_000, "x".repeat(70_000)], end: [3001, "as you wish", true], protocol: "b", url });
+    },
+    "new WebSocket() over TLS, closed by the worker": async (who) => {
+        const { text, error } = await socketed(who, place.https("api.test", "/ws").replace("http", "ws"), { send: [], closes: true });
+        expect("end", text?.end ?? error, [3002, "enough", true]);
+    },
+    "fetch() with Upgrade": async (who) => {
+        const { status, text, error } = await upgraded(who, place.https("api.test", "/ws?x=1"), { "X-Own": "mine", "Sec-WebSocket-Key": "theirs", "Sec-WebSocket-Extensions": "permessage-deflate" });
+        expect("status", status ?? error, 101);
+        const headers = JSON.parse(text);
+        expect("headers", [headers["x-own"], headers.upgrade, headers["sec-websocket-version"], headers["sec-websocket-extensions"], headers["sec-websocket-key"].length, headers.host],
+            ["mine", "websocket", "13", undefined, 24, `api.test:${place.origin.securePort}`]);
+    },
+    "an upgrade that is refused is an ordinary answer": async (who) => {
+        const { status, statusText, text, headers } = await upgraded(who, place.http("api.test", "/ws/refuse"));
+        expect("answer", [status, statusText, text, headers], [403, "No Entry", "sorry!", [["content-length", "6"], ["x-empty", ""], ["x-why", "because"]]]);
+        const chunked = await upgraded(who, place.http("api.test", "/ws/chunked"));
+        expect("answer", [chunked.status, chunked.text], [200, "abcde"]);
+        expect("status of a redirect", (await upgraded(who, place.http("api.test", "/ws/moved"))).status, 302);
+        matches("error", (await socketed(who, place.http("api.test", "/ws/refuse"), { send: [] })).error, /answered 403 and opened no WebSocket/);
+    },
+    "answers that make no sense": async (who) => {
+        for (const path of ["/ws/forged", "/ws/garbage"]) {
+            matches(path, (await upgraded(who, place.http("api.test", path))).error, /its answer to the upgrade makes no sense/);
+        }
+        matches("large", (await upgraded(who, place.http("api.test", "/ws/large"))).error, /its answer is too large/);
+    },
+});
+
+const socketRules = {
+    "WebSockets are under the same rules": async () => {
+        await refused("rules", place.http("fallback.test", "/ws"), /no rule of this worker's policy names its host/, { headers: { Upgrade: "websocket" } });
+        await refused("rules", place.http("api.test", "/ws"), /no rule for its host allows its path/, { headers: { Upgrade: "websocket" } });
+        await refused("open", place.http("loopback.test", "/ws"), /is a loopback address/, { headers: { Upgrade: "websocket" } });
+        expect("with null", (await socketed("null", place.http("api.test", "/ws"), { send: [] })).error.includes("not permitted to access the internet"), true);
+    },
+    "secrets are injected into the handshake, and scrubbed from what comes back": async () => {
+        const { text, error } = await upgraded("secret", place.https("sub.api.test", "/ws"), { "X-Key": "own" });
+        if (error !== undefined) throw new Error(error);
+        const hit = place.origin.hits.findLast(({ method }) => method === "UPGRADE");
+        expect("header", hit.headers["x-key"], SECRET);
+        expect("what the worker saw", [text.includes(SECRET), JSON.parse(text)["x-key"]], [false, "*".repeat(SECRET.length)]);
+        matches("over http", (await upgraded("secret", place.http("sub.api.test", "/ws"))).error, /does not go over plain http/);
+    },
+    "a WebSocket through a stub's fetch()": async () => {
+        const { text, error } = await socketed("wires", place.http("api.test", "/ws").replace("http", "ws"), { send: ["through", "bye"] });
+        expect("talk", text?.heard ?? error, ["through"]);
+    },
+    "a handshake that never ends": async () => {
+        const { error } = await upgraded("rules", place.http("untrusted.test", "/ws/silent"));
+        matches("error", error, /the handshake with untrusted\.test:\d+ took too long/);
     },
 };
 
@@ -673,8 +784,52 @@ const endings = {
         expect("end", [code, left], [0, 0]);
         place.origin.stop();
         place.certificates.remove();
+        place = undefined;
     },
 };
+
+// --- The operator's proxy --------------------------------------------------------------------------------------------
+
+let proxy;
+
+const proxied = {
+    "requests go through it, to the address that was judged": async () => {
+        const { status, headers } = await reached("inherited", place.https("api.test", "/echo"));
+        expect("answer", [status, headers.some(([name]) => name === "x-proxy")], [200, false]);
+        await reached("inherited", place.http("api.test", "/echo"));
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.securePort}`, `127.0.0.1:${place.origin.port}`]);
+        expect("host", place.origin.hits.at(-1).headers.host, `api.test:${place.origin.port}`);
+    },
+    "connections and WebSockets too": async () => {
+        expect("echo", await connected("inherited", `tcp.test:${place.origin.tcpPort}`, { write: ["one"], ends: true, options: { allowHalfOpen: true } }), "one");
+        expect("talk", (await socketed("inherited", place.https("api.test", "/ws").replace("http", "ws"), { send: ["a", "bye"] })).text?.heard, ["a"]);
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.tcpPort}`, `127.0.0.1:${place.origin.securePort}`]);
+    },
+    "what the rules refuse never reaches it": async () => {
+        await refused("open", place.http("loopback.test", "/"), /is a loopback address/);
+        await refused("open", place.http("metadata.test", "/"), /address, which no rule of its policy names/);
+        await refused("rules", place.http("fallback.test", "/"), /no rule of this worker's policy names its host/);
+        expect("asked", proxy.asked, []);
+    },
+    "what is not there fails through it": async () => {
+        const { error } = await request("host", "http://127.0.0.1:1/");
+        matches("error", error, /fetch\(\) of http:\/\/127\.0\.0\.1:1\/ failed/);
+    },
+    "its end": async () => {
+        await place.server.stop();
+        for (const each of [proxy, place.names, place.origin]) each.stop();
+        place.certificates.remove();
+        place = undefined;
+    },
+};
+
+const withProxy = (table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [name, async () => {
+    proxy ??= await startProxy("us er:pass/word");
+    process.env.OUTBOUND_TEST_PROXY = `http://us%20er:pass%2Fword@127.0.0.1:${proxy.port}`;
+    place ??= await startPlace(["--proxy", "env:OUTBOUND_TEST_PROXY"]);
+    delete process.env.OUTBOUND_TEST_PROXY;
+    await body();
+}]));
 
 /** One server for all of it: it is started by the first case that is run, and ended by the last. */
 const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [name, async () => {
@@ -683,7 +838,8 @@ const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name
 }]));
 
 export const suites = [
-    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...sixSockets, ...noConnections, ...rules, ...secrets }) },
+    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...sixSockets, ...noConnections, ...secured, ...sockets, ...socketRules, ...rules, ...secrets }) },
     { name: "outbound inward", cases: withPlace(inward) },
     { name: "outbound ends", cases: withPlace(endings) },
+    { name: "proxy", cases: withProxy(proxied) },
 ];

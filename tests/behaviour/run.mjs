@@ -10,12 +10,16 @@
 import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
+import { suites as groupSuites } from "./groups.mjs";
+import { suites as healthSuites } from "./health.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { others as services, suites as serviceSuites } from "./services.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { suites as supervisorSuites } from "./supervisor.mjs";
+import { suites as zygoteSuites } from "./zygotes.mjs";
 import { ask, describe, startServer, until } from "./server.mjs";
 
 const CASE_TIMEOUT_MS = 30_000;
@@ -35,6 +39,7 @@ const workers = [
     { name: "values", target: "values.js" },
     { name: "stubs", target: "stubs.js" },
     { name: "capabilities", target: "capabilities.jsonc" },
+    { name: "services", target: "services.jsonc", options: services },
     { name: "rpc_streams", target: "rpc_streams.js" },
     { name: "abuse", target: "abuse.js" },
     { name: "bodies", target: "bodies.js" },
@@ -133,12 +138,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...supervisorSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...supervisorSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
+    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);

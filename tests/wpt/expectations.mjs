@@ -9,7 +9,8 @@ export const folders = [
 
 /** Files that are not run: [file, reason]. */
 export const left = [
-    [/^websockets\//, "every test opens a socket to the server of web-platform-tests"],
+    [/^websockets\/(?!Create-(http|invalid|non-absolute|nonAscii|protocol-with-space|protocols-repeated|url-with-space))/,
+        "opens a socket to the server of web-platform-tests, or names it"],
     [/448\.tentative/, "Ed448 and X448 are not in Workers"],
     [/^urlpattern\/.*https\.any\.js/, "the same tests as without https"],
     [/idlharness/, "asks for interfaces of browsers on the global object as Web IDL has them; Workers' are not so"],
@@ -54,5 +55,6 @@ export const expectations = [
     [/^html\/webappapis\/timers\/evil-spec-example/, /./, "setTimeout takes no code"],
     [/^urlpattern\/urlpattern-generate/, /./, "generate() is a proposal"],
     [/^urlpattern\/urlpattern\.any/, /./, "urlpattern-polyfill: ports and hosts with ignored tails, letters outside ASCII in names, the v flag"],
+    [/^websockets\/Create-non-absolute/, /./, "a worker has no URL that others could be relative to"],
     [/^FileAPI\/blob\/Blob-constructor/, /lexicographic/, "reads endings once"],
 ];

@@ -1,0 +1,26 @@
+// The host worker of zygotes.mjs.
+
+const worker = (source) => ({ compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": source } });
+const FRESH = worker("export default { double(n) { return 2 * n; } };");
+const COUNTER = worker("let n = 0; export default { count() { return ++n; }, async last(end) { await end(); return ++n; } };");
+
+let held;
+
+export default {
+    async fetch(request, env) {
+        const { pathname, searchParams } = new URL(request.url);
+        const counter = () => env.LOADER.get("counter", () => COUNTER).getEntrypoint();
+        switch (pathname) {
+            case "/fresh":
+                return Response.json(await env.LOADER.load(FRESH).getEntrypoint().double(Number(searchParams.get("n"))));
+            case "/count":
+                return Response.json(await counter().count(0));
+            case "/held":
+                held = Promise.withResolvers();
+                return Response.json(await counter().last(() => held.promise));
+            case "/release":
+                held.resolve();
+        }
+        return new Response("");
+    },
+};
