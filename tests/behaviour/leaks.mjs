@@ -13,14 +13,13 @@ const once = { headers: { connection: "close" } };
 
 const json = async (server, path, ms = 30_000) => JSON.parse(await ask(server, path, { ...once, signal: AbortSignal.timeout(ms) }));
 
-/** The largest cell is the host worker's, whose heap has grown; idle ones are all alike. */
+/** The largest cell is the host worker's, whose heap has grown; idle ones are all alike. Only while no other works. */
 function hostCell(server) {
     return server.cells().reduce((a, b) => (residentBytes(a) >= residentBytes(b) ? a : b));
 }
 
 /** What there is when nothing is under way. */
-function inventory(server) {
-    const host = hostCell(server);
+function inventory(server, host) {
     return {
         processes: server.tree().length,
         supervisorDescriptors: descriptorCount(server.pid),
@@ -31,10 +30,10 @@ function inventory(server) {
 }
 
 /** Waits until nothing is left of the work, compared with before; says what is if something is. */
-async function settles(server, before) {
+async function settles(server, before, host) {
     let now;
     const isClean = () => {
-        now = inventory(server);
+        now = inventory(server, host);
         return (
             now.processes <= before.processes &&
             now.supervisorDescriptors <= before.supervisorDescriptors &&
@@ -53,9 +52,10 @@ function clean(work) {
         await json(server, "/loads?count=64&lanes=8"); // pool, grants and heaps have their size after that
         let quiet = 0; // the pool fills up in steps
         await until("an idle server", () => (quiet = server.tree().length === IDLE_PROCESSES ? quiet + 1 : 0) > 20);
-        const before = inventory(server);
+        const host = hostCell(server);
+        const before = inventory(server, host);
         await work(server);
-        const after = await settles(server, before);
+        const after = await settles(server, before, host);
         const supervisorGrowth = after.supervisorBytes - before.supervisorBytes;
         const hostGrowth = after.hostBytes - before.hostBytes;
         if (supervisorGrowth > 8 * MEBIBYTE || hostGrowth > 48 * MEBIBYTE) {
