@@ -10,11 +10,12 @@
 
 enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
 
-/* All strings are the command line's. */
+/* All strings are the command line's, or live as long. */
 struct mcp_source {
     enum mcp_kind kind;
     const char *name;
-    const char *place;             /* a file or a URL */
+    const char *place;             /* a file or a URL; NULL for a server to be started */
+    char **argv, **env;            /* of a server to be started, each ending with NULL; else NULL */
     const char *server;            /* the server to ask instead of the document's, or NULL */
     const char *header, *variable; /* a credential: header and environment variable, or NULL */
 };
@@ -24,6 +25,7 @@ struct mcp_project {
     size_t sources_len;
     unsigned timeout_ms; /* 0: the worker's default */
     char token[33];      /* what requests must carry; "" for none */
+    char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */
 };
 
