@@ -177,15 +177,14 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
 /* --- The server ------------------------------------------------------------------------------------------------- */
 
 static _Noreturn void run_server(const struct mcp_project *project, const char *listen, int out) {
-    char config[PATH_MAX + 32];
-    char address[128];
+    char dir[PATH_MAX], address[128];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (out >= 0) dup2(out, STDOUT_FILENO);
-    snprintf(config, sizeof config, "%s/wrangler.json", project->dir);
+    snprintf(dir, sizeof dir, "%s", project->dir);
     snprintf(address, sizeof address, "%s", listen);
-    char *argv[] = {"mayfly mcp", config, "--listen", address, "--pool", "4", "--grants", "8", NULL};
+    char *argv[] = {"mayfly mcp", dir, "--listen", address, "--pool", "2", "--grants", "4", NULL};
     optind = 1;
-    exit(serve_main(8, argv));
+    exit(serve_project(project->config, 8, argv));
 }
 
 /* Starts the server; its standard output comes through *ret_out, unless that is NULL. Returns its pid. */

@@ -137,16 +137,31 @@ static json_t *make_source(const struct mcp_source *source) {
                      source->server);
 }
 
-static json_t *make_config(const struct mcp_project *project) {
+/* A JSON text as a string in another, or null for what is empty. */
+static json_t *as_text(json_t *value) {
+    char *text = json_object_size(value) ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_t *string = text ? json_string(text) : json_null();
+    free(text);
+    json_decref(value);
+    return string;
+}
+
+/* What the worker that reads wrangler's files (runtime/config) would say of one with this in it. */
+static char *make_config(const struct mcp_project *project) {
     json_t *sources = json_array();
     for (size_t i = 0; i < project->sources_len; i++) {
         json_array_append_new(sources, make_source(&project->sources[i]));
     }
     json_t *vars = json_pack("{s:o, s:I, s:s, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
                              "TOKEN", project->token, "CHILDREN", project->children);
-    return json_pack("{s:s, s:s, s:s, s:[{s:s}], s:o, s:{s:o, s:o}}", "name", "mcp", "main", "mcp.js",
-                     "compatibility_date", "2026-01-01", "worker_loaders", "binding", "LOADER", "vars", vars, "mayfly",
-                     "secrets", make_secrets(project), "outbound", make_outbound(project));
+    json_t *policies = json_pack("{s:o}", "mayfly.outbound", make_outbound(project));
+    json_t *config =
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
+                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "vars", as_text(vars),
+                  "secrets", as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true);
+    char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
+    json_decref(config);
+    return text;
 }
 
 /* --- Files ------------------------------------------------------------------------------------------------------ */
@@ -184,15 +199,6 @@ static int copy_file(const struct mcp_project *project, const struct mcp_source 
     return r;
 }
 
-static int write_config(const struct mcp_project *project) {
-    json_t *config = make_config(project);
-    char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
-    json_decref(config);
-    int r = text ? write_file(project, "wrangler.json", text, strlen(text)) : -ENOMEM;
-    free(text);
-    return r;
-}
-
 int mcp_project_write(struct mcp_project *project) {
     const char *parent = getenv("TMPDIR");
     snprintf(project->dir, sizeof project->dir, "%s/mayfly-mcp-XXXXXX", parent && *parent ? parent : "/tmp");
@@ -203,7 +209,8 @@ int mcp_project_write(struct mcp_project *project) {
         return r;
     }
     int r = write_file(project, "mcp.js", mcp_source, (size_t)(mcp_source_end - mcp_source));
-    if (r == 0) r = write_config(project);
+    project->config = make_config(project);
+    if (r == 0 && !project->config) r = -ENOMEM;
     if (r < 0) fprintf(stderr, "mayfly mcp: %s: %s\n", project->dir, strerror(-r));
     for (size_t i = 0; r == 0 && i < project->sources_len; i++) {
         const struct mcp_source *source = &project->sources[i];

@@ -1,6 +1,6 @@
 /* What `mayfly mcp` was told, and the project that it makes of it for `mayfly serve`: a directory with the worker of
-   sdk/mcp, the sources' texts, and a wrangler.json that binds them. Documents are copied unread: they are parsed in the
-   worker's cell alone. */
+   sdk/mcp and the sources' texts, and the configuration that binds them. Documents are copied unread: they are parsed
+   in the worker's cell alone. */
 #pragma once
 #include <limits.h>
 #include <stdbool.h>
@@ -27,6 +27,7 @@ struct mcp_project {
     char token[33];      /* what requests must carry; "" for none */
     char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */
+    char *config;        /* likewise: what serve_project takes; lives as long as the process */
 };
 
 /* The source of this name, or NULL. */

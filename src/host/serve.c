@@ -489,7 +489,7 @@ static void run(struct server *s) {
     CHECK(uv_loop_close(&s->loop) == 0);
 }
 
-int serve_main(int argc, char **argv) {
+static int serve_one(const char *config, int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
     char cell_path[PATH_MAX], *error = NULL;
@@ -504,7 +504,8 @@ int serve_main(int argc, char **argv) {
         return r < 0 ? 2 : 0;
     }
     paths_cell_binary(cell_path, sizeof cell_path);
-    if (config_read(argv[optind], &s->config, &error) < 0) {
+    r = config ? config_take(argv[optind], config, &s->config, &error) : config_read(argv[optind], &s->config, &error);
+    if (r < 0) {
         fprintf(stderr, "mayfly: %s\n", error);
         free(error);
         free(s);
@@ -523,4 +524,12 @@ int serve_main(int argc, char **argv) {
     config_done(&s->config);
     free(s);
     return r;
+}
+
+int serve_main(int argc, char **argv) {
+    return serve_one(NULL, argc, argv);
+}
+
+int serve_project(const char *config, int argc, char **argv) {
+    return serve_one(config, argc, argv);
 }
