@@ -84,7 +84,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter subtle urlpattern websocket
+PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -115,7 +115,7 @@ build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
-build/config.js: $(wildcard runtime/config/*.ts) node_modules/.package-lock.json
+build/config.js: $(wildcard runtime/config/*.ts) runtime/scheduled/cron.ts node_modules/.package-lock.json
 	@mkdir -p build
 	@echo "  TS   $@"
 	@$(BUNDLE) runtime/config/main.ts --format=esm --outfile=$@
@@ -125,6 +125,12 @@ build/mcp.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
 	@mkdir -p build
 	@echo "  TS   $@"
 	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' --outfile=$@
+
+# The worker behind mayfly types; see src/host/types.c.
+build/types.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
+	@mkdir -p build
+	@echo "  TS   $@"
+	@$(BUNDLE) sdk/entrypoints/main.ts --format=esm --outfile=$@
 
 $(O)/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -145,6 +151,8 @@ $(O)/host/config_blob.o: EXTRA_CFLAGS = -DCONFIG_FILE='"build/config.js"'
 $(O)/host/config_blob.o: build/config.js
 $(O)/host/mcp_blob.o: EXTRA_CFLAGS = -DMCP_FILE='"build/mcp.js"'
 $(O)/host/mcp_blob.o: build/mcp.js
+$(O)/host/types_blob.o: EXTRA_CFLAGS = -DTYPES_FILE='"build/types.js"'
+$(O)/host/types_blob.o: build/types.js
 $(O)/host/ingres%.o: EXTRA_CFLAGS = $(LLHTTP_CFLAGS)
 
 $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)

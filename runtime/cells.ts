@@ -12,6 +12,7 @@ import { Channel, register } from "./channel";
 import type { Exchange } from "./exchange";
 import { answerFetch } from "./http";
 import { errorFromPayload, limitError, type LimitName } from "./limits";
+import { STUBS_MAX } from "./rpc/session";
 import type { Encoded } from "./rpc/values";
 import type { Source } from "./code";
 import { native } from "./web/host";
@@ -19,7 +20,7 @@ import { clearTimeout, setTimeout } from "./web/timers";
 
 /** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, more on a busy machine. */
 const DEATH_NOTICE_MS = 500;
-/** How often the supervisor is told that a cell without a name is called. */
+/** How often the supervisor is told that a cell is called, unless another named one was called meanwhile. */
 const TOUCH_MS = 100;
 /** How long work handed to waitUntil keeps a cell that nobody holds; Cloudflare's limit. */
 const BACKGROUND_MS_MAX = 30_000;
@@ -39,8 +40,14 @@ export interface CellOwner {
     take(frame: F.Frame): void;
     /** The worker's global fetch(). */
     fetch(exchange: Exchange, frame: F.Frame): void;
+    /** The worker calls something that it was given; throws when it may not. */
+    asks(): void;
     /** Nothing is under way any more. */
     idle(): void;
+    /** Work handed to waitUntil goes on, or has ended. */
+    background(isBusy: boolean): void;
+    /** A call, or work that outlives one, has ended. */
+    settles(): void;
     /** The cell's memory is needed. */
     evicted(): void;
     /** The channel ended. Calls under way are told the reason as soon as it is known. */
@@ -53,6 +60,8 @@ let supervisor: Channel;
 const idle: Cell[] = [];
 const waiting: PromiseWithResolvers<Cell>[] = [];
 const byNumber = new Map<number, Cell>();
+/** The named cell that the supervisor takes for the one used last. */
+let newest: Cell | undefined;
 
 function refusal(): Error {
     return new Error("A dynamic worker can call nothing that it was not given.");
@@ -87,13 +96,18 @@ export class Cell {
             },
         });
         this.channel.onIdle = () => this.#settle();
+        this.channel.onServiceCall = () => this.#owner?.asks();
         register(this.channel);
         byNumber.set(number, this);
     }
 
     /** Sends a worker into the cell. `claim` tells the supervisor what it will hold. */
     load(owner: CellOwner, claim: Claim, source: Source): void {
+        const { openStubs } = source.limits;
         this.#owner = owner;
+        if (openStubs > 0) this.channel.stubsMax = Math.min(openStubs, STUBS_MAX);
+        this.channel.onTooManyStubs = (used) => this.exceeded(limitError("openStubs", this.channel.stubsMax, used));
+        if (source.transfers !== undefined) this.channel.rpc.fillCopy(source.transfers);
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
         const flags = (claim.name === undefined ? 0 : F.NAMED) | (source.isThreaded ? F.THREADS : 0);
         this.channel.send(F.LOAD, flags, 0, JSON.stringify(source.head), source.tail);
@@ -103,19 +117,25 @@ export class Cell {
     #answer(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: unknown };
         if (target === undefined) return this.#owner === undefined ? exchange.reset(refusal()) : this.#owner.fetch(exchange, frame);
-        void answerFetch(exchange, frame, this.channel.rpc.service(target));
+        const service = this.channel.rpc.service(target);
+        try {
+            this.#owner?.asks();
+        } catch (error) {
+            return exchange.reset(error);
+        }
+        void answerFetch(exchange, frame, service);
     }
 
-    /** A call begins. The supervisor must know of each call of a named cell, to keep the most used ones; of others' calls
-     * only that there are some, to tell them from a cell that goes on by itself. */
+    /** A call begins. The supervisor must know in which order named cells are called, to keep those used last; of other
+     * calls only that there are some, to tell the cell from one that goes on by itself. */
     touch(isNamed: boolean): void {
+        const isNewest = !isNamed || newest === this;
+        if (isNamed) newest = this;
         if (this.#calls++ === 0) return; // CLAIM told
-        if (!isNamed) {
-            const nowMs = native.monotonicTime();
-            if (nowMs < this.#touchedMs + TOUCH_MS) return;
-            this.#touchedMs = nowMs;
-        }
-        supervisor.send(F.TOUCH, 0, this.number, "");
+        const nowMs = native.monotonicTime();
+        if (isNewest && nowMs < this.#touchedMs + TOUCH_MS) return;
+        this.#touchedMs = nowMs;
+        supervisor.send(F.TOUCH, 0, this.number, `{"calls":${this.#calls}}`);
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
@@ -129,7 +149,7 @@ export class Cell {
 
     /** Whether calls, bodies or work that outlives them are under way. */
     get isInUse(): boolean {
-        return this.channel.active > 0 || this.#backgroundTimer !== undefined;
+        return this.channel.active > 0 || this.isInBackground;
     }
 
     /** Whether its owner holds stubs of objects that live in it. */
@@ -160,10 +180,16 @@ export class Cell {
     #setBackground(isBusy: boolean): void {
         clearTimeout(this.#backgroundTimer as number);
         this.#backgroundTimer = isBusy ? setTimeout(() => this.#setBackground(false), BACKGROUND_MS_MAX) : undefined;
+        this.#owner?.background(isBusy);
         this.#settle();
     }
 
+    get isInBackground(): boolean {
+        return this.#backgroundTimer !== undefined;
+    }
+
     #settle(): void {
+        this.#owner?.settles();
         if (this.isInUse) return;
         if (this.#isLeaving) this.close();
         else this.#owner?.idle();
@@ -182,6 +208,7 @@ export class Cell {
     close(): void {
         if (this.#isLost || !byNumber.delete(this.number)) return;
         this.#owner = undefined;
+        if (newest === this) newest = undefined;
         clearTimeout(this.#backgroundTimer as number);
         this.channel.close();
         this.channel.lost(new Error("The dynamic worker has ended."));

@@ -4,7 +4,7 @@
 import * as F from "./frames";
 import { Exchange, type OutgoingBody, type Role } from "./exchange";
 import { decode } from "./rpc/decoder";
-import { RpcSession, type Bootstrap } from "./rpc/session";
+import { RpcSession, STUBS_MAX, type Bootstrap } from "./rpc/session";
 import { ProtocolError, type StreamEnd } from "./rpc/values";
 import { hooks, native } from "./web/host";
 
@@ -36,6 +36,11 @@ export class Channel {
     #open = true;
     /** Called when an exchange or call has ended; the loader counts what is under way by it. */
     onIdle: (() => void) | undefined;
+    /** Called when the other side calls a service that it was given; what it throws is the call's answer. */
+    onServiceCall: (() => void) | undefined;
+    /** How many stubs of its own either side may have at the other, and what happens when the other side has more. */
+    stubsMax = STUBS_MAX;
+    onTooManyStubs: ((used: number) => void) | undefined;
 
     /** The owner of a cell takes even ids, the cell odd ones. */
     constructor(number: number, isOwner: boolean, handler: ChannelHandler) {
@@ -52,6 +57,13 @@ export class Channel {
     /** Exchanges and calls under way that somebody waits for: the rest of a request that was answered is not among them. */
     get active(): number {
         return this.#awaited + (this.#rpc?.pending ?? 0);
+    }
+
+    /** Calls of this side that are under way; counted when asked for, which is seldom. */
+    get calls(): number {
+        let calls = this.#rpc?.unanswered ?? 0;
+        for (const exchange of this.#exchanges.values()) if (exchange.isAsking) calls++;
+        return calls;
     }
 
     /** Stubs of the other side's objects that are held here. */
@@ -194,6 +206,7 @@ export function onFrame(
     try {
         channel.take({ type, flags, id, head, tail }, granted);
     } catch (error) {
+        if (!channel.isOpen) return; // given up in the middle of the frame, for a reason that was told
         // Whatever the reason, the peer's bytes made no sense: the channel ends.
         hooks.log("error", `A channel ends: frame ${type} of exchange ${id}: ${String(error)}`);
         channel.close();

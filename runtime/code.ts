@@ -23,6 +23,13 @@ export interface LoadHead {
     envBytes?: number;
     /** Where clients outside call an entrypoint by Cap'n Web; host workers only. */
     rpc?: { path: string; entrypoint?: string };
+    /** Cron triggers, and whether requests may run them by hand; host workers only. */
+    crons?: string[];
+    testScheduled?: boolean;
+    /** Somebody is told what happens in the worker; a host worker's own tail handler where this is a host worker. */
+    isTailed?: boolean;
+    /** The worker's name; host workers only. */
+    name?: string;
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */
     vars?: Record<string, unknown>;
     bindings?: Record<string, { type: string; [key: string]: unknown }>;
@@ -39,6 +46,8 @@ export interface Source {
     /** Capabilities in the head, which are named when it is known which cell will get them. */
     transfers: Transfer[] | undefined;
     limits: Limits;
+    /** Who is told what happened in its calls. */
+    tails: Fetcher[];
     /** Whether the engine needs a thread for it. */
     isThreaded: boolean;
 }
@@ -202,12 +211,26 @@ function checkExperimental(code: Record<string, unknown>, caller: Caller): void 
                 "loader to use them",
         );
     }
-    for (const key of ["tails", "streamingTails"]) {
-        const list = code[key];
-        if (list !== undefined && !(Array.isArray(list) && list.length === 0)) {
-            throw new Error(`'${key}' is not supported by this version of mayfly.`);
-        }
+    const streaming = code.streamingTails;
+    if (streaming !== undefined && !(Array.isArray(streaming) && streaming.length === 0)) {
+        throw new Error("'streamingTails' is not supported by this version of mayfly.");
     }
+}
+
+/** Entrypoints of whoever tails a worker; more are somebody's mistake. */
+const TAILS_MAX = 64;
+
+function tailsOf(code: Record<string, unknown>): Fetcher[] {
+    const list = code.tails ?? [];
+    if (!Array.isArray(list)) {
+        throw new TypeError("Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Array'.");
+    }
+    if (list.length > TAILS_MAX) throw new RangeError(`A worker can have ${TAILS_MAX} tails, not ${list.length}.`);
+    for (const tail of list as unknown[]) {
+        if (tail instanceof Fetcher) continue;
+        throw new TypeError("Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Fetcher'.");
+    }
+    return list as Fetcher[];
 }
 
 /** What a worker gets as its way out: null, its loader's, or a stub whose fetch() is asked instead. */
@@ -253,6 +276,7 @@ export function convert(code: unknown, caller: Caller): Source {
         );
     }
     const outbound = outboundOf(code, caller);
+    const tails = tailsOf(code);
     const head: LoadHead = {
         mainModule: code.mainModule as string,
         compatibilityDate: code.compatibilityDate as string,
@@ -263,9 +287,10 @@ export function convert(code: unknown, caller: Caller): Source {
         modules: modules.map(({ name, kind, bytes }) => ({ name, kind, size: bytes.length })),
         limits: limitsOfCell(limits),
     };
+    if (tails.length > 0) head.isTailed = true;
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
     const isThreaded = modules.some(({ kind, usesRewriter }) => kind === "wasm" || usesRewriter);
-    return { head, outbound, tail, transfers: env.transfers, limits, isThreaded };
+    return { head, outbound, tail, transfers: env.transfers, limits, tails, isThreaded };
 }
 
 /** Those that the cell itself keeps, short: they travel with every load. */

@@ -8,6 +8,9 @@ import { hookOf, onward } from "./rpc/target";
 import type { Request } from "./web/request";
 import { Response } from "./web/response";
 
+/** What handlers are called for besides RPC. */
+export type Event = "connect" | "fetch" | "scheduled" | "tail";
+
 /** The exports of a worker's main module, and what its entrypoints are given. */
 export class Entrypoints {
     readonly #exports: Record<string, unknown>;
@@ -34,20 +37,19 @@ export class Entrypoints {
         return Object.keys(this.#exports).filter((name) => isEntrypoint(this.#exports[name]));
     }
 
+    /** Runs the handler of an event with its one argument: a method of a class, or a function (argument, env, ctx). */
+    async handle(event: Event, name: string | undefined, argument: unknown, ctx: ExecutionContext): Promise<unknown> {
+        const entrypoint = this.#find(name);
+        const isClass = typeof entrypoint === "function";
+        const owner = (isClass ? Reflect.construct(entrypoint, [ctx, this.#env]) : entrypoint) as Record<string, unknown>;
+        const handler = owner[event];
+        if (typeof handler !== "function") throw new TypeError(`Handler does not export a ${event}() function.`);
+        return isClass ? (handler as Method).call(owner, argument) : (handler as Method).call(owner, argument, this.#env, ctx);
+    }
+
     /** Runs the fetch handler; the answer is a Response or the promise of one. */
     async fetch(name: string | undefined, props: unknown, request: Request): Promise<Response> {
-        const entrypoint = this.#find(name);
-        const ctx = new ExecutionContext(props);
-        let answer: unknown;
-        if (typeof entrypoint === "function") {
-            const instance = Reflect.construct(entrypoint, [ctx, this.#env]) as { fetch?: unknown };
-            if (typeof instance.fetch !== "function") throw noFetch();
-            answer = await (instance.fetch as Method)(request);
-        } else {
-            const handler = entrypoint as { fetch?: unknown };
-            if (typeof handler.fetch !== "function") throw noFetch();
-            answer = await (handler.fetch as Method)(request, this.#env, ctx);
-        }
+        const answer = await this.handle("fetch", name, request, new ExecutionContext(props));
         if (!(answer instanceof Response)) {
             throw new TypeError(
                 "Incorrect type for Promise: the Promise did not resolve to 'Response'. (A fetch handler must return a Response.)",
@@ -74,10 +76,6 @@ export class Entrypoints {
         if (typeof value !== "function" || isEntrypointClass(value)) return value;
         return (value as Method)(...args, this.#env, new ExecutionContext(props));
     }
-}
-
-function noFetch(): TypeError {
-    return new TypeError("Handler does not export a fetch() function.");
 }
 
 function isEntrypointClass(value: unknown): boolean {

@@ -149,6 +149,8 @@ export class Exchange {
     aborted = false;
     reason: unknown;
     readonly listeners: ((reason: unknown) => void)[] = [];
+    /** Called when both directions have ended. */
+    onEnded: (() => void) | undefined;
     #outgoingSource: ByteSource | undefined;
     #outgoingDone = false;
     #incomingDone = false;
@@ -166,6 +168,11 @@ export class Exchange {
             this.incoming.end();
             this.#incomingDone = true;
         }
+    }
+
+    /** Whether this side asked and waits for the answer. */
+    get isAsking(): boolean {
+        return this.#role === "asks" && !this.#incomingDone;
     }
 
     // --- Sending -----------------------------------------------------------------------------------------------------
@@ -238,7 +245,10 @@ export class Exchange {
 
     /** One direction has ended; the answer if `isAnswer`. */
     #settle(isAnswer: boolean): void {
-        if (this.#outgoingDone && this.#incomingDone) this.#channel.forget(this);
+        if (this.#outgoingDone && this.#incomingDone) {
+            this.#channel.forget(this);
+            this.onEnded?.();
+        }
         if (isAnswer && this.#isAwaited) this.#channel.answered();
     }
 

@@ -27,13 +27,19 @@ import { encode } from "./rpc/encoder";
 import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
 import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
+import { SubRequests } from "./subrequests";
 import type { Encoded } from "./rpc/values";
 import { takeBody } from "./web/body";
+import { part } from "./parts";
+import type { Said, Trace, Tracer } from "./tails/main";
 import { native } from "./web/host";
+import { lazy } from "./web/lazy";
 import { websockets } from "./web/websockets";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 import { clearTimeout, setTimeout } from "./web/timers";
+
+const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 
 let isExperimental = false;
 let operator = new OperatorLimits({});
@@ -64,11 +70,12 @@ class DynamicWorker implements CellOwner {
     /** Those of the code that is loaded. */
     #limits: Limits | undefined;
     #logBytes = 0;
-    /** Requests of its own since the last call of it began. */
-    #requests = 0;
+    readonly #requests = new SubRequests(this);
     #failure: { error: unknown } | undefined;
     /** Who answers the worker's own fetch(). */
     #outbound: Given = null;
+    /** Of the code that is loaded, if somebody tails it. */
+    #tracer: Tracer | undefined;
     #handles = 0;
     /** Calls that wait for the start. */
     #calls = 0;
@@ -107,11 +114,16 @@ class DynamicWorker implements CellOwner {
         }
         this.#cell = cell;
         this.#outbound = source.outbound;
+        this.#tracer = source.tails.length === 0 ? undefined : new (tails().Tracer)(this.#name ?? null, source.tails);
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
-        if (source.transfers !== undefined) cell.channel.rpc.fillCopy(source.transfers);
-        cell.load(this, claim, source);
+        try {
+            cell.load(this, claim, source);
+        } catch (error) {
+            this.#unload()?.close();
+            throw error;
+        }
         return cell;
     }
 
@@ -162,8 +174,7 @@ class DynamicWorker implements CellOwner {
     }
 
     take(frame: F.Frame): void {
-        if (frame.type === F.LOG) return this.#weighLog(frame.head);
-        // LOG frames are dropped, as Cloudflare does without tails; they get a place with the observability issue.
+        if (frame.type === F.LOG) return this.#takeLog(frame.head);
         const error = frame.type === F.STARTED ? (frame.head as { error?: unknown } | undefined)?.error : undefined;
         if (error === undefined) return;
         // The calls under way get it from the cell; later ones need no cell for that.
@@ -172,8 +183,10 @@ class DynamicWorker implements CellOwner {
         this.#unload()?.leave();
     }
 
-    /** A cell keeps its own log limit; one that goes far beyond it does not play by the rules. */
-    #weighLog(head: unknown): void {
+    /** Without tails logs are dropped, as on Cloudflare. A cell keeps its own log limit; one that goes far beyond it does
+     * not play by the rules. */
+    #takeLog(head: unknown): void {
+        this.#tracer?.take((head ?? {}) as Said);
         const { message } = (head ?? {}) as { message?: unknown };
         this.#logBytes += typeof message === "string" ? message.length : 0;
         const max = this.limits.logBytes;
@@ -182,15 +195,50 @@ class DynamicWorker implements CellOwner {
 
     /** A call begins: what it may log is counted anew. */
     callBegins(): void {
-        this.#logBytes = this.#requests = 0;
+        this.#logBytes = 0;
+        this.#requests.callBegins();
         this.#cell?.touch(this.#name !== undefined);
     }
 
     /** The worker's own fetch(). */
     fetch(exchange: Exchange, frame: F.Frame): void {
-        const max = this.limits.subRequests;
-        if (max > 0 && ++this.#requests > max) return exchange.reset(limitError("subRequests", max, this.#requests));
-        void relay(exchange, frame, this.#outbound, this.#name ?? "");
+        const outbound = this.#outbound;
+        const send = (): Promise<void> => relay(exchange, frame, outbound, this.#name ?? "");
+        try {
+            this.#requests.count();
+        } catch (error) {
+            return exchange.reset(error);
+        }
+        const { connect } = (frame.head ?? {}) as { connect?: unknown };
+        if (connect === undefined) this.#requests.request(exchange, send);
+        else this.#requests.connect(exchange, send);
+    }
+
+    asks(): void {
+        this.#requests.count();
+    }
+
+    settles(): void {
+        if (!this.#requests.hasConnections || this.calls > 0 || this.#cell?.isInBackground) return;
+        this.#requests.endConnections();
+    }
+
+    /** Calls of it that are under way. */
+    get calls(): number {
+        return this.#cell?.channel.calls ?? 0;
+    }
+
+    /** A call with limits of its own began; gives what is to be called when it has ended. */
+    limitCall(limits: SomeLimits): () => void {
+        return this.#requests.limitCall(limits);
+    }
+
+    get tracer(): Tracer | undefined {
+        return this.#tracer;
+    }
+
+    background(isBusy: boolean): void {
+        this.#tracer?.background(isBusy);
     }
 
     idle(): void {
@@ -281,6 +329,12 @@ function disposedError(): Error {
     return new Error("The dynamic worker's stub has been disposed.");
 }
 
+/** A call that is traced has ended. */
+function settled(trace: Trace, outcome: { thrown?: unknown }): void {
+    if ("thrown" in outcome) trace.failed(outcome.thrown);
+    trace.ended();
+}
+
 // --- Stubs -----------------------------------------------------------------------------------------------------------
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
@@ -319,14 +373,21 @@ class DynamicHook implements Hook {
     /** A call begins. If it takes too long, its cell is given up with all that is under way there. Gives what is to be
      * called when the call has ended; undefined if nothing is. */
     #begin(cell: Cell): (() => void) | undefined {
-        this.#handle.worker.callBegins();
+        const { worker } = this.#handle;
+        const limits = this.#limits;
+        worker.callBegins();
+        const bounds = limits?.subRequests !== undefined || limits?.connections !== undefined;
+        const unbind = bounds ? worker.limitCall(limits!) : undefined;
         const wallMs = this.#limitOf("wallMs");
-        if (wallMs === 0) return undefined;
+        if (wallMs === 0) return unbind;
         const begunMs = native.monotonicTime();
         const timer = setTimeout(() => {
             cell.exceeded(limitError("wallMs", wallMs, Math.round(native.monotonicTime() - begunMs)));
         }, wallMs);
-        return () => clearTimeout(timer);
+        return () => {
+            clearTimeout(timer);
+            unbind?.();
+        };
     }
 
     async fetch(request: Request): Promise<Response> {
@@ -338,6 +399,11 @@ class DynamicHook implements Hook {
         const exchange = cell.channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
         if (wire === undefined) exchange.incoming.limit(this.#limitOf("responseBytes"));
         const ends = this.#begin(cell);
+        const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
+        if (trace !== undefined) {
+            exchange.onEnded = () => trace.ended();
+            exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
+        }
         const response = responseFrom(exchange, request, wire);
         return ends === undefined ? response : response.finally(ends);
     }
@@ -346,7 +412,10 @@ class DynamicHook implements Hook {
         const push = (cell: Cell): Hook => {
             const result = cell.channel.rpc.push(this.#numberIn(cell), path, args);
             const ends = this.#begin(cell);
-            if (ends !== undefined && result instanceof Import) result.onSettled = ends;
+            const trace = this.#handle.worker.tracer?.beginCall(this.#name, path.join("."));
+            const onSettled = trace === undefined ? ends : (outcome: { thrown?: unknown }) => (ends?.(), settled(trace, outcome));
+            if (result instanceof Import) result.onSettled = onSettled;
+            else onSettled?.({});
             return result;
         };
         const found = this.#cell();

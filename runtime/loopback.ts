@@ -1,6 +1,7 @@
 // `ctx.exports` and `exports` of cloudflare:workers: a worker's stubs of its own entrypoints. Called with {props} one
 // gives a stub that carries them: whoever gets that can call the entrypoint and never see the props.
 
+import { ExecutionContext } from "./context";
 import type { Entrypoints } from "./entrypoint";
 import { encode } from "./rpc/encoder";
 import { makeLoopback, makeService, type Fetcher } from "./rpc/stubs";
@@ -31,6 +32,7 @@ export function ownService(whenStarted: WhenStarted, name: string | undefined, p
         {
             call: (path, args) => whenStarted((entrypoints) => entrypoints.call(name, open(), path, args)),
             fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), request)),
+            tail: (events) => whenStarted((entrypoints) => entrypoints.handle("tail", name, events, new ExecutionContext(open()))),
         },
         native.isHost() ? undefined : DYNAMIC_UNTRANSFERABLE,
     );

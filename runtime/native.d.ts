@@ -67,6 +67,9 @@ export interface Native {
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
 
+    /** CPU time of this process in milliseconds. For the owner's accounts only: no worker may see a clock as fine. */
+    cpuTime(): number;
+
     /** Evaluates a part of the runtime and returns its function; see runtime/parts.ts. */
     part(name: string): unknown;
     /** Runs an operation of src/cell/crypto.c; undefined where it fails. */

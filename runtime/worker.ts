@@ -6,11 +6,11 @@ import { callBegins, callEnded, mayLog, openBudget } from "./budget";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { setOwnExports, watchBackground, workersModule } from "./context";
+import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
-import { answerFetch } from "./http";
+import { answerFetch, requestHead } from "./http";
 import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
@@ -19,12 +19,17 @@ import { makeService } from "./rpc/stubs";
 import { ServiceHook, type Service } from "./rpc/target";
 import { lazy } from "./web/lazy";
 import { part } from "./parts";
+import type { ScheduledController } from "./scheduled/main";
+import type { Said, Trace, Tracer } from "./tails/main";
 import { describeThrown } from "./thrown";
 import { hooks, native } from "./web/host";
+import type { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
 
 const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
+const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
+const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
 
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
@@ -34,6 +39,12 @@ export class Worker implements ChannelHandler {
     #started: Entrypoints | Promise<Entrypoints> | undefined;
     /** `mayfly serve --rpc`: the path, and the stub that clients see there. */
     #rpc: { path: string; main: object } | undefined;
+    /** `mayfly serve --test-scheduled`: requests run scheduled events. */
+    #isScheduledTested = false;
+    /** Somebody is told what happens here. */
+    #isTailed = false;
+    /** Of a host worker that tails itself. */
+    #tracer: Tracer | undefined;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
     /** What the owner was asked and has not answered. */
@@ -62,7 +73,13 @@ export class Worker implements ChannelHandler {
         } else {
             openBudget(head.limits ?? {});
         }
-        const { rpc } = head;
+        this.#isTailed = head.isTailed === true;
+        if (this.#isTailed && native.isHost()) {
+            const own = makeService(ownService(this.#whenStarted, undefined, undefined));
+            this.#tracer = new (tails().Tracer)(head.name ?? null, [own]);
+        }
+        const { rpc, crons } = head;
+        this.#isScheduledTested = head.testScheduled === true;
         if (rpc !== undefined) {
             this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
@@ -79,6 +96,7 @@ export class Worker implements ChannelHandler {
             (entrypoints) => {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
+                if (crons !== undefined && crons.length > 0) scheduled().start(crons, this.#handleScheduled);
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
@@ -135,31 +153,75 @@ export class Worker implements ChannelHandler {
     }
 
     #default(): Service {
-        return this.#rpc === undefined ? this.#entrypoint(undefined, undefined) : this.#outside;
+        const isPlain = this.#rpc === undefined && !this.#isScheduledTested;
+        return isPlain ? this.#entrypoint(undefined, undefined) : this.#outside;
     }
 
-    /** Requests to the path of --rpc are capnweb's. */
+    /** Requests to the path of --rpc are capnweb's, those to --test-scheduled's run the scheduled handler. */
     readonly #outside: Service = {
         call: () => undefined,
         fetch: async (request) => {
-            const { main, path } = this.#rpc!;
-            if (pathOf(request.url) !== path) return this.#entrypoint(undefined, undefined).fetch(request);
-            return capnweb().answer(request, main);
+            const path = pathOf(request.url);
+            if (path === this.#rpc?.path) return capnweb().answer(request, this.#rpc.main);
+            if (this.#isScheduledTested && scheduled().isOurs(path)) return scheduled().answer(request, this.#handleScheduled);
+            return this.#entrypoint(undefined, undefined).fetch(request);
         },
+    };
+
+    readonly #handleScheduled = async (controller: ScheduledController, ctx: ExecutionContext): Promise<unknown> => {
+        const trace = this.#tracer?.beginScheduled(controller.cron, controller.scheduledTime);
+        const run = async (): Promise<unknown> =>
+            this.#whenStarted((entrypoints) => entrypoints.handle("scheduled", undefined, controller, ctx));
+        return trace === undefined ? run() : this.#trace(trace, run);
     };
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */
     #entrypoint(name: string | undefined, props: unknown, cpuMs?: number): Service {
         return {
             call: (path, args) => this.#run(cpuMs, (entrypoints) => entrypoints.call(name, props, path, args)),
-            fetch: async (request) => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request)),
+            fetch: async (request) => {
+                const run = async (): Promise<Response> => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request));
+                if (this.#tracer === undefined) return run();
+                return this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
+            },
         };
+    }
+
+    /** Runs a handler of a host worker that tails itself. */
+    async #trace<T>(trace: Trace, run: () => Promise<T>): Promise<T> {
+        try {
+            const answer = await run();
+            trace.responded(answer);
+            return answer;
+        } catch (thrown) {
+            trace.take({ exception: tails().encodeException(thrown) });
+            trace.failed(thrown);
+            throw thrown;
+        } finally {
+            trace.ended();
+        }
     }
 
     /** A call of the owner's: the cell may use so much CPU time for it. */
     #run<T>(cpuMs: number | undefined, f: (entrypoints: Entrypoints) => T | Promise<T>): T | Promise<T> {
         callBegins(cpuMs);
+        if (this.#isTailed && this.#tracer === undefined) f = this.#saying(f);
         return cpuMs === undefined ? this.#whenStarted(f) : this.#runLimited(cpuMs, f);
+    }
+
+    /** f, and the owner is told what it throws and how much CPU time it used. */
+    #saying<T>(f: (entrypoints: Entrypoints) => T | Promise<T>): (entrypoints: Entrypoints) => Promise<T> {
+        return async (entrypoints) => {
+            const begunMs = native.cpuTime();
+            try {
+                return await f(entrypoints);
+            } catch (thrown) {
+                this.#say({ exception: tails().encodeException(thrown) });
+                throw thrown;
+            } finally {
+                this.#say({ cpuMs: Math.round(native.cpuTime() - begunMs) });
+            }
+        };
     }
 
     async #runLimited<T>(cpuMs: number, f: (entrypoints: Entrypoints) => T | Promise<T>): Promise<T> {
@@ -249,17 +311,33 @@ export class Worker implements ChannelHandler {
         native.exit(0);
     }
 
-    /** Console and uncaught errors go to the owner. */
-    log(level: string, message: string): void {
+    /** Console and uncaught errors go to the owner, and to tails. */
+    log(level: string, message: string, args?: readonly unknown[]): void {
         const text = message.slice(0, LOG_CHARACTERS_MAX);
-        const may = mayLog(text.length);
-        if (may === true) this.channel.send(F.LOG, 0, 0, JSON.stringify({ level, message: text }));
-        else if (may !== false) this.channel.send(F.LOG, 0, 0, JSON.stringify({ level: "warn", message: may }));
+        const encoded = this.#isTailed && args !== undefined ? tails().encodeArguments(args) : undefined;
+        const may = mayLog(text.length + (encoded?.length ?? 0));
+        if (may === false) return;
+        if (may !== true) return this.#say({ level: "warn", message: may });
+        this.#say(encoded === undefined ? { level, message: text } : { level, message: text, args: JSON.parse(encoded) as unknown });
     }
 
     report(error: unknown): void {
         const { name, message } = describeThrown(error);
-        this.log("error", `Uncaught ${name}: ${message}`);
+        const text = `Uncaught ${name}: ${message}`;
+        if (!this.#isTailed || mayLog(text.length) !== true) return this.log("error", text);
+        this.#say({ level: "error", message: text, exception: tails().encodeException(error) });
+    }
+
+    #say(said: Said): void {
+        if (this.#isTailed) said.at = native.wallTime();
+        this.#tracer?.take(said);
+        if (said.level !== undefined || this.#tracer === undefined) this.channel.send(F.LOG, 0, 0, JSON.stringify(said));
+    }
+
+    /** Work handed to waitUntil goes on, or has ended. */
+    background(isBusy: boolean): void {
+        if (!native.isHost()) this.channel.send(F.BUSY, isBusy ? 1 : 0, 0, "");
+        this.#tracer?.background(isBusy);
     }
 }
 
@@ -295,8 +373,6 @@ const LOG_CHARACTERS_MAX = 128 * 1024;
 /** The worker of this cell. */
 export const worker = new Worker(0);
 
-watchBackground((isBusy) => {
-    if (!native.isHost()) worker.channel.send(F.BUSY, isBusy ? 1 : 0, 0, "");
-});
-hooks.log = (level, message) => worker.log(level, message);
+watchBackground((isBusy) => worker.background(isBusy));
+hooks.log = (level, message, args) => worker.log(level, message, args);
 hooks.report = (error) => worker.report(error);

@@ -84,6 +84,8 @@ static char *dump(const struct config *c, const char *root) {
         fprintf(out, "service: %s %s\n", c->services[i].binding,
                 c->services[i].entrypoint ? c->services[i].entrypoint : "-");
     }
+    for (size_t i = 0; i < c->crons_len; i++) fprintf(out, "cron: %s\n", c->crons[i]);
+    if (c->is_tailed) fprintf(out, "tailed: by itself\n");
     struct buf limits = {0};
     if (limits_put(&c->limits, &limits) == 0 && buf_len(&limits) > 2) {
         fprintf(out, "limits: %.*s\n", (int)buf_len(&limits), (char *)buf_bytes(&limits));

@@ -26,7 +26,8 @@ step() {
         echo "ok $name" >>"$out"
         passed=1
     fi
-    grep -A 20 '^not ok ' "$out" | head -n 60
+    grep '^not ok ' "$out" | head -n 40
+    [ "$failed" -gt 0 ] && grep -B 20 -A 20 '^not ok ' "$out" | grep '^[# ]' | head -n 60
     printf '%-44s %5d passed %3d failed %5d s\n' "$name" "$passed" "$failed" $((SECONDS - began))
     cat "$out" >>"$log"
     rm -f "$out"
@@ -62,7 +63,7 @@ step "filters" build/tests/test_syscalls
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
 step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
-step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 8
+step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 50
 step "behaviour" node tests/behaviour/run.mjs
 step "abuse" node tests/abuse/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
@@ -73,6 +74,7 @@ step "mayfly mcp, servers it starts" node tests/mcp/servers.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
+step "mayfly types" node tests/types/run.mjs
 step "embed.c" build/embed
 for fuzzer in frame json_text module_scan ingress egress; do
     step "fuzz $fuzzer, 10 s" fuzz "fuzz_$fuzzer"

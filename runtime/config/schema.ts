@@ -1,6 +1,7 @@
 // What mayfly understands of a wrangler configuration. Every problem is found, not only the first, and each names its
 // place and its key.
 
+import { parseCron } from "../scheduled/cron";
 import { type Member, type Node, type Place, toValue } from "./tree";
 
 const COMPATIBILITY_DATE_DEFAULT = "2026-01-01";
@@ -20,6 +21,10 @@ export interface Config {
     secrets: unknown;
     policies: Policies;
     services: { binding: string; entrypoint: string | null }[];
+    /** Cron expressions that parseCron takes. */
+    crons: string[];
+    /** Its own tail handler is told what happens in its other handlers. */
+    isTailed: boolean;
     /** Those that are set. */
     limits: Record<string, number>;
 }
@@ -251,16 +256,46 @@ class Reader {
         return { outbounds, secrets: secrets && toValue(secrets) };
     }
 
+    /** triggers: {crons: [...]} */
+    crons(root: Section): string[] {
+        const node = root.take("triggers");
+        if (node === undefined) return [];
+        const section = new Section(this, "triggers", node);
+        const items = section.items("crons");
+        section.close();
+        for (const { node: extra, path } of items.slice(CRONS_MAX)) this.problem(extra.place, path, `expected at most ${CRONS_MAX} triggers`);
+        return items.flatMap(({ node: cron, path }) => {
+            const problem = cron.kind === "string" ? problemOfCron(cron.value) : `expected a string, not ${described(cron)}`;
+            if (problem !== undefined) this.problem(cron.place, path, problem);
+            return cron.kind === "string" ? [cron.value] : [];
+        });
+    }
+
+    /** A member `service`, which names this worker: there is no other. */
+    #ownService(section: Section, node: Node, name: string, use: string): void {
+        const place = section.placeOf("service");
+        const service = section.text("service", node.kind === "object");
+        if (service === undefined || service === name) return;
+        const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
+        section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be ${use}`);
+    }
+
+    /** tail_consumers: [{service}] */
+    tails(root: Section, name: string): boolean {
+        const items = root.items("tail_consumers");
+        for (const { node, path } of items) {
+            const section = new Section(this, path, node);
+            this.#ownService(section, node, name, "its tail consumer");
+            section.close();
+        }
+        return items.length > 0;
+    }
+
     services(root: Section, name: string): Config["services"] {
         return root.items("services").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const binding = this.binding(section, node);
-            const place = section.placeOf("service");
-            const service = section.text("service", node.kind === "object");
-            if (service !== undefined && service !== name) {
-                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be bound`);
-            }
+            this.#ownService(section, node, name, "bound");
             const entrypoint = section.text("entrypoint", false, NOT_EMPTY);
             section.close();
             return { binding, entrypoint: entrypoint ?? null };
@@ -285,6 +320,18 @@ const LIMITS = [
     "loads_per_second",
 ];
 const LIMIT_MAX = 0x7fffffff;
+
+/** As on Cloudflare. */
+const CRONS_MAX = 250;
+
+/** What is wrong with a cron expression; undefined if nothing is. */
+function problemOfCron(expression: string): string | undefined {
+    try {
+        return parseCron(expression)(0) === undefined ? "this time never comes" : undefined;
+    } catch (error) {
+        return `expected a cron expression: ${(error as Error).message}`;
+    }
+}
 
 const NOT_EMPTY = { pattern: /^[^\0]+$/, expected: "a string that is not empty" };
 const NAME = { pattern: /^[A-Za-z0-9_][A-Za-z0-9_-]*$/, expected: "a name of letters, digits, - and _" };
@@ -315,6 +362,8 @@ export function readConfig(file: Node): Reading {
         secrets,
         policies,
         services: reader.services(root, name),
+        crons: reader.crons(root),
+        isTailed: reader.tails(root, name),
         limits: reader.limits(root),
     };
     root.close();

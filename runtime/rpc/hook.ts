@@ -44,6 +44,8 @@ export interface Hook {
     dispose(): void;
     /** Services take requests besides calls. */
     fetch?(request: Request): Promise<Response>;
+    /** Services of this cell take tail events as they are, without a copy. */
+    tail?(events: readonly object[]): unknown;
     /** Why a service cannot be handed on. */
     readonly untransferable?: string;
 }

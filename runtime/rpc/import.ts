@@ -23,8 +23,8 @@ export class Import implements Hook {
     #delivered: Outcome | undefined;
     #isTaken = false;
     #holders = 1;
-    /** Called when the answer to this push has come. */
-    onSettled?: () => void;
+    /** Called when the answer to this push has come, or never will. */
+    onSettled?: (outcome: { thrown?: unknown }) => void;
     /** For services. */
     fetch?: (request: Request) => Promise<Response>;
 
@@ -88,6 +88,7 @@ export class Import implements Hook {
         this.#waiting?.resolve(opened.value);
         this.#waiting = undefined;
         if (this.#holders === 0 && !this.#isTaken) disposeAll(opened.stubs);
+        this.onSettled?.({});
         return opened.stubs.length > 0;
     }
 
@@ -96,6 +97,7 @@ export class Import implements Hook {
         this.#broken = new BrokenHook(reason);
         this.#waiting?.reject(reason);
         this.#waiting = undefined;
+        this.onSettled?.({ thrown: reason });
         return false;
     }
 

@@ -12,6 +12,7 @@
 // it is a ProtocolError, which ends the channel.
 
 import * as F from "../frames";
+import { limitError } from "../limits";
 import type { Channel } from "../channel";
 import { requestHead, responseFrom } from "../http";
 import { takeBody } from "../web/body";
@@ -28,9 +29,10 @@ import {
     type Encoded, type Transfer,
 } from "./values";
 
-/** Members that one push may name, and answers, capabilities that one side may hold of the other. */
+/** Members that one push may name, calls that may be under way, capabilities that one side may hold of the other. */
 const PATH_MAX = 64;
 const TABLE_MAX = 65536;
+export const STUBS_MAX = TABLE_MAX;
 /** Answers that may wait for their release to be sent along with something else. */
 const RELEASES_MAX = 32;
 /** A result beyond this is released at once, so that the other side need not keep it. */
@@ -41,7 +43,7 @@ function isInteger(value: unknown): value is number {
 }
 
 function tooMany(): Error {
-    return new Error("One worker holds too many calls and stubs of another.");
+    return new Error("One worker holds too many calls of another.");
 }
 
 /** The main export: hands out entrypoints. */
@@ -62,6 +64,7 @@ export class RpcSession {
     #unanswered = 0;
     #answering = 0;
     #held = 0;
+    #given = 0;
     #released: number[] = [];
     #broken: BrokenHook | undefined;
 
@@ -73,6 +76,10 @@ export class RpcSession {
     /** Calls under way in either direction. */
     get pending(): number {
         return this.#unanswered + this.#answering;
+    }
+
+    get unanswered(): number {
+        return this.#unanswered;
     }
 
     /** Stubs of the other side's objects that this side holds. */
@@ -104,7 +111,9 @@ export class RpcSession {
             void Promise.resolve().then(() => hook.dispose());
             return isService ? ["import", hook.id, "service"] : ["import", hook.id];
         }
-        if (this.#exports.size >= TABLE_MAX) throw tooMany();
+        const { stubsMax } = this.#channel;
+        if (this.#given >= stubsMax) throw limitError("openStubs", stubsMax, this.#given + 1);
+        this.#given++;
         const id = this.#nextExport--;
         this.#exports.set(id, hook);
         return [isService ? "service" : "export", id];
@@ -129,7 +138,7 @@ export class RpcSession {
 
     #unexport(id: number): void {
         const hook = this.#exports.get(id);
-        this.#exports.delete(id);
+        if (this.#exports.delete(id) && id < 0) this.#given--;
         hook?.dispose();
     }
 
@@ -194,7 +203,6 @@ export class RpcSession {
         this.#imports.delete(id as number);
         this.#unanswered--;
         const hasStubs = settle(result);
-        result.onSettled?.();
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
             this.#send(["release", ...this.#released]);
@@ -250,7 +258,10 @@ export class RpcSession {
 
     #import(id: number, isService: boolean): Import {
         if (id >= 0 || this.#imports.has(id)) throw new ProtocolError("a stub's id that cannot be new");
-        if (this.#held >= TABLE_MAX) throw new ProtocolError("too many stubs");
+        if (this.#held >= this.#channel.stubsMax) {
+            this.#channel.onTooManyStubs?.(this.#held + 1);
+            throw new ProtocolError("too many stubs");
+        }
         const hook = new Import(this, id, false);
         if (isService) hook.fetch = (request) => this.fetch(id, request);
         this.#imports.set(id, hook);
@@ -291,6 +302,7 @@ export class RpcSession {
     #answer(id: number, hook: Hook, path: string[], opened: Opened | undefined): void {
         let answer: Hook;
         try {
+            if (hook.fetch !== undefined) this.#countServiceCall(opened);
             answer = opened === undefined ? hook.get(path) : hook.call(path, new OpenedArguments(opened));
         } catch (error) {
             answer = new BrokenHook(error);
@@ -303,6 +315,15 @@ export class RpcSession {
             this.#reply(id, answer, outcome);
             this.#channel.onIdle?.();
         });
+    }
+
+    #countServiceCall(opened: Opened | undefined): void {
+        try {
+            this.#channel.onServiceCall?.();
+        } catch (error) {
+            if (opened !== undefined) disposeAll(opened.stubs);
+            throw error;
+        }
     }
 
     #reply(id: number, answer: Hook, { encoded, thrown }: Outcome): void {
@@ -379,7 +400,7 @@ export class RpcSession {
         this.#exports.clear();
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
-        this.#unanswered = this.#answering = this.#held = 0;
+        this.#unanswered = this.#answering = this.#held = this.#given = 0;
         for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
     }

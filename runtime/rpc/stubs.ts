@@ -268,6 +268,16 @@ export function makeLoopback(hook: Hook, bind: (options: unknown) => Fetcher): o
     return makeProxy({ kind: "loopback", hook, path: [], isDisposed: false, own });
 }
 
+// --- Tails -----------------------------------------------------------------------------------------------------------
+
+export type TailCall = (events: readonly object[]) => unknown;
+
+/** How a stub's tail handler is called. */
+export function makeTailCall(stub: object): TailCall {
+    const { hook } = stateOf(stub)!;
+    return (events) => (hook.tail === undefined ? hook.call(["tail"], new OwnArguments([events])).pull() : hook.tail(events));
+}
+
 // --- Results ---------------------------------------------------------------------------------------------------------
 
 function nothingToDispose(): void {}

@@ -211,14 +211,17 @@ export interface Service {
     /** Calls what a path leads to; without arguments reads it. */
     call(path: Path, args: unknown[] | undefined): unknown;
     fetch(request: Request): Promise<Response>;
+    tail?(events: readonly object[]): unknown;
 }
 
 export class ServiceHook implements Hook {
     readonly #service: Service;
     readonly untransferable: string | undefined;
+    readonly tail: Hook["tail"];
 
     constructor(service: Service, untransferable?: string) {
         this.#service = service;
+        this.tail = service.tail;
         this.untransferable = untransferable;
     }
 

@@ -17,13 +17,13 @@ let indent = "";
 const counts = new Map<string, number>();
 const timers = new Map<string, number>();
 
-function print(level: Level, text: string): void {
-    hooks.log(level, indent === "" ? text : indent + text.replaceAll("\n", `\n${indent}`));
+function print(level: Level, text: string, args?: readonly unknown[]): void {
+    hooks.log(level, indent === "" ? text : indent + text.replaceAll("\n", `\n${indent}`), args);
 }
 
 function write(level: Level, args: readonly unknown[]): void {
     const plain = args.length === 1 && typeof args[0] === "string";
-    print(level, plain ? (args[0] as string) : formatter().format(args));
+    print(level, plain ? (args[0] as string) : formatter().format(args), args);
 }
 
 function remember<T>(labels: Map<string, T>, label: string, value: T): void {

@@ -7,8 +7,8 @@ export type Level = "debug" | "error" | "info" | "log" | "warn";
 
 /** Where the platform's output goes; the runtime sets both. */
 export interface Hooks {
-    /** Receives each formatted console message. */
-    log(level: Level, message: string): void;
+    /** Receives each formatted console message, and the arguments that it was made of if it was made of some. */
+    log(level: Level, message: string, args?: readonly unknown[]): void;
     /** Receives what a callback threw when nobody is left to catch it. */
     report(error: unknown): void;
 }

@@ -128,3 +128,7 @@ void budget_call(double cpu_ms) {
     budget.cpu_us_max = cpu_us_max;
     if (cpu_us_max < TICK_US) set_timer(cpu_us_max);
 }
+
+double budget_cpu_ms(void) {
+    return (double)weigh().cpu_us / 1000;
+}

@@ -26,3 +26,6 @@ void budget_set(double cpu_ms, double memory_mb);
 
 /* A call begins: the cell may use so much CPU time from now on. */
 void budget_call(double cpu_ms);
+
+/* CPU time that this process has used. */
+double budget_cpu_ms(void);

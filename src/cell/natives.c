@@ -91,6 +91,12 @@ static int wall_time(void *context, const struct engine_value *args, struct engi
     return 0;
 }
 
+static int cpu_time(void *context, const struct engine_value *args, struct engine_value *ret, struct engine_error *error) {
+    (void)context, (void)args, (void)error;
+    *ret = number(budget_cpu_ms());
+    return 0;
+}
+
 static int monotonic_time(void *context, const struct engine_value *args, struct engine_value *ret,
                           struct engine_error *error) {
     (void)context, (void)args, (void)error;
@@ -248,7 +254,7 @@ void cell_natives_add(struct cell *c) {
                  {"collect", collect},
         {"threaded", threaded},      {"forbidEval", forbid_eval},
         {"isHost", is_host},         {"budget", set_budget},
-        {"callBegins", call_begins},
+        {"callBegins", call_begins}, {"cpuTime", cpu_time},
     };
     for (size_t i = 0; i < COUNT_OF(natives); i++) {
         CHECK(engine_native_add(c->engine, natives[i].name, natives[i].call, c) == 0);

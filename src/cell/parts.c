@@ -16,7 +16,9 @@
     X(messages)                                                                                                        \
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
+    X(scheduled)                                                                                                       \
     X(subtle)                                                                                                          \
+    X(tails)                                                                                                           \
     X(urlpattern)                                                                                                      \
     X(websocket)
 

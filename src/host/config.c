@@ -20,6 +20,7 @@
 
 void config_done(struct config *c) {
     for (size_t i = 0; i < c->compatibility_flags_len; i++) free(c->compatibility_flags[i]);
+    for (size_t i = 0; i < c->crons_len; i++) free(c->crons[i]);
     for (size_t i = 0; i < c->loaders_len; i++) {
         free(c->loaders[i].binding);
         free(c->loaders[i].id);
@@ -33,6 +34,7 @@ void config_done(struct config *c) {
                            c->vars_json, c->warning,  c->secrets_json, c->policies_json};
     for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
     free(c->compatibility_flags);
+    free(c->crons);
     free(c->loaders);
     free(c->services);
     free(c->outbounds);
@@ -139,13 +141,14 @@ static char *copy_member(json_t *object, const char *name) {
     return text ? copy(text) : NULL;
 }
 
-static void take_flags(struct config *c, json_t *list) {
+/* The strings of a list, to be freed. */
+static void take_texts(json_t *list, char ***ret, size_t *ret_len) {
     size_t i;
-    json_t *flag;
-    c->compatibility_flags = calloc(json_array_size(list) + 1, sizeof *c->compatibility_flags);
-    CHECK(c->compatibility_flags);
-    json_array_foreach(list, i, flag) {
-        if (json_is_string(flag)) c->compatibility_flags[c->compatibility_flags_len++] = copy(json_string_value(flag));
+    json_t *text;
+    *ret = calloc(json_array_size(list) + 1, sizeof **ret);
+    CHECK(*ret);
+    json_array_foreach(list, i, text) {
+        if (json_is_string(text)) (*ret)[(*ret_len)++] = copy(json_string_value(text));
     }
 }
 
@@ -228,11 +231,13 @@ static int take_answer(struct config *c, const char *path, json_t *answer, char 
         json_text_check(c->vars_json, strlen(c->vars_json), &vars) < 0 || !json_text_is_object(vars)) {
         return refuse(ret_problems, -EBADMSG, "%s: the worker that reads it gave an answer without sense", path);
     }
-    take_flags(c, json_object_get(answer, "compatibilityFlags"));
+    take_texts(json_object_get(answer, "compatibilityFlags"), &c->compatibility_flags, &c->compatibility_flags_len);
+    take_texts(json_object_get(answer, "crons"), &c->crons, &c->crons_len);
     take_loaders(c, json_object_get(answer, "loaders"));
     take_limits(c, json_object_get(answer, "limits"));
     take_services(c, json_object_get(answer, "services"));
     take_outbounds(c, json_object_get(answer, "outbounds"));
+    c->is_tailed = json_is_true(json_object_get(answer, "isTailed"));
     c->secrets_json = copy_member(answer, "secrets");
     c->policies_json = copy_member(answer, "policies");
     if (!c->policies_json) c->policies_json = copy(POLICIES_DEFAULT);
@@ -396,12 +401,10 @@ static json_t *pack_bindings(const struct config *c) {
     return bindings;
 }
 
-static json_t *pack_flags(const struct config *c) {
-    json_t *flags = json_array();
-    for (size_t i = 0; i < c->compatibility_flags_len; i++) {
-        json_array_append_new(flags, json_string(c->compatibility_flags[i]));
-    }
-    return flags;
+static json_t *pack_texts(char *const *texts, size_t len) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < len; i++) json_array_append_new(list, json_string(texts[i]));
+    return list;
 }
 
 /* NULL where there is none. */
@@ -411,11 +414,13 @@ static json_t *pack_rpc(const struct config *c) {
 
 /* Everything but vars, which stay the text that they are: jansson would change numbers. */
 static char *dump_load(const struct config *c, const char *main_kind, size_t main_bytes) {
-    json_t *head =
-        json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "mainModule", c->main_name, "compatibilityDate",
-                  c->compatibility_date, "compatibilityFlags", pack_flags(c), "outbound",
-                  c->is_closed ? NULL : "egress", "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name",
-                  c->main_name, "kind", main_kind, "size", (json_int_t)main_bytes);
+    json_t *head = json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "name", c->name, "mainModule",
+        c->main_name, "compatibilityDate", c->compatibility_date, "compatibilityFlags",
+        pack_texts(c->compatibility_flags, c->compatibility_flags_len), "crons", pack_texts(c->crons, c->crons_len),
+        "testScheduled", c->has_test_scheduled, "isTailed", c->is_tailed, "outbound", c->is_closed ? NULL : "egress",
+        "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name", c->main_name, "kind", main_kind, "size",
+        (json_int_t)main_bytes);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
     json_decref(head);
     return text;

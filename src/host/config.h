@@ -39,10 +39,14 @@ struct config {
     size_t loaders_len;
     struct config_service *services;
     size_t services_len;
+    char **crons; /* cron expressions that were checked */
+    size_t crons_len;
+    bool is_tailed; /* by its own tail handler */
     struct operator_limits limits; /* of dynamic workers */
     char *warning;                 /* one line, or NULL */
     /* Of the command line: where clients call an entrypoint by Cap'n Web, and which (NULL: the default one); borrowed. */
     const char *rpc_path, *rpc_entrypoint;
+    bool has_test_scheduled; /* of the command line: requests may run scheduled events */
     struct config_outbound *outbounds;
     size_t outbounds_len;
     char *secrets_json;  /* {NAME: {env | file | credential: WHERE}}, or NULL */

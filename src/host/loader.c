@@ -123,13 +123,19 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     return 0;
 }
 
-void loader_touch(struct loader *l, uint32_t number) {
+/* The host tells how many calls there were, not of each. */
+static void count_calls(struct held_cell *cell, const char *head, size_t head_len) {
+    json_t *told = json_loadb(head, head_len, 0, NULL);
+    if (told) cell->calls = (uint32_t)json_integer_value(json_object_get(told, "calls"));
+    json_decref(told);
+}
+
+void loader_touch(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
-    if (cell) {
-        cell->police.is_called = true;
-        cell->calls++;
-    }
-    if (!cell || !cell->is_named) return;
+    if (!cell) return;
+    cell->police.is_called = true;
+    count_calls(cell, head, head_len);
+    if (!cell->is_named) return;
     cell->is_stale = true;
     if (cell == l->newest) return;
     list_remove(l, cell);
@@ -139,9 +145,7 @@ void loader_touch(struct loader *l, uint32_t number) {
 void loader_release(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
     if (!cell || cell->state == GRANTED || cell->state >= RELEASED) return;
-    json_t *release = json_loadb(head, head_len, 0, NULL);
-    if (release) cell->calls = (uint32_t)json_integer_value(json_object_get(release, "calls"));
-    json_decref(release);
+    count_calls(cell, head, head_len);
     unname(l, cell);
     cell->state = RELEASED;
     l->released_len++;

@@ -24,7 +24,7 @@ void loader_grant(struct loader *loader);
 
 /* CLAIM and TOUCH frames. Returns 0 or -EPROTO. */
 int loader_claim(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
-void loader_touch(struct loader *loader, uint32_t cell);
+void loader_touch(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
 /* RELEASE: the host worker gave the cell up, after so many requests. One that spins does not see that, and is killed
    within two seconds. */

@@ -3,6 +3,7 @@
 #include "host/mcp.h"
 #include "host/run.h"
 #include "host/serve.h"
+#include "host/types.h"
 #include <mayfly.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static const struct command {
     {"serve", "mayfly serve", serve_main, "serve HTTP with a host worker that may load dynamic workers"},
     {"run", "mayfly run", run_main, "run one snippet in a sandbox and print its result"},
     {"mcp", "mayfly mcp", mcp_main, "serve APIs to a model as three tools: search, types, execute"},
+    {"types", "mayfly types", types_main, "print what a dynamic worker sees in env, as TypeScript declarations"},
     {"doctor", "mayfly doctor", doctor_main, "tell what this machine offers, and what is missing"},
 };
 

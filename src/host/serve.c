@@ -45,6 +45,7 @@ struct server {
     bool has_started; /* the host worker has started once */
     bool is_serving;  /* it is up now */
     bool is_stalled;  /* no cell could be forked, and it has been said */
+    bool tests_scheduled; /* --test-scheduled */
     bool is_quiet, is_stopping;
 };
 
@@ -342,6 +343,7 @@ static const char help[] =
     "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
     "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
     "  --ca-file FILE         certificate authorities to trust besides the system's\n"
+    "  --test-scheduled       a request to /__scheduled?cron=EXPRESSION runs the scheduled handler\n"
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
@@ -422,6 +424,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"outbound-log", required_argument, NULL, 'o'},
                                             {"dns", required_argument, NULL, 'n'},
                                             {"ca-file", required_argument, NULL, 'C'},
+                                            {"test-scheduled", no_argument, NULL, 't'},
                                             {"dev", no_argument, NULL, 'd'},
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
@@ -445,6 +448,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'o': r = open_log(s, optarg); break;
         case 'n': s->outbound_config.dns = optarg; break;
         case 'C': s->outbound_config.ca_file = optarg; break;
+        case 't': s->tests_scheduled = true; break;
         case 'd': s->host_config.shows_errors = true; break;
         case 'q': s->is_quiet = true; break;
         case 'h': fputs(help, stdout); return 1;
@@ -518,6 +522,7 @@ static int serve_one(const char *config, int argc, char **argv) {
     }
     s->config.rpc_path = s->rpc_path;
     s->config.rpc_entrypoint = s->rpc_entrypoint;
+    s->config.has_test_scheduled = s->tests_scheduled;
     if (s->config.warning) fprintf(stderr, "mayfly: %s\n", s->config.warning);
     run(s);
     r = s->exit_status;

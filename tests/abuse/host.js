@@ -1,6 +1,8 @@
 // The host worker behind the abuse cases: loads what a case sends, calls it, and tells how that ended. Beside it lives a
 // neighbour that must not notice anything.
 
+import { WorkerEntrypoint } from "cloudflare:workers";
+
 const NEIGHBOUR = `let calls = 0; export default { count() { return ++calls; } };`;
 
 const worker = (modules, more) => ({
@@ -35,8 +37,48 @@ async function call(entrypoint, { method, args = [0], body }) {
     return response.text();
 }
 
-async function attempt(env, test) {
-    const code = worker(unpack(test.modules), { limits: test.limits, env: test.env });
+/** Requests of a worker that have come here and get their answers together, once as many as are expected have come and
+ * no further one does. */
+let held = [];
+let heldMost = 0;
+let expected = 0;
+
+/** The way out of a worker whose case has `gate`: shows how many of its requests are under way at once. */
+export const Gate = {
+    async fetch(request) {
+        if (new URL(request.url).pathname === "/now") return new Response("now");
+        const answer = Promise.withResolvers();
+        held.push(answer);
+        heldMost = Math.max(heldMost, held.length);
+        const known = held.length;
+        setTimeout(() => {
+            if (held.length === known) for (const each of held.splice(0)) each.resolve();
+        }, known < expected ? 2000 : 30);
+        await answer.promise;
+        return new Response(String(heldMost));
+    },
+};
+
+/** What a worker whose case has `gate` finds as env.API. */
+export class Api extends WorkerEntrypoint {
+    one() {
+        return 1;
+    }
+    make() {
+        return () => 1;
+    }
+    take() {
+        return "taken";
+    }
+    fetch() {
+        return new Response("api");
+    }
+}
+
+async function attempt(env, ctx, test) {
+    [heldMost, expected] = [0, test.gate];
+    const more = test.gate ? { globalOutbound: ctx.exports.Gate, env: { API: ctx.exports.Api({ props: {} }) } } : { env: test.env };
+    const code = worker(unpack(test.modules), { limits: test.limits, ...more });
     const stub = test.id === undefined ? env.LOADER.load(code) : env.LOADER.get(test.id, () => code);
     const entrypoint = stub.getEntrypoint(test.entrypoint, test.options);
     const calls = Array.from({ length: test.times ?? 1 }, () => outcome(call(entrypoint, test)));
@@ -48,13 +90,13 @@ async function attempt(env, test) {
 }
 
 export default {
-    async fetch(request, env) {
+    async fetch(request, env, ctx) {
         const { pathname } = new URL(request.url);
         if (pathname === "/neighbour") {
             const code = () => worker({ "neighbour.js": NEIGHBOUR });
             return Response.json(await env.LOADER.get("neighbour", code).getEntrypoint().count(0));
         }
-        if (pathname === "/attempt") return Response.json(await outcome(attempt(env, await request.json())));
+        if (pathname === "/attempt") return Response.json(await outcome(attempt(env, ctx, await request.json())));
         return new Response("host");
     },
 };

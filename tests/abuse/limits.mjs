@@ -101,6 +101,103 @@ const calls = {
     },
 };
 
+/** A worker whose requests go to the host's Gate, and whose env.API is the host's Api. */
+const asking = (body, limits, more) => ({
+    gate: 1,
+    modules: { "main.js": `import { WorkerEntrypoint } from "cloudflare:workers";
+        const all = (n, f) => Promise.all(Array.from({ length: n }, f));
+        const get = async (path) => (await fetch("http://gate" + path)).text();
+        export default class extends WorkerEntrypoint { async run() { ${body} } ok() { return "ok"; } }` },
+    method: "run",
+    limits,
+    ...more,
+});
+
+const tooMany = (text, name, value, used) => first(`${text} (limits.${name} is ${value}, used ${used})`);
+const SUBREQUESTS = "Too many subrequests.";
+const STUBS = "Worker exceeded stub limit.";
+
+const outside = {
+    "outside: requests in a loop": {
+        test: asking("for (;;) await get('/now');", { subRequests: 7 }),
+        check: tooMany(SUBREQUESTS, "subRequests", 7, 8),
+    },
+    "outside: requests, and errors that are caught": {
+        test: asking("let n = 0; for (let i = 0; i < 50; i++) try { await get('/now'); n++; } catch {} return n;", { subRequests: 7 }),
+        check: first(7),
+    },
+    "outside: requests to a binding": {
+        test: asking("for (;;) await this.env.API.fetch('http://api/');", { subRequests: 3 }),
+        check: tooMany(SUBREQUESTS, "subRequests", 3, 4),
+    },
+    "outside: calls of a binding": {
+        test: asking("for (;;) await this.env.API.one();", { subRequests: 3 }),
+        check: tooMany(SUBREQUESTS, "subRequests", 3, 4),
+    },
+    "outside: calls of a binding at once": {
+        test: asking("return (await Promise.allSettled(Array.from({ length: 500 }, () => this.env.API.one()))).filter((r) => r.status === 'fulfilled').length;", { subRequests: 9 }),
+        check: first(9),
+    },
+    "outside: the entrypoint's limit of requests, which is lower": {
+        test: asking("for (;;) await get('/now');", { subRequests: 7 }, { options: { limits: { subRequests: 2 } } }),
+        check: tooMany(SUBREQUESTS, "subRequests", 2, 3),
+    },
+    "outside: it holds for that entrypoint's calls alone": {
+        test: asking("return get('/now');", { subRequests: 1 }, { id: "requests", options: { limits: { subRequests: 1 } }, then: [{ method: "run" }, { method: "run" }] }),
+        check: (outcomes) => equal(outcomes.map(({ value, message }) => value ?? message), ["now", "now", "now"]),
+    },
+    "outside: ninety-six requests at once take turns, six at a time": {
+        test: asking("return (await all(96, () => get('/'))).at(-1);", {}, { gate: 6 }),
+        check: first("6"),
+    },
+    "outside: as many as the limit says": {
+        test: asking("return (await all(20, () => get('/'))).at(-1);", { connections: 2 }, { gate: 2 }),
+        check: first("2"),
+    },
+    "outside: the entrypoint's limit of connections, which is lower": {
+        test: asking("return (await all(21, () => get('/'))).at(-1);", { connections: 5 }, { gate: 3, options: { limits: { connections: 3 } } }),
+        check: first("3"),
+    },
+    "outside: each call has its own": {
+        test: asking("return (await all(4, () => get('/'))).at(-1);", { connections: 2 }, { gate: 6, times: 3 }),
+        check: (outcomes) => equal(outcomes.map(({ value, message }) => value ?? message), ["6", "6", "6"]),
+    },
+    "outside: requests that nobody waits for any more give their turn away": {
+        test: asking(`const stop = new AbortController();
+            const given = all(30, () => fetch("http://gate/", { signal: stop.signal })).catch((e) => e.name);
+            await new Promise((r) => setTimeout(r, 1)); stop.abort();
+            return [await given, await get("/now")];`),
+        check: first(["AbortError", "now"]),
+    },
+    "outside: more requests than can wait": {
+        test: asking("return all(600, () => get('/'));"),
+        check: tooMany("Too many simultaneous outbound connections.", "connections", 6, 519),
+    },
+    "outside: stubs of functions that the host gets": {
+        test: asking("return Array.from({ length: 1000 }, () => () => 1);", { openStubs: 50 }, { then: [{ method: "ok" }] }),
+        check: (outcomes) => {
+            tooMany(STUBS, "openStubs", 50, 51)(outcomes);
+            equal(outcomes[0].limit, { name: "openStubs", value: 50, used: 51 });
+        },
+    },
+    "outside: stubs of functions that a binding gets": {
+        test: asking("try { for (;;) await this.env.API.take(() => 1, () => 2, () => 3, new Array(60).fill(0).map(() => () => 1)); } catch {} return 'on';", { openStubs: 50 }),
+        check: tooMany(STUBS, "openStubs", 50, 51),
+    },
+    "outside: stubs of the host's that are kept": {
+        test: asking("const kept = []; for (;;) kept.push(await this.env.API.make());", { openStubs: 50 }),
+        check: tooMany(STUBS, "openStubs", 50, 51),
+    },
+    "outside: stubs that are given back do not count": {
+        test: asking("for (let i = 0; i < 200; i++) (await this.env.API.make())[Symbol.dispose](); return 'on';", { openStubs: 50 }),
+        check: first("on"),
+    },
+    "outside: a named worker begins anew after too many stubs": {
+        test: asking("return Array.from({ length: 100 }, () => () => 1);", { openStubs: 50 }, { id: "stubs", then: [{ method: "ok" }] }),
+        check: ([one, two]) => equal([one.limit?.name, two.value], ["openStubs", "ok"]),
+    },
+};
+
 /** Things that are refused by the engine, in words: the worker goes on. */
 const throwing = (expression) => ({
     test: {
@@ -178,7 +275,7 @@ const rate = {
 const limit = (...pairs) => pairs.flatMap((pair) => ["--limit", pair]);
 
 export const limitSuites = [
-    { name: "limits", cases: { ...calls, ...refused }, kept: 1 }, // the worker that is named
+    { name: "limits", cases: { ...calls, ...refused, ...outside }, kept: 3 }, // those that are named
     { name: "operator", options: limit("cpu_ms=40", "memory_mb=20", "code_bytes=2000", "env_bytes=300"), cases: operator },
     { name: "live cells", options: limit("live_cells=4"), cases: loads },
     { name: "loads per second", options: limit("loads_per_second=5"), cases: rate },

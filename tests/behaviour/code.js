@@ -172,7 +172,11 @@ const options = {
         "Streaming tail workers are experimental. You must pass the option 'allowExperimental: true' to the worker " +
             "loader to use them",
     ),
-    "tails": refused(worker(MODULE, { tails: [{}] }), "Error", "'tails' is not supported by this version of mayfly."),
+    "tails that are no stubs": refused(
+        worker(MODULE, { tails: [{}] }),
+        "TypeError",
+        "Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Fetcher'.",
+    ),
     "no tails": ({ env }) => answers(env.LOADER.load(worker(MODULE, { tails: [] }))),
     "compatibility dates that are none": ({ env }) => {
         for (const date of ["", "yesterday", "2026-1-1", "2026-13-01", "2026-00-10", "2026-02-30", "2026-04-31T00"]) {

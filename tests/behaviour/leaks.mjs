@@ -11,8 +11,7 @@ const IDLE_PROCESSES = 3 + 8 + 16;
 /** Connections that a client keeps would count as descriptors. */
 const once = { headers: { connection: "close" } };
 
-/** Some of these loads are many: they have as long as two busy processors need. */
-const json = async (server, path) => JSON.parse(await ask(server, path, { ...once, signal: AbortSignal.timeout(120_000) }));
+const json = async (server, path, ms = 30_000) => JSON.parse(await ask(server, path, { ...once, signal: AbortSignal.timeout(ms) }));
 
 /** The largest cell is the host worker's, whose heap has grown; idle ones are all alike. */
 function hostCell(server) {
@@ -69,8 +68,8 @@ function clean(work) {
 const times = (n, body) => Promise.all(Array.from({ length: n }, body));
 
 const cases = {
-    "1,000 loads in a row": clean((server) => json(server, "/loads?count=1000&lanes=1")),
-    "1,000 loads, 16 at a time": clean((server) => json(server, "/loads?count=1000&lanes=16")),
+    "1,000 loads in a row": clean((server) => json(server, "/loads?count=1000&lanes=1", 60_000)),
+    "1,000 loads, 16 at a time": clean((server) => json(server, "/loads?count=1000&lanes=16", 60_000)),
     "200 loads that nobody calls": clean((server) => json(server, "/uncalled?count=200")),
     "20 loads whose calls take a while": clean((server) => json(server, "/long?count=20")),
     "200 loads that are disposed of": clean((server) => json(server, "/disposed?count=200")),
@@ -97,7 +96,7 @@ const cases = {
     }),
     "garbage": clean(async (server) => {
         const name = (await json(server, "/"))[0];
-        const { ok, message } = await json(server, `/case/${encodeURIComponent(name)}`);
+        const { ok, message } = await json(server, `/case/${encodeURIComponent(name)}`, 120_000); // 200 workers, some of which use up a limit
         if (!ok) throw new Error(message);
     }),
 };

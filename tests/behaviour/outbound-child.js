@@ -3,6 +3,20 @@ import { connect } from "cloudflare:sockets";
 
 export default {
     async fetch(request) {
+        const open = async (url) => {
+            const socket = connect(url);
+            await socket.opened;
+            return socket;
+        };
+        /** Opens so many, one too many, and another one when one has been closed. */
+        const sockets = async (url, count) => {
+            const all = [];
+            for (let i = 0; i < count; i++) all.push(await open(url));
+            const words = [await open(url).then(() => "opened", (error) => String(error))];
+            await all[0].close().catch(() => {});
+            words.push(await open(url).then(() => "opened", (error) => String(error)));
+            return words;
+        };
         const { url, init, action } = await request.json();
         try {
             if (action === "thrice") for (let i = 0; i < 2; i++) await (await fetch(url)).text();
@@ -21,6 +35,7 @@ export default {
                 if (!init.until) await socket.closed;
                 return Response.json({ text: got });
             }
+            if (action === "sockets") return Response.json({ text: await sockets(url, init.count) });
             const response = await fetch(url, init);
             if (action === "stream") return response;
             const headers = [...response.headers];

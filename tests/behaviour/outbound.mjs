@@ -303,6 +303,17 @@ const outbounds = {
 
 // --- connect() -------------------------------------------------------------------------------------------------------
 
+const sixSockets = {
+    "six connections at once, and no seventh": async () => {
+        const { text, error } = await request("inherited", `tcp.test:${place.origin.tcpPort}`, { count: 6 }, undefined, "sockets");
+        const words = "Error: Too many simultaneous outbound connections. (limits.connections is 6, used 7)";
+        expect("words", text ?? error, [words, "opened"]);
+        // They have ended with that call.
+        const again = await request("inherited", `tcp.test:${place.origin.tcpPort}`, { count: 6 }, undefined, "sockets");
+        expect("words", again.text ?? again.error, [words, "opened"]);
+    },
+};
+
 const connected = async (who, address, init) => {
     const answer = await request(who, address, init, undefined, "connect");
     if (answer.error !== undefined) throw new Error(`expected a connection to ${address}, got ${answer.error}`);
@@ -672,7 +683,7 @@ const withPlace = (table) => Object.fromEntries(Object.entries(table).map(([name
 }]));
 
 export const suites = [
-    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...noConnections, ...rules, ...secrets }) },
+    { name: "outbound", cases: withPlace({ ...fetches, ...outbounds, ...connections, ...sixSockets, ...noConnections, ...rules, ...secrets }) },
     { name: "outbound inward", cases: withPlace(inward) },
     { name: "outbound ends", cases: withPlace(endings) },
 ];

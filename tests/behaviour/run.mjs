@@ -9,12 +9,13 @@
 
 import { suites as clientSuites } from "./clients.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
+import { suites as eventSuites } from "./events.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
-import { ask, startServer, until } from "./server.mjs";
+import { ask, describe, startServer, until } from "./server.mjs";
 
 const CASE_TIMEOUT_MS = 30_000;
 
@@ -37,6 +38,7 @@ const workers = [
     { name: "abuse", target: "abuse.js" },
     { name: "bodies", target: "bodies.js" },
     { name: "platform", target: "platform.js" },
+    { name: "tails", target: "tails.js" },
 ];
 
 const filter = process.argv[2] ?? "";
@@ -49,11 +51,12 @@ function report(name, message) {
     console.log(message === undefined ? `ok ${name}` : `not ok ${name}: ${message.replaceAll("\n", "\\n")}`);
 }
 
-async function run(name, body) {
+async function run(name, body, server) {
     try {
         await body();
         report(name);
     } catch (error) {
+        if (server) console.log(describe(server).replaceAll(/^/gm, "# "));
         const cause = error.cause ? ` (${error.cause.message ?? error.cause})` : "";
         report(name, (error.message || String(error)) + cause);
     }
@@ -101,7 +104,7 @@ async function runWorker(suite) {
                 const signal = AbortSignal.timeout(CASE_TIMEOUT_MS);
                 const answer = JSON.parse(await ask(server, `/case/${encodeURIComponent(name)}`, { signal }));
                 if (!answer.ok) throw new Error(answer.message);
-            });
+            }, server);
         }
     });
 }
@@ -118,7 +121,7 @@ async function runSuite(suite) {
     const chosen = Object.entries(suite.cases).filter(([name]) => `${suite.name}: ${name}`.includes(filter));
     if (chosen.length === 0) return;
     await withServer(suite, async (server) => {
-        for (const [name, body] of chosen) await run(`${suite.name}: ${name}`, () => body(server));
+        for (const [name, body] of chosen) await run(`${suite.name}: ${name}`, () => body(server), server);
     });
 }
 
@@ -129,11 +132,11 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
-    [...workers, ...clientSuites, ...outsideSuites],
+    [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
     [...outboundSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);

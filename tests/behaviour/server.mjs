@@ -35,13 +35,20 @@ function readOrGone(path) {
     }
 }
 
-/** Name, state, parent and start time of a process; undefined when it is gone. */
+/** State, parent, start time and processor time of a process; undefined when it is gone. */
 function readStat(pid) {
     const text = readOrGone(`/proc/${pid}/stat`);
     if (text === undefined) return undefined;
     const end = text.lastIndexOf(")");
     const rest = text.slice(end + 2).split(" ");
-    return { pid, state: rest[0], parent: Number(rest[1]), startTime: rest[19] };
+    return { pid, state: rest[0], parent: Number(rest[1]), startTime: rest[19], userTicks: rest[11], systemTicks: rest[12] };
+}
+
+/** What the processes of a server are at, for whoever asks why a case took too long. */
+export function describe(server) {
+    const row = ({ pid, parent, state, userTicks, systemTicks }) =>
+        [pid, parent, state, userTicks, systemTicks, residentBytes(pid) >> 10, readOrGone(`/proc/${pid}/wchan`)].join("\t");
+    return ["pid\tparent\tstate\tuser\tsystem\tKiB\twaits in", ...server.tree().map(row)].join("\n");
 }
 
 /** All processes below `root` and itself, parents first. A process that ended and was not waited for is in it too. */

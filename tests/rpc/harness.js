@@ -22,7 +22,10 @@ bindNative({
         ends.get(number)?.sent.push({ type, flags, id, head: head === "" ? undefined : JSON.parse(head), tail: tail && new Uint8Array(tail) });
         return 0;
     },
-    close: (number) => void (ends.get(number).isClosed = true),
+    close(number) {
+        ends.get(number).isClosed = true;
+        ends.delete(number);
+    },
     utf8Length: (text) => new TextEncoder().encode(text).length,
     utf8Encode: (text) => new TextEncoder().encode(text),
     utf8Decode: (bytes) => new TextDecoder().decode(bytes),

@@ -28,7 +28,9 @@ async function runSuite(file, directory, input) {
     const contents = `import "../../runtime/symbols.ts"; import { run } from "./${file}"; export default (input) => run(input);`;
     const stdin = { contents, resolveDir: HERE };
     await build({ stdin, bundle: true, format: "esm", outfile, alias, logLevel: "error", platform: "neutral", mainFields: ["module", "main"], target: "es2023" });
-    const { stdout } = await run(MAYFLY, ["run", outfile, "--memory", "1024", "--timeout", String(input.seconds * 1000 + 120_000), "--json", JSON.stringify(input)], { maxBuffer: 1 << 26 });
+    // Sessions that were not let go of would fill this memory within seconds.
+    const options = ["--memory", "256", "--cpu", "0", "--timeout", String(input.seconds * 1000 + 120_000)];
+    const { stdout } = await run(MAYFLY, ["run", outfile, ...options, "--json", JSON.stringify(input)], { maxBuffer: 1 << 26 });
     return JSON.parse(stdout);
 }
 

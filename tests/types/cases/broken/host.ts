@@ -1,0 +1,2 @@
+import { Mail } from "./mail.ts";
+export { Mail };

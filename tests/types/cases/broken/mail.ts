@@ -1,0 +1,4 @@
+export class Mail {
+    send(to: string {
+    }
+}

@@ -1,0 +1,2 @@
+/** @typedef {"title" | "year"} Order */
+export {};

@@ -1,0 +1,7 @@
+export interface Options {
+    theirs: true;
+    next?: Options;
+}
+export interface Request {
+    wish: string;
+}

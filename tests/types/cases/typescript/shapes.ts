@@ -1,0 +1,1 @@
+export type Shape = { kind: "a" } | { kind: "b" };
