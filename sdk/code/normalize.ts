@@ -1,7 +1,7 @@
 // Code as models write it, made into one async function. What counts as its result is what its writer most likely
 // meant: a `return`, the value of the last expression or declaration, the function that was defined last.
 
-import { transform } from "sucrase";
+import { sucrase } from "./parsers";
 import { Edits, type Place } from "./edits";
 import { extractCode } from "./extract";
 import type { Node, Parsed } from "./parse";
@@ -204,7 +204,7 @@ export function normalizeCode(written: string, scope: readonly string[] = []): N
 }
 
 function stripTypes(text: string): { text: string; original: (place: Place) => Place } {
-    const { code, sourceMap } = transform(text, {
+    const { code, sourceMap } = sucrase().transform(text, {
         transforms: ["typescript"],
         disableESTransforms: true,
         production: true,

@@ -1,6 +1,7 @@
 // Code as a syntax tree, by Babel's parser: TypeScript where it must be, JavaScript where it can be.
 
-import { parse, parseExpression, type ParserOptions, type ParserPlugin } from "@babel/parser";
+import type { ParserOptions, ParserPlugin } from "@babel/parser";
+import { babel } from "./parsers";
 
 /** A node of the tree, as far as it is looked at here. */
 export interface Node {
@@ -70,7 +71,7 @@ function asObject(text: string, plugins: ParserPlugin[]): Node | undefined {
     if (!trimmed.startsWith("{") || !trimmed.endsWith("}")) return undefined;
     try {
         const start = text.indexOf("{");
-        const node = parseExpression(trimmed, options(plugins)) as unknown as Node;
+        const node = babel().parseExpression(trimmed, options(plugins)) as unknown as Node;
         return { ...node, start: start + node.start, end: start + node.end };
     } catch {
         return undefined;
@@ -83,7 +84,7 @@ export function parseProgram(text: string): Parsed {
         const expression = asObject(text, plugins);
         const isTypeScript = plugins.length > 0;
         if (expression) return { text, body: [], expression, isTypeScript };
-        const file = parse(text, options(plugins)) as unknown as { program: Node };
+        const file = babel().parse(text, options(plugins)) as unknown as { program: Node };
         return { text, body: statements(file.program), isTypeScript };
     };
     try {

@@ -58,12 +58,19 @@ function match(word: string, words: Set<string>): number {
 }
 
 export class Catalog {
-    readonly sources: readonly Source[];
+    sources: readonly Source[];
     #index: Indexed[] | undefined;
     #frequency = new Map<string, number>();
 
     constructor(sources: readonly Source[]) {
         this.sources = sources;
+    }
+
+    /** Sources may come later than others. */
+    replace(sources: readonly Source[]): void {
+        this.sources = sources;
+        this.#index = undefined;
+        this.#frequency.clear();
     }
 
     get namespaces(): string[] {

@@ -5,8 +5,9 @@
 import { isObject, text, type Json } from "../types/schema";
 import { Names } from "../types/names";
 import { Catalog, type Source } from "./catalog";
+import { CHILD_LIMITS, childExchange } from "./child-exchange";
 import { DEFAULT_LIMITS, type Loader } from "./execute";
-import { httpExchange, mcpSource, type Exchange } from "./mcp-source";
+import { httpExchange, mcpSource } from "./mcp-source";
 import { openApiSource } from "./openapi-source";
 import { answerMessage } from "./protocol";
 import { Tools } from "./tools";
@@ -16,6 +17,7 @@ import { typeScriptSource } from "./typescript-source";
 interface SourceOptions {
     name: string;
     kind: "openapi" | "mcp" | "typescript";
+    /** One of these, or neither for a server that the command line starts. */
     file?: string;
     url?: string;
     server?: string;
@@ -32,6 +34,9 @@ interface Env {
 }
 
 const BODY_BYTES_MAX = 8 << 20;
+
+/** How long the first who asks for tools waits for sources that others have to answer for; later ones are added later. */
+const READY_MS = 10_000;
 
 async function textOf({ file, url }: SourceOptions): Promise<string> {
     if (file !== undefined) return ((await import(file)) as { default: string }).default;
@@ -57,41 +62,62 @@ export default class extends WorkerEntrypoint { call(name, args) { return tools[
     return (wanted: string, args: unknown[]) => entrypoint.call(wanted, args);
 }
 
-/** An exchange with a server that the command line has started and passes messages to. */
-function childExchange(env: Env, name: string): Exchange {
-    return httpExchange(`${env.CHILDREN}/${encodeURIComponent(name)}`, (request) => fetch(request));
+function serverSource({ name, url }: SourceOptions, env: Env, names: Names): Promise<Source> {
+    const send = (request: Request): Promise<Response> => fetch(request);
+    if (url !== undefined) return mcpSource(name, httpExchange(url, send), names);
+    const limits = { ...CHILD_LIMITS, ...(env.TIMEOUT_MS && { requestMs: env.TIMEOUT_MS }) };
+    const address = `${env.CHILDREN}/${encodeURIComponent(name)}`;
+    return mcpSource(name, childExchange(address, send, limits, (note) => console.warn(`${name}: ${note}`)), names);
 }
 
-async function readSource(options: SourceOptions, env: Env, names: Names): Promise<Source> {
+async function documentSource(options: SourceOptions, contents: Promise<string>, env: Env, names: Names): Promise<Source> {
     const { name, kind, url, server } = options;
-    if (kind === "typescript") {
-        const source = await textOf(options);
-        return typeScriptSource(name, source, exportCaller(env, name, source));
-    }
-    if (kind === "mcp") {
-        const exchange = url === undefined ? childExchange(env, name) : httpExchange(url, (request) => fetch(request));
-        return mcpSource(name, exchange, names);
-    }
-    const source = openApiSource({ namespace: name, text: await textOf(options), ...(url && { url }), ...(server && { server }) }, names, (request) => fetch(request));
+    const content = await contents;
+    if (kind === "typescript") return typeScriptSource(name, content, exportCaller(env, name, content));
+    const source = openApiSource({ namespace: name, text: content, ...(url && { url }), ...(server && { server }) }, names, (request) => fetch(request));
     for (const problem of source.problems.slice(0, 10)) console.warn(`${name}: left out: ${problem}`);
     return source;
 }
 
+/**
+ * Reads all sources: servers side by side, documents one after the other, so that their types get the same names each
+ * time. Whoever is not ready in time is not waited for, and joins when it is.
+ */
 async function readSources(env: Env): Promise<Tools> {
     const names = Names.ofTypes();
-    const sources: Source[] = [];
-    for (const options of env.SOURCES) {
-        const start = Date.now();
+    const catalog = new Catalog([]);
+    const ready: (Source | undefined)[] = [];
+    const begun = Date.now();
+    const state = { isLate: false };
+    const join = async (index: number, reading: Promise<Source>): Promise<void> => {
+        const { name } = env.SOURCES[index]!;
         try {
-            const source = await readSource(options, env, names);
-            console.info(`${options.name}: ${source.entries.length} functions (${Date.now() - start} ms)`);
-            sources.push(source);
+            const source = await reading;
+            console.info(`${name}: ${source.entries.length} functions (${Date.now() - begun} ms)`);
+            ready[index] = source;
+            if (state.isLate) catalog.replace(ready.filter((one) => one !== undefined));
         } catch (error) {
-            console.error(`${options.name}: left out: ${(error as Error).message}`);
+            console.error(`${name}: left out: ${(error as Error).message}`);
         }
+    };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, READY_MS, "late")));
+    const within = async (index: number, joined: Promise<void>): Promise<void> => {
+        if ((await Promise.race([joined, late])) !== "late") return;
+        console.warn(`${env.SOURCES[index]!.name}: not ready after ${READY_MS} ms; it is added when it is`);
+    };
+    const servers = env.SOURCES.map((options, index) => (options.kind === "mcp" ? join(index, serverSource(options, env, names)) : undefined));
+    const contents = env.SOURCES.map((options) => (options.kind === "mcp" ? undefined : textOf(options)));
+    for (const content of contents) content?.catch(() => {}); // its turn comes
+    for (const [index, content] of contents.entries()) {
+        if (content) await within(index, join(index, documentSource(env.SOURCES[index]!, content, env, names)));
     }
+    await Promise.all(servers.map((joined, index) => joined && within(index, joined)));
+    clearTimeout(timer);
+    state.isLate = true;
+    catalog.replace(ready.filter((one) => one !== undefined));
     const limits = { ...DEFAULT_LIMITS, ...(env.TIMEOUT_MS && { timeoutMs: env.TIMEOUT_MS }) };
-    return new Tools(new Catalog(sources), env.LOADER, limits);
+    return new Tools(catalog, env.LOADER, limits);
 }
 
 let tools: Promise<Tools> | undefined;
@@ -114,7 +140,7 @@ async function answerBody(body: string, env: Env): Promise<Response> {
     } catch {
         return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } }, { status: 400 });
     }
-    const ready = await (tools ??= readSources(env));
+    const ready = (tools ??= readSources(env));
     const messages = Array.isArray(message) ? message.slice(0, 100) : [message];
     const answers = (await Promise.all(messages.map((one) => answerMessage(ready, one)))).filter((one): one is Json => isObject(one));
     if (answers.length === 0) return new Response(null, { status: 202 });

@@ -1,6 +1,6 @@
 // An OpenAPI document as a source: each operation a function, each call a request.
 
-import { CORE_SCHEMA, load as parseYaml } from "js-yaml";
+import { yaml } from "../code/parsers";
 import { Declarer } from "../openapi/declare";
 import { readOpenApi, type Api, type Operation } from "../openapi/operations";
 import { buildRequest, readResponse, serverOf } from "../openapi/request";
@@ -24,7 +24,7 @@ export type Send = (request: Request) => Promise<Response>;
 
 export function parseDocument(text: string): unknown {
     // The core schema makes no dates of text that looks like one.
-    return /^\s*[{[]/.test(text) ? JSON.parse(text) : parseYaml(text, { schema: CORE_SCHEMA });
+    return /^\s*[{[]/.test(text) ? JSON.parse(text) : yaml().load(text, { schema: yaml().CORE_SCHEMA });
 }
 
 function entryOf(operation: Operation): Entry {

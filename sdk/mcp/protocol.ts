@@ -22,7 +22,7 @@ class RpcError extends Error {
     }
 }
 
-async function answer(tools: Tools, method: string, params: unknown): Promise<Json> {
+async function answer(tools: Promise<Tools>, method: string, params: unknown): Promise<Json> {
     switch (method) {
         case "initialize": {
             const asked = text(own(params, "protocolVersion"));
@@ -36,19 +36,22 @@ async function answer(tools: Tools, method: string, params: unknown): Promise<Js
         case "ping":
             return {};
         case "tools/list":
-            return { tools: tools.definitions() };
+            return { tools: (await tools).definitions() };
         case "tools/call": {
             const name = text(own(params, "name"));
             if (name === "") throw new RpcError(INVALID_PARAMS, "tools/call needs a name");
-            return (await tools.call(name, argumentsOf(params))) as unknown as Json;
+            return (await (await tools).call(name, argumentsOf(params))) as unknown as Json;
         }
         default:
             throw new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
     }
 }
 
-/** Answers one message; a notification, and the answer to a question that was never asked, get none. */
-export async function answerMessage(tools: Tools, message: unknown): Promise<Json | undefined> {
+/**
+ * Answers one message; a notification, and the answer to a question that was never asked, get none. Only what needs the
+ * tools waits for them.
+ */
+export async function answerMessage(tools: Promise<Tools>, message: unknown): Promise<Json | undefined> {
     const id = own(message, "id");
     const method = own(message, "method");
     const error = (code: number, words: string): Json => ({ jsonrpc: "2.0", id: id ?? null, error: { code, message: words } });

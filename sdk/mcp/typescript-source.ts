@@ -1,8 +1,8 @@
 // A TypeScript file as a source: its exported functions are the tools, declared as they are written. The file runs in a
 // sandbox of its own, kept under its name; the code that calls it runs in another.
 
-import { parse } from "@babel/parser";
 import { missingMethod } from "../code/errors";
+import { babel } from "../code/parsers";
 import { firstSentence } from "../types/comments";
 import { propertyKey } from "../types/names";
 import type { Node } from "../code/parse";
@@ -63,7 +63,7 @@ function parameterText(parameter: Node, slice: (part: Node | undefined) => strin
 }
 
 export function typeScriptSource(namespace: string, source: string, call: CallExport): Source {
-    const file = parse(source, { sourceType: "module", plugins: ["typescript"], attachComment: true }) as unknown as { program: Node };
+    const file = babel().parse(source, { sourceType: "module", plugins: ["typescript"], attachComment: true }) as unknown as { program: Node };
     const declared = new Map<string, Declared>();
     const types = new Map<string, string>();
     for (const statement of nodes(file.program.body)) {

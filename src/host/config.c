@@ -376,6 +376,19 @@ int config_read(const char *path, struct config *ret, char **ret_problems) {
     return 0;
 }
 
+int config_take(const char *root_dir, const char *answer, struct config *ret, char **ret_problems) {
+    struct config c = {.root_dir = copy(root_dir)};
+    json_t *said = json_loads(answer, 0, NULL);
+    int r = take_answer(&c, root_dir, said, ret_problems);
+    json_decref(said);
+    if (r < 0) {
+        config_done(&c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
 /* --- Use -------------------------------------------------------------------------------------------------------- */
 
 static json_t *pack_bindings(const struct config *c) {

@@ -66,6 +66,10 @@ struct config {
    the text for the user, one line for each problem, to be freed. Blocks, and starts a cell of its own for it. */
 int config_read(const char *path, struct config *ret, char **ret_problems);
 
+/* The same for a project that this program has made: `answer` is what the reading worker (runtime/config) would say of
+   its configuration, and no cell is needed. */
+int config_take(const char *root_dir, const char *answer, struct config *ret, char **ret_problems);
+
 void config_done(struct config *config);
 
 /* Appends the head of a LOAD frame for the host worker; its tail is the main module alone, of this kind and size.

@@ -3,6 +3,8 @@
    writes its project, and in the stdio form passes messages on. It reads no document and no answer. */
 #include "host/mcp.h"
 #include "base/macros.h"
+#include "host/mcp_children.h"
+#include "host/mcp_command.h"
 #include "host/mcp_config.h"
 #include "host/mcp_project.h"
 #include "host/mcp_stdio.h"
@@ -23,6 +25,9 @@ static const char help[] =
     "Sources, each with a name that the code calls it by:\n"
     "  --openapi NAME=FILE|URL     an OpenAPI 3.0 or 3.1 document, JSON or YAML: its operations\n"
     "  --mcp NAME=URL              another MCP server over streamable HTTP: its tools\n"
+    "  --stdio NAME=COMMAND        another MCP server over standard input and output, started as a shell starts it, "
+    "ended\n"
+    "                              with mayfly; of the environment it gets HOME, PATH, SHELL, TERM and USER\n"
     "  --tools NAME=FILE           a TypeScript file: its exported functions\n"
     "\n"
     "  --server NAME=URL           the server to ask instead of the one that the document names\n"
@@ -32,6 +37,8 @@ static const char help[] =
     "  --config FILE               sources as JSON: {\"sources\": {NAME: {\"openapi\" | \"mcp\" | \"tools\": PLACE,\n"
     "                              \"server\": URL, \"secret\": {\"header\": HEADER, \"env\": ENV}}}, \"timeoutMs\": "
     "MS}\n"
+    "                              and servers to start as other clients have them, there or in \"mcpServers\":\n"
+    "                              {NAME: {\"command\": PROGRAM, \"args\": [...], \"env\": {...}}}\n"
     "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
     "  --timeout MS                how long one execution may take (30000)\n"
     "\n"
@@ -59,12 +66,20 @@ static char *cut(char *text, char separator) {
     return at + 1;
 }
 
-static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text) {
+static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text,
+                      bool is_command) {
     char *place = cut(text, '=');
     if (!place || !mcp_config_is_name(text)) return refuse(option, text, "NAME=PLACE, the name an identifier");
     if (mcp_project_find(project, text)) return refuse(option, text, "a name that no other source has");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(option, text, "64 sources at most");
-    project->sources[project->sources_len++] = (struct mcp_source){.kind = kind, .name = text, .place = place};
+    struct mcp_source *source = &project->sources[project->sources_len++];
+    *source = (struct mcp_source){.kind = kind, .name = text};
+    if (is_command) {
+        source->argv = mcp_command_shell(place);
+        source->env = mcp_command_env(NULL);
+    } else {
+        source->place = place;
+    }
     return 0;
 }
 
@@ -113,9 +128,10 @@ static int parse_timeout(const char *text, unsigned *ret_ms) {
 
 static int parse_option(int option, struct mcp_project *project, struct later *later, const char **listen) {
     switch (option) {
-    case 'o': return add_source(project, "openapi", MCP_OPENAPI, optarg);
-    case 'm': return add_source(project, "mcp", MCP_SERVER, optarg);
-    case 't': return add_source(project, "tools", MCP_TYPESCRIPT, optarg);
+    case 'o': return add_source(project, "openapi", MCP_OPENAPI, optarg, false);
+    case 'm': return add_source(project, "mcp", MCP_SERVER, optarg, false);
+    case 'x': return add_source(project, "stdio", MCP_SERVER, optarg, true);
+    case 't': return add_source(project, "tools", MCP_TYPESCRIPT, optarg, false);
     case 's': return keep("server", later->servers, &later->servers_len, optarg);
     case 'k': return keep("secret", later->secrets, &later->secrets_len, optarg);
     case 'c': return mcp_config_read(optarg, project);
@@ -127,12 +143,17 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
 
 /* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
 static int parse_options(struct mcp_project *project, const char **listen, int argc, char **argv) {
-    static const struct option known[] = {
-        {"openapi", required_argument, NULL, 'o'}, {"mcp", required_argument, NULL, 'm'},
-        {"tools", required_argument, NULL, 't'},   {"server", required_argument, NULL, 's'},
-        {"secret", required_argument, NULL, 'k'},  {"config", required_argument, NULL, 'c'},
-        {"listen", required_argument, NULL, 'l'},  {"timeout", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},          {0}};
+    static const struct option known[] = {{"openapi", required_argument, NULL, 'o'},
+                                          {"mcp", required_argument, NULL, 'm'},
+                                          {"stdio", required_argument, NULL, 'x'},
+                                          {"tools", required_argument, NULL, 't'},
+                                          {"server", required_argument, NULL, 's'},
+                                          {"secret", required_argument, NULL, 'k'},
+                                          {"config", required_argument, NULL, 'c'},
+                                          {"listen", required_argument, NULL, 'l'},
+                                          {"timeout", required_argument, NULL, 'w'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     struct later later = {0};
     int r = 0;
     for (int option; r == 0 && (option = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
@@ -145,7 +166,7 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
     for (size_t i = 0; r == 0 && i < later.servers_len; i++) r = add_server(project, later.servers[i]);
     for (size_t i = 0; r == 0 && i < later.secrets_len; i++) r = add_secret(project, later.secrets[i]);
     if (r == 0 && (optind != argc || project->sources_len == 0)) {
-        fprintf(stderr, "mayfly mcp: name at least one source, with --openapi, --mcp or --tools\n");
+        fprintf(stderr, "mayfly mcp: name at least one source, with --openapi, --mcp, --stdio or --tools\n");
         r = -EINVAL;
     }
     if (r == 0) r = mcp_project_check(project);
@@ -156,15 +177,14 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
 /* --- The server ------------------------------------------------------------------------------------------------- */
 
 static _Noreturn void run_server(const struct mcp_project *project, const char *listen, int out) {
-    char config[PATH_MAX + 32];
-    char address[128];
+    char dir[PATH_MAX], address[128];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (out >= 0) dup2(out, STDOUT_FILENO);
-    snprintf(config, sizeof config, "%s/wrangler.json", project->dir);
+    snprintf(dir, sizeof dir, "%s", project->dir);
     snprintf(address, sizeof address, "%s", listen);
-    char *argv[] = {"mayfly mcp", config, "--listen", address, "--pool", "4", "--grants", "8", NULL};
+    char *argv[] = {"mayfly mcp", dir, "--listen", address, "--pool", "2", "--grants", "4", NULL};
     optind = 1;
-    exit(serve_main(8, argv));
+    exit(serve_project(project->config, 8, argv));
 }
 
 /* Starts the server; its standard output comes through *ret_out, unless that is NULL. Returns its pid. */
@@ -224,6 +244,43 @@ static int run_stdio(const struct mcp_project *project) {
     return r < 0 ? 1 : status;
 }
 
+/* Starts the keeper, if a source is a server to be started. Returns its pid, 0 or a negative errno. */
+static pid_t start_children(struct mcp_project *project) {
+    char token[33];
+    uint16_t port;
+    bool is_needed = false;
+    for (size_t i = 0; i < project->sources_len; i++) is_needed |= project->sources[i].argv != NULL;
+    if (!is_needed) return 0;
+    make_token(token);
+    snprintf(project->children, sizeof project->children, "%s", token);
+    pid_t pid = mcp_children_start(project, &port);
+    if (pid < 0)
+        fprintf(stderr, "mayfly mcp: no server can be started: %s\n", strerror(-pid));
+    else
+        snprintf(project->children, sizeof project->children, "http://127.0.0.1:%u/%s", port, token);
+    return pid;
+}
+
+static int run(struct mcp_project *project, const char *listen) {
+    pid_t keeper = start_children(project);
+    int status = 1;
+    if (keeper >= 0 && mcp_project_write(project) == 0) {
+        if (listen) {
+            server_pid = start_server(project, listen, NULL);
+            status = wait_for_server();
+        } else {
+            status = run_stdio(project);
+        }
+    }
+    mcp_project_remove(project);
+    if (keeper > 0) {
+        kill(keeper, SIGTERM);
+        while (waitpid(keeper, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+    return status;
+}
+
 int mcp_main(int argc, char **argv) {
     struct mcp_project *project = calloc(1, sizeof *project);
     CHECK(project);
@@ -238,16 +295,7 @@ int mcp_main(int argc, char **argv) {
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (!listen) make_token(project->token);
-    int status = 1;
-    if (mcp_project_write(project) == 0) {
-        if (listen) {
-            server_pid = start_server(project, listen, NULL);
-            status = wait_for_server();
-        } else {
-            status = run_stdio(project);
-        }
-    }
-    mcp_project_remove(project);
+    int status = run(project, listen);
     free(project);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "host/mcp_config.h"
 #include "base/macros.h"
+#include "host/mcp_command.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -24,29 +25,54 @@ static int read_secret(const char *path, const json_t *value, struct mcp_source 
     return getenv(source->variable) ? 0 : refuse(path, source->name, "its secret's environment variable is not set");
 }
 
+/* {"command": ..., "args": [...], "env": {...}}, as other clients have it; none if there is no command. */
+static int read_command(const char *path, const json_t *value, struct mcp_source *source) {
+    const json_t *command = json_object_get(value, "command");
+    if (!command) return 0;
+    if (!json_is_string(command)) return refuse(path, source->name, "its command is to be a string");
+    source->kind = MCP_SERVER;
+    source->argv = mcp_command_argv(json_string_value(command), json_object_get(value, "args"));
+    source->env = mcp_command_env(json_object_get(value, "env"));
+    if (!source->argv) return refuse(path, source->name, "its args are to be an array of strings");
+    if (!source->env) return refuse(path, source->name, "its env is to be an object of strings");
+    return 0;
+}
+
 static int read_source(const char *path, const char *name, const json_t *value, struct mcp_project *project) {
     static const struct {
         const char *key;
         enum mcp_kind kind;
-    } kinds[] = {{"openapi", MCP_OPENAPI}, {"mcp", MCP_SERVER}, {"tools", MCP_TYPESCRIPT}};
+    } kinds[] = {{"openapi", MCP_OPENAPI}, {"mcp", MCP_SERVER}, {"url", MCP_SERVER}, {"tools", MCP_TYPESCRIPT}};
     if (!mcp_config_is_name(name)) return refuse(path, name, "the name of a source is an identifier");
     if (mcp_project_find(project, name)) return refuse(path, name, "another source has this name");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(path, name, "64 sources at most");
     struct mcp_source source = {.name = name};
+    int r = read_command(path, value, &source);
+    if (r < 0) return r;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         const char *place = json_string_value(json_object_get(value, kinds[i].key));
         if (!place) continue;
-        if (source.place) return refuse(path, name, "one of openapi, mcp and tools, not two");
+        if (source.place || source.argv) return refuse(path, name, "one of openapi, mcp, command and tools, not two");
         source.kind = kinds[i].kind;
         source.place = place;
     }
-    if (!source.place) return refuse(path, name, "needs openapi, mcp or tools, each a string");
+    if (!source.place && !source.argv) return refuse(path, name, "needs openapi, mcp, command or tools, each a string");
     source.server = json_string_value(json_object_get(value, "server"));
     if (source.server && strncmp(source.server, "http", 4) != 0) return refuse(path, name, "its server is no address");
     const json_t *secret = json_object_get(value, "secret");
-    int r = secret ? read_secret(path, secret, &source) : 0;
+    if (secret) r = read_secret(path, secret, &source);
     if (r == 0) project->sources[project->sources_len++] = source;
     return r;
+}
+
+/* An identifier made of a name that other clients allow. */
+static const char *make_name(const char *name) {
+    char *made = NULL;
+    CHECK(asprintf(&made, "%s%s", *name >= '0' && *name <= '9' ? "_" : "", name) >= 0);
+    for (char *at = made; *at; at++) {
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at)) *at = '_';
+    }
+    return made;
 }
 
 int mcp_config_read(const char *path, struct mcp_project *project) {
@@ -56,11 +82,16 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
         fprintf(stderr, "mayfly mcp: %s:%d:%d: %s\n", path, error.line, error.column, error.text);
         return -EINVAL;
     }
-    json_t *sources = json_object_get(root, "sources"), *value;
+    json_t *sources = json_object_get(root, "sources"), *servers = json_object_get(root, "mcpServers"), *value;
     const char *name;
-    int r = json_is_object(sources) ? 0 : refuse(path, "sources", "is to be an object");
+    int r = 0;
+    if (sources ? !json_is_object(sources) : !servers) r = refuse(path, "sources", "is to be an object");
+    if (servers && !json_is_object(servers)) r = refuse(path, "mcpServers", "is to be an object");
     json_object_foreach(sources, name, value) {
         if (r == 0) r = read_source(path, name, value, project);
+    }
+    json_object_foreach(servers, name, value) {
+        if (r == 0) r = read_source(path, make_name(name), value, project);
     }
     json_int_t timeout_ms = json_integer_value(json_object_get(root, "timeoutMs"));
     if (timeout_ms < 0 || timeout_ms > 86400000)

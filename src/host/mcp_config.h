@@ -2,9 +2,11 @@
 
      {"sources": {"github": {"openapi": "api.json", "server": "https://api.github.com",
                              "secret": {"header": "Authorization", "env": "GITHUB_TOKEN"}},
-                  "other": {"mcp": "https://example.com/mcp"}, "shop": {"tools": "shop.ts"}},
+                  "other": {"mcp": "https://example.com/mcp"}, "shop": {"tools": "shop.ts"},
+                  "notes": {"command": "npx", "args": ["-y", "some-server"], "env": {"NOTES": "notes.json"}}},
       "timeoutMs": 30000}
 
+   The table "mcpServers" of other clients' files is read as well; what is no identifier in its names becomes _.
    Paths are relative to the working directory, as in options. */
 #pragma once
 #include "host/mcp_project.h"

@@ -20,6 +20,7 @@ struct mcp_source *mcp_project_find(struct mcp_project *project, const char *nam
 }
 
 static bool is_url(const char *place) {
+    if (!place) return false;
     return strncmp(place, "http://", 7) == 0 || strncmp(place, "https://", 8) == 0;
 }
 
@@ -33,6 +34,13 @@ int mcp_project_check(const struct mcp_project *project) {
     int r = 0;
     for (size_t i = 0; i < project->sources_len; i++) {
         const struct mcp_source *source = &project->sources[i];
+        if (source->argv) {
+            if (!source->header && !source->server) continue;
+            fprintf(stderr, "mayfly mcp: %s: a server that is started gets its credentials by its environment\n",
+                    source->name);
+            r = -EINVAL;
+            continue;
+        }
         if (source->kind == MCP_SERVER && !is_url(source->place)) {
             fprintf(stderr, "mayfly mcp: --mcp %s: '%s' is no http or https address\n", source->name, source->place);
             r = -EINVAL;
@@ -95,6 +103,12 @@ static json_t *make_outbound(const struct mcp_project *project) {
         }
         needs_public |= source->kind == MCP_OPENAPI && !source->server;
     }
+    if (project->children[0]) {
+        json_t *rule = make_rule(project->children, NULL, 0);
+        json_object_set_new(rule, "addresses", json_pack("[s]", "127.0.0.1"));
+        json_object_set_new(rule, "paths", json_pack("[s+]", strrchr(project->children, '/'), "/*"));
+        json_array_append_new(rules, rule);
+    }
     if (needs_public) {
         json_array_append_new(rules, json_pack("{s:[s], s:[s]}", "hosts", "*", "schemes", "https"));
     }
@@ -119,19 +133,35 @@ static json_t *make_source(const struct mcp_source *source) {
     snprintf(file, sizeof file, "./%s.txt", source->name);
     bool has_url = is_url(source->place);
     return json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "name", source->name, "kind", kind_names[source->kind], "file",
-                     has_url ? NULL : file, "url", has_url ? source->place : NULL, "server", source->server);
+                     has_url || source->argv ? NULL : file, "url", has_url ? source->place : NULL, "server",
+                     source->server);
 }
 
-static json_t *make_config(const struct mcp_project *project) {
+/* A JSON text as a string in another, or null for what is empty. */
+static json_t *as_text(json_t *value) {
+    char *text = json_object_size(value) ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_t *string = text ? json_string(text) : json_null();
+    free(text);
+    json_decref(value);
+    return string;
+}
+
+/* What the worker that reads wrangler's files (runtime/config) would say of one with this in it. */
+static char *make_config(const struct mcp_project *project) {
     json_t *sources = json_array();
     for (size_t i = 0; i < project->sources_len; i++) {
         json_array_append_new(sources, make_source(&project->sources[i]));
     }
-    json_t *vars = json_pack("{s:o, s:I, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
-                             "TOKEN", project->token);
-    return json_pack("{s:s, s:s, s:s, s:[{s:s}], s:o, s:{s:o, s:o}}", "name", "mcp", "main", "mcp.js",
-                     "compatibility_date", "2026-01-01", "worker_loaders", "binding", "LOADER", "vars", vars, "mayfly",
-                     "secrets", make_secrets(project), "outbound", make_outbound(project));
+    json_t *vars = json_pack("{s:o, s:I, s:s, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
+                             "TOKEN", project->token, "CHILDREN", project->children);
+    json_t *policies = json_pack("{s:o}", "mayfly.outbound", make_outbound(project));
+    json_t *config =
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
+                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "vars", as_text(vars),
+                  "secrets", as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true);
+    char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
+    json_decref(config);
+    return text;
 }
 
 /* --- Files ------------------------------------------------------------------------------------------------------ */
@@ -169,15 +199,6 @@ static int copy_file(const struct mcp_project *project, const struct mcp_source 
     return r;
 }
 
-static int write_config(const struct mcp_project *project) {
-    json_t *config = make_config(project);
-    char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
-    json_decref(config);
-    int r = text ? write_file(project, "wrangler.json", text, strlen(text)) : -ENOMEM;
-    free(text);
-    return r;
-}
-
 int mcp_project_write(struct mcp_project *project) {
     const char *parent = getenv("TMPDIR");
     snprintf(project->dir, sizeof project->dir, "%s/mayfly-mcp-XXXXXX", parent && *parent ? parent : "/tmp");
@@ -188,10 +209,12 @@ int mcp_project_write(struct mcp_project *project) {
         return r;
     }
     int r = write_file(project, "mcp.js", mcp_source, (size_t)(mcp_source_end - mcp_source));
-    if (r == 0) r = write_config(project);
+    project->config = make_config(project);
+    if (r == 0 && !project->config) r = -ENOMEM;
     if (r < 0) fprintf(stderr, "mayfly mcp: %s: %s\n", project->dir, strerror(-r));
     for (size_t i = 0; r == 0 && i < project->sources_len; i++) {
-        if (!is_url(project->sources[i].place)) r = copy_file(project, &project->sources[i]);
+        const struct mcp_source *source = &project->sources[i];
+        if (!source->argv && !is_url(source->place)) r = copy_file(project, source);
     }
     return r;
 }

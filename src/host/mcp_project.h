@@ -1,6 +1,6 @@
 /* What `mayfly mcp` was told, and the project that it makes of it for `mayfly serve`: a directory with the worker of
-   sdk/mcp, the sources' texts, and a wrangler.json that binds them. Documents are copied unread: they are parsed in the
-   worker's cell alone. */
+   sdk/mcp and the sources' texts, and the configuration that binds them. Documents are copied unread: they are parsed
+   in the worker's cell alone. */
 #pragma once
 #include <limits.h>
 #include <stdbool.h>
@@ -10,11 +10,12 @@
 
 enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
 
-/* All strings are the command line's. */
+/* All strings are the command line's, or live as long. */
 struct mcp_source {
     enum mcp_kind kind;
     const char *name;
-    const char *place;             /* a file or a URL */
+    const char *place;             /* a file or a URL; NULL for a server to be started */
+    char **argv, **env;            /* of a server to be started, each ending with NULL; else NULL */
     const char *server;            /* the server to ask instead of the document's, or NULL */
     const char *header, *variable; /* a credential: header and environment variable, or NULL */
 };
@@ -24,7 +25,9 @@ struct mcp_project {
     size_t sources_len;
     unsigned timeout_ms; /* 0: the worker's default */
     char token[33];      /* what requests must carry; "" for none */
+    char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */
+    char *config;        /* likewise: what serve_project takes; lives as long as the process */
 };
 
 /* The source of this name, or NULL. */

@@ -595,10 +595,12 @@ static int bind_services(struct server *s, struct config *config) {
     return r;
 }
 
-static int read_config(struct server *s, const char *path) {
+/* `answer`: what the configuration says, if that is known already. */
+static int read_config(struct server *s, const char *path, const char *answer) {
     struct served *served = &s->workers[s->workers_len];
     char *error = NULL;
-    if (config_read(path, &served->config, &error) < 0) {
+    int r = answer ? config_take(path, answer, &served->config, &error) : config_read(path, &served->config, &error);
+    if (r < 0) {
         fprintf(stderr, "mayfly: %s\n", error);
         free(error);
         return -EINVAL;
@@ -614,9 +616,9 @@ static int read_config(struct server *s, const char *path) {
     return 0;
 }
 
-static int read_configs(struct server *s, int argc, char **argv) {
+static int read_configs(struct server *s, const char *answer, int argc, char **argv) {
     int r = 0;
-    for (int i = optind; i < argc && r == 0; i++) r = read_config(s, argv[i]);
+    for (int i = optind; i < argc && r == 0; i++) r = read_config(s, argv[i], answer);
     if (r < 0) return r;
     for (unsigned i = 0; i < s->workers_len; i++) {
         if (bind_services(s, &s->workers[i].config) < 0) r = -EINVAL;
@@ -634,7 +636,7 @@ static void free_server(struct server *s) {
     free(s);
 }
 
-int serve_main(int argc, char **argv) {
+static int serve_one(const char *answer, int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
     char cell_path[PATH_MAX], egress_path[PATH_MAX];
@@ -652,7 +654,7 @@ int serve_main(int argc, char **argv) {
     paths_cell_binary(cell_path, sizeof cell_path);
     paths_egress_binary(egress_path, sizeof egress_path);
     setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
-    if (read_configs(s, argc, argv) < 0) {
+    if (read_configs(s, answer, argc, argv) < 0) {
         free_server(s);
         return 1;
     }
@@ -670,4 +672,12 @@ int serve_main(int argc, char **argv) {
     r = s->exit_status;
     free_server(s);
     return r;
+}
+
+int serve_main(int argc, char **argv) {
+    return serve_one(NULL, argc, argv);
+}
+
+int serve_project(const char *config, int argc, char **argv) {
+    return serve_one(config, argc, argv);
 }

@@ -25,6 +25,23 @@ function executor(env, options) {
 
 const run = (env, code, options, which = providers) => executor(env, options).execute(code, which);
 
+/** A loader whose workers have these limits, as an operator of several kinds of sandboxes writes it. */
+function withLimits(env, limits) {
+    return { load: (code) => env.LOADER.load({ ...code, limits }) };
+}
+
+/** A loader whose worker stays after the execution, and what the executor gave to it. */
+function kept(env) {
+    let entrypoint, dispatchers;
+    const load = (code) => {
+        entrypoint = env.LOADER.load(code).getEntrypoint();
+        return { getEntrypoint: () => ({ evaluate: (...args) => (([dispatchers] = args), entrypoint.evaluate(...args)) }) };
+    };
+    return { loader: { load }, entrypoint: () => entrypoint, dispatchers: () => dispatchers };
+}
+
+const LATE_CALL = "The code execution finished before this tool call settled. Await every tool call before returning.";
+
 const execution = {
     "one call": async ({ env }) => equal(await run(env, "async () => codemode.get({ id: 1 })"), { result: { id: 1, name: "n1" }, logs: [] }),
     "several namespaces": async ({ env }) => {
@@ -75,12 +92,35 @@ const execution = {
         const { error } = await run(env, "async () => new Promise(() => {})", { timeout: 200 });
         equal(error, "Execution timed out");
     },
+    "a loop without end is ended, and the next execution goes on": async ({ env }) => {
+        const loops = ["async () => { for (;;); }", "async () => { for (;;) await null; }", "async () => { try { for (;;); } finally { for (;;); } }"];
+        for (const code of loops) {
+            await rejects(executor({ LOADER: withLimits(env, { cpuMs: 100 }) }, { timeout: 50 }).execute(code, providers), {
+                message: /^Worker exceeded CPU time limit\. \(limits\.cpuMs is 100, used \d+\)$/,
+            });
+            equal((await run(env, "async () => math.sum(1, 2)")).result, 3);
+        }
+    },
+    "a loop without end ends by the operator's limit": async ({ env }) => {
+        await rejects(run(env, "async () => { await math.sum(1); for (;;); }", { timeout: 50 }), {
+            message: /^Worker exceeded CPU time limit\. \(limits\.cpuMs is 3000, used \d+\)$/,
+        });
+    },
+    "a loop without end is an error before the model": async ({ env }) => {
+        const made = createCodeTool({ tools: weather, executor: executor({ LOADER: withLimits(env, { cpuMs: 100 }) }) });
+        await rejects(made.execute({ code: "async () => { for (;;); }" }, {}), { message: /Worker exceeded CPU time limit\./ });
+    },
     "a call that nobody awaited": async ({ env }) => {
-        let late;
-        const slow = { name: "slow", fns: { wait: () => new Promise((r) => setTimeout(() => r("done"), 300)) } };
-        const code = "async () => { slow.wait().catch((e) => { globalThis.seen = e.message; }); return 'early'; }";
-        late = await run(env, code, {}, [slow]);
-        equal(late.result, "early");
+        const slow = { name: "slow", fns: { never: () => new Promise(() => {}) } };
+        const code = "async () => globalThis.late ?? (globalThis.late = slow.never().catch((e) => e.message), 'early')";
+        const { loader, entrypoint } = kept(env);
+        equal((await run({ LOADER: loader }, code, {}, [slow])).result, "early");
+        equal((await entrypoint().evaluate({}, {})).result, LATE_CALL);
+    },
+    "a call after the end": async ({ env }) => {
+        const { loader, dispatchers } = kept(env);
+        equal((await run({ LOADER: loader }, "async () => math.sum(1, 2)")).result, 3);
+        equal(JSON.parse(await dispatchers().math.call("sum", "[[1]]")), { error: LATE_CALL });
     },
     "no network": async ({ env }) => {
         const { error } = await run(env, 'async () => (await fetch("http://127.0.0.1:1/")).status');

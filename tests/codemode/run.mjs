@@ -50,6 +50,7 @@ async function bundle(entry, name) {
         compatibility_date: "2026-01-01",
         compatibility_flags: ["nodejs_compat"],
         worker_loaders: [{ binding: "LOADER" }],
+        limits: { cpu_ms: 3000 },
     };
     writeFileSync(join(directory, "wrangler.json"), JSON.stringify(configuration));
     return join(directory, "wrangler.json");

@@ -173,8 +173,8 @@ await test("sources from a file", async () => {
         matches((await client.listTools()).tools[0].description, /figma: Figma API \(54\)/);
     });
     for (const [sources, pattern] of [
-        [{ a: {} }, /a: needs openapi, mcp or tools/],
-        [{ a: { tools: "x.ts", mcp: "http://x" } }, /one of openapi, mcp and tools, not two/],
+        [{ a: {} }, /a: needs openapi, mcp, command or tools/],
+        [{ a: { tools: "x.ts", mcp: "http://x" } }, /one of openapi, mcp, command and tools, not two/],
         [{ "a-b": { tools: "x.ts" } }, /a-b: the name of a source is an identifier/],
         [{ a: { mcp: "http://x", secret: { header: "X" } } }, /a secret is/],
         [[], /sources: is to be an object/],

@@ -1,0 +1,202 @@
+// `mayfly mcp` with servers that it starts itself, over standard input and output: published ones, and one that does what
+// no server should.
+//
+//     node tests/mcp/servers.mjs [TEXT]       only the cases whose names contain TEXT
+
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { until } from "../behaviour/server.mjs";
+import { call, equal, execute, HERE, matches, MAYFLY, PEERS, result, SHOP, test, withStdio } from "./clients.mjs";
+
+const run = promisify(execFile);
+const directory = mkdtempSync(join(tmpdir(), "mayfly-servers-"));
+const published = (name) => join(PEERS, `@modelcontextprotocol/${name}/dist/index.js`);
+const HOSTILE = join(HERE, "hostile-server.mjs");
+const NODE = process.execPath;
+const hostile = (mode, ...more) => ["--stdio", `up=exec ${NODE} ${HOSTILE} ${mode} ${more.join(" ")}`];
+
+let files = 0;
+
+function config(content) {
+    const path = join(directory, `${++files}.json`);
+    writeFileSync(path, JSON.stringify(content));
+    return ["--config", path];
+}
+
+/** Processes whose command line names this text. */
+function running(text) {
+    return readdirSync("/proc").filter((pid) => {
+        if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+        try {
+            return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
+        } catch {
+            return false;
+        }
+    });
+}
+
+/** No process of these servers is left; the mark is in their command line. */
+const nobody = (mark) => equal(running(mark).length, 0, `processes of ${mark}: `);
+
+// --- Published servers -----------------------------------------------------------------------------------------------
+
+await withStdio(["--stdio", `every=${NODE} ${published("server-everything")}`], async (client) => {
+    await test("servers: server-everything's tools", async () => {
+        matches((await client.listTools()).tools[0].description, /every: /);
+        matches((await call(client, "search", { query: "echo" })).text, /^every\.echo: /);
+        equal(await result(client, "return every.echo({ message: 'hello' })"), "Echo: hello");
+        const code = "const sums = await Promise.all([1, 2, 3].map((n) => every.get_sum({ a: n, b: 10 }))); return sums.join()";
+        matches(await result(client, code), /11.*12.*13/);
+    });
+    await test("servers: structured content and images come as values", async () => {
+        equal(typeof JSON.parse(await result(client, "return every.get_structured_content({ location: 'Chicago' })")).temperature, "number");
+        equal(await result(client, "const { content } = await every.get_tiny_image({}); return content.find((part) => part.type === 'image').mimeType"), "image/png");
+    });
+    await test("servers: a wrong argument is the server's error", async () => {
+        matches((await execute(client, "await every.get_sum({ a: 'x', b: 1 })")).text, /^Error: every\.get_sum: .*(?:invalid|expected number)/is);
+    });
+});
+nobody(published("server-everything"));
+
+// As other clients' configuration files have it, with a name that is no identifier.
+const memory = { command: NODE, args: [published("server-memory")], env: { MEMORY_FILE_PATH: join(directory, "memory.json") } };
+await withStdio(config({ mcpServers: { "my-memory": memory } }), async (client) => {
+    await test("servers: server-memory keeps what it is told, by other clients' configuration", async () => {
+        await result(client, "await my_memory.create_entities({ entities: [{ name: 'mayfly', entityType: 'insect', observations: ['lives a day'] }] })");
+        equal(JSON.parse(await result(client, "return my_memory.search_nodes({ query: 'insect' })")).entities[0].observations, ["lives a day"]);
+        matches(readFileSync(join(directory, "memory.json"), "utf8"), /lives a day/);
+    });
+});
+nobody(published("server-memory"));
+
+// --- What no server should do ----------------------------------------------------------------------------------------
+
+await withStdio(hostile("shapes"), async (client) => {
+    await test("servers: wrong shapes of tools are left out, or taken as far as they go", async () => {
+        const { text } = await call(client, "types", { names: ["up.*"] });
+        matches(text, /odd\(/);
+        matches(text, /cyclic\(/);
+        equal(/declare const x/.test(text.replace(/\/\*\*[^]*?\*\//g, "")), false);
+    });
+    await test("servers: wrong shapes of results are errors or values", async () => {
+        const code = `const got = {}; for (const shape of ["none", "null", "text", "list", "empty", "content", "parts"])
+            got[shape] = await up.odd({ shape }).catch((e) => e.message); return got`;
+        const none = "up.odd: the server gave no result to tools/call";
+        equal(JSON.parse(await result(client, code)), { none, null: none, text: none, list: none, empty: {}, content: { content: "text" }, parts: { content: [null, 3, { type: "text" }] } });
+    });
+});
+
+await withStdio([...hostile("silent"), ...SHOP, "--timeout", "4000"], async (client) => {
+    await test("servers: a call that is never answered ends, and the others go on", async () => {
+        matches((await execute(client, "return up.echo({ text: 'a' })")).text, /took longer than 4000 ms|did not answer within 4000 ms/);
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+    });
+});
+
+for (const [mode, pattern] of [["flood", /^Error: up\.echo: the server was ended: it sends without end/], ["endless", /^Error: up\.echo: the server was ended: it writes a message without end/]]) {
+    await withStdio([...hostile(mode), ...SHOP], async (client) => {
+        await test(`servers: ${mode}: it is ended, and the others go on`, async () => {
+            matches((await execute(client, "return up.echo({ text: 'a' })")).text, pattern);
+            equal(await result(client, "return shop.add(1, 2)"), "3");
+        });
+    });
+}
+
+await withStdio(hostile("dies"), async (client, errors) => {
+    await test("servers: one that dies is an error, and is started again when it is asked again", async () => {
+        equal(await result(client, "return up.echo({ text: 'before' })"), "before");
+        matches((await execute(client, "return up.echo({ text: 'die' })")).text, /^Error: up\.echo: the server has ended/);
+        equal(await result(client, "return up.echo({ text: 'after' })"), "after");
+        await until("its status", () => /up: the server has ended with status 3/.test(errors()));
+    });
+});
+
+await withStdio(hostile("noise"), async (client, errors) => {
+    await test("servers: what is no message is left out, and its words cannot rule the terminal", async () => {
+        equal(await result(client, "return up.echo({ text: 'heard' })"), "heard");
+        matches(errors(), /up: this is no message: this is no message/);
+        matches(errors(), /up: \\x1b\[2J words on standard error\n/);
+    });
+});
+
+await withStdio(hostile("asks"), async (client) => {
+    await test("servers: a server's questions are answered", async () => equal(await result(client, "return up.echo({ text: 'asked' })"), "asked"));
+});
+
+await withStdio([...hostile("late"), ...SHOP], async (client, errors) => {
+    await test("servers: one that starts slowly joins when it is ready", async () => {
+        matches((await client.listTools()).tools[0].description, /^(?![^]*up: )[^]*shop: /);
+        matches(errors(), /up: not ready after 10000 ms; it is added when it is/);
+        await until("the late server", () => /up: 1 functions/.test(errors()), 60_000);
+        matches((await client.listTools()).tools[0].description, /up: late \(1\)/);
+        matches((await call(client, "search", { query: "echoes" })).text, /^up\.echo/);
+    });
+});
+
+await withStdio([...hostile("hangs"), ...SHOP], async (client) => {
+    await test("servers: one that never answers holds up nobody", async () => equal(await result(client, "return shop.add(2, 2)"), "4"));
+});
+
+await withStdio(["--stdio", `up=${join(directory, "absent")}`, ...SHOP], async (client, errors) => {
+    await test("servers: one that cannot be started is left out", async () => {
+        equal(await result(client, "return shop.add(2, 2)"), "4");
+        matches(errors(), /up: .*absent/);
+        matches(errors(), /up: left out: the server has ended/);
+    });
+});
+
+await withStdio(config({ sources: { up: { command: NODE, args: [HOSTILE, "environment"], env: { GIVEN: "this" } } } }), async (client) => {
+    await test("servers: the environment is what was given, and little else", async () => {
+        const names = (await result(client, "return up.echo({})")).split(" ");
+        equal(names.filter((name) => !["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"].includes(name)), ["GIVEN", "this"]);
+    });
+});
+nobody(HOSTILE);
+
+// --- Ends ------------------------------------------------------------------------------------------------------------
+
+const pids = join(directory, "pids");
+const stubbornOnes = () => readFileSync(pids, "utf8").split(" ").map(Number);
+const isGone = (pid) => running("").includes(String(pid)) === false;
+
+await withStdio(hostile("stubborn", pids), async (client) => {
+    await test("servers: a stubborn one lives with mayfly", async () => {
+        equal(await result(client, "return up.echo({ text: 'alive' })"), "alive");
+        equal(stubbornOnes().map(isGone), [false, false]);
+    });
+});
+await test("servers: and is ended with it, with what it started", () => until("its end", () => stubbornOnes().every(isGone)));
+
+for (const signal of ["SIGTERM", "SIGKILL"]) {
+    await test(`servers: ${signal} to mayfly ends them as well`, async () => {
+        const child = spawn(MAYFLY, ["mcp", ...hostile("stubborn", pids)], { stdio: ["pipe", "pipe", "ignore"] });
+        const answered = new Promise((resolve) => child.stdout.once("data", resolve));
+        child.stdin.write('{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n');
+        await answered;
+        const left = stubbornOnes();
+        equal(left.map(isGone), [false, false]);
+        child.kill(signal);
+        await until("their end", () => left.every(isGone));
+    });
+}
+
+await test("servers: wrong configurations are named", async () => {
+    for (const [args, pattern] of [
+        [["--stdio", "up"], /--stdio takes NAME=PLACE/],
+        [["--stdio", "up=true", "--secret", "up:X=HOME"], /up: a server that is started gets its credentials by its environment/],
+        [config({ sources: { up: { command: 5 } } }), /up: its command is to be a string/],
+        [config({ sources: { up: { command: "x", args: [1] } } }), /up: its args are to be an array of strings/],
+        [config({ sources: { up: { command: "x", env: { A: 1 } } } }), /up: its env is to be an object of strings/],
+        [config({ sources: { up: { command: "x", mcp: "http://x" } } }), /one of openapi, mcp, command and tools, not two/],
+        [config({ mcpServers: 3 }), /mcpServers: is to be an object/],
+    ]) {
+        const error = await run(MAYFLY, ["mcp", ...args]).catch((failure) => failure);
+        equal(error.code, 2, `${args.join(" ")}: `);
+        matches(error.stderr, pattern);
+    }
+});
+
+rmSync(directory, { recursive: true });
