@@ -1,7 +1,9 @@
 #include "host/cgroups.h"
 #include "base/macros.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,11 +89,24 @@ static bool make(const char *parent, const char *name, char *out) {
     return n < PATH_MAX && (mkdir(out, 0755) == 0 || errno == EEXIST);
 }
 
+/* Removes what supervisors left that were killed with all that was theirs. Of a group with processes the kernel keeps
+   hold by itself. */
+static void sweep(const char *home) {
+    DIR *dir = opendir(home);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        int pid, end = 0;
+        if (sscanf(entry->d_name, "mayfly-%d%n", &pid, &end) != 1 || entry->d_name[end] != 0) continue;
+        if (kill(pid, 0) < 0 && errno == ESRCH) unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    }
+    if (dir) closedir(dir);
+}
+
 static struct cgroup *add(struct cgroups *groups, const char *home) {
     struct cgroup *group = &groups->of[groups->len];
     char name[32];
     snprintf(name, sizeof name, "mayfly-%d", getpid());
     snprintf(group->home, sizeof group->home, "%s", home);
+    sweep(home);
     if (!make(home, name, group->path)) return NULL;
     groups->len++;
     return group;

@@ -1,8 +1,8 @@
 // The control group of all cells: the second line behind each worker's own limits. Where none can be made, doctor says
 // so and nothing else is different.
 
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ask, BINARY, processTree, startServer, until } from "./server.mjs";
 
@@ -46,6 +46,15 @@ const grouped = {
         const counts = [server.pid, spawner, server.zygote, ...server.cells()].map((pid) => groupsOf(pid).length > 0);
         expect("groups", [confinement.controlGroup, ...counts.slice(0, 3)], [true, false, false, true]);
         expect("groups of cells", counts.slice(3).every(Boolean), true);
+        await ended(server);
+    },
+    "what others left is swept at the next start": async () => {
+        const server = await started([]);
+        const gone = spawnSync("true").pid;
+        const left = groupsOf(server.zygote).filter(existsSync).map((path) => path.replace(/mayfly-\d+/, `mayfly-${gone}`));
+        for (const path of left) mkdirSync(path);
+        await ended(await started([]));
+        expect("groups left", [left.length > 0, left.filter(existsSync)], [true, []]);
         await ended(server);
     },
     "a killed supervisor leaves no groups": async () => ended(await started([]), "SIGKILL"),
