@@ -427,10 +427,6 @@ struct engine *engine_new(void) {
        (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is
        collected. */
     setenv("JSC_forceRAMSize", "134217728", 1);
-    /* A heap of up to an eighth of that grows fourfold before it is collected, not a quarter of it twofold: most of the
-       time of a stream of 64 MiB went into collections every 8 MiB. The most that garbage may take stays the same. */
-    setenv("JSC_smallHeapGrowthFactor", "4", 1);
-    setenv("JSC_smallHeapRAMFraction", "0.125", 1);
     /* A collection that a timer asks for is left to a thread; those that allocation asks for are done on the spot. */
     void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "JSDisableGCTimer");
     if (disable_timer) disable_timer();
