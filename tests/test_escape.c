@@ -9,6 +9,7 @@
 
 static const char killed[] = "crashed with signal 31 (Bad system call)";
 static const char faulted[] = "crashed with signal 11 (Segmentation fault)";
+static const char lost[] = "crashed with signal 7 (Bus error)";
 
 static const char *try_once(const char *probe, bool is_threaded) {
     static const unsigned char wasm[8] = "\0asm\1";
@@ -95,7 +96,6 @@ static const long returning[] = {
 
 static const char *expected(long number) {
     if (number == SYS_exit_group) return "exited with status 255";
-    if (number == SYS_rt_sigreturn) return faulted;
     for (size_t i = 0; i < sizeof returning / sizeof *returning; i++) {
         if (returning[i] == number) return "held";
     }
@@ -109,6 +109,8 @@ TEST(every_system_call_by_number) {
         const char *got = try(probe, false);
         /* x86's uretprobe and uprobe, which newer kernels ask no filter about, and refuse outside of a probe. */
         if ((number == 335 || number == 336) && !strstr(got, "escaped")) continue;
+        /* Goes on wherever the stack says, which is nowhere: one fault or another. */
+        if (number == SYS_rt_sigreturn && (strcmp(got, faulted) == 0 || strcmp(got, lost) == 0)) continue;
         CHECK_OR_RETURN(strcmp(got, expected(number)) == 0, "number %ld %s", number, got);
     }
 }
