@@ -404,7 +404,7 @@ TEST(a_foreign_event_loop_drives_it) {
 TEST(the_descriptor_tells_of_deadlines) {
     struct outcome outcome = {0};
     begin("export default () => { for (;;); }");
-    code.limits.wall_ms = 50;
+    code.limits.wall_ms = 1000; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT(worker);
     EXPECT_INT(mf_worker_call_start(worker, NULL, "", NULL, on_done, &outcome, &error), 0);

@@ -16,9 +16,10 @@ function expect(what, got, expected) {
     if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`);
 }
 
-/** Whether a text stands anywhere in a process's memory, in Latin-1 or UTF-16. Needs root. */
+/** Whether a text stands anywhere in a process's memory, in Latin-1 or UTF-16. One that has ended has none. Needs root. */
 function remembers(pid, text) {
     const needles = [Buffer.from(text, "latin1"), Buffer.from(text, "utf16le")];
+    if (!existsSync(`/proc/${pid}/mem`)) return false;
     const memory = openSync(`/proc/${pid}/mem`, "r");
     const pagemap = openSync(`/proc/${pid}/pagemap`, "r");
     try {
