@@ -25,8 +25,9 @@
 /* A chunk with so many present pages is worth one huge page in the zygote, for all cells to read. */
 #define COLLAPSE_PAGES_MIN 64
 
-/* With so many written pages, copying a chunk whole is cheaper than page by page (0.4 ms against 6 to 12 us a page). */
-#define CHUNK_WRITES_MIN 48
+/* With so many written pages, copying a chunk whole is cheaper than page by page (0.3 to 0.7 ms against 16 to 26 us a
+   written page and 2 to 9 a read one; docs/performance.md). */
+#define CHUNK_WRITES_MIN 12
 
 /* Larger mappings are address space that was set aside (the engine's cage, a sanitizer's shadow), with hardly a page in
    it; the kernel would report it page by page. */
@@ -87,7 +88,7 @@ static void walk_memory(const struct walk *walk) {
     while (maps && pagemap >= 0 && fgets(line, sizeof line, maps)) {
         if (sscanf(line, "%lx-%lx %4s %*x %*s %lu", &start, &end, access, &inode) != 4) continue;
         if (access[0] != 'r' || access[3] != 'p' || end - start > MAPPING_BYTES_MAX) continue;
-        if (strstr(line, "[v") || strstr(line, "[stack]")) continue;
+        if (strstr(line, "[v")) continue;
         if (walk->is_private_only && (inode != 0 || strncmp(access, "rw-", 3) != 0 || strstr(line, "[heap]"))) continue;
         walk_mapping(walk, pagemap, start, end);
     }
