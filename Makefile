@@ -83,7 +83,10 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
-# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
+# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
+# its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
+SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
+              rpc/members rpc/stubs
 PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
@@ -110,8 +113,7 @@ PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
-	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
+	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs $(SHARED:%=--external:../%) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
