@@ -97,6 +97,13 @@ PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewrite
                         $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
 build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
 
+# The package is one line of code, with what runtime/urlpattern/mends.sed says done otherwise.
+PART_FLAGS_urlpattern := --alias:urlpattern-polyfill/urlpattern=./build/urlpattern.js
+build/parts/urlpattern.js: build/urlpattern.js
+build/urlpattern.js: runtime/urlpattern/mends.sed node_modules/.package-lock.json
+	@mkdir -p build
+	@sed -f $< node_modules/urlpattern-polyfill/dist/urlpattern.js >$@
+
 # Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
 build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 	@mkdir -p build/rewriter
