@@ -208,6 +208,7 @@ TEST_OBJ_test_ingress_hostile := $(TEST_OBJ_test_ingress)
 TEST_OBJ_test_module_scan     := $(filter $(O)/cell/module_%,$(CELL_OBJ)) $(BASE_OBJ)
 TEST_OBJ_test_library         := $(LIB_OBJ)
 TEST_OBJ_test_library_hostile := $(LIB_OBJ)
+TEST_OBJ_test_capability      := $(LIB_OBJ)
 TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
