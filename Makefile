@@ -230,7 +230,17 @@ $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
 
-tests: all $(TESTS) $(BUILD)/tests/escape-cell
+# A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
+$(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=recv,--wrap=recvmsg,--wrap=send $^ -o $@ $(CELL_LIBS) -lm
+
+$(O)/tap/%.o: tests/tap/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+tests: all $(TESTS) $(BUILD)/tests/escape-cell $(BUILD)/tests/tap-cell
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
