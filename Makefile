@@ -83,7 +83,10 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
-# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
+# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
+# its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
+SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
+              rpc/members rpc/stubs
 PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
@@ -93,6 +96,13 @@ PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-
 PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
                         $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
 build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
+
+# The package is one line of code, with what runtime/urlpattern/mends.sed says done otherwise.
+PART_FLAGS_urlpattern := --alias:urlpattern-polyfill/urlpattern=./build/urlpattern.js
+build/parts/urlpattern.js: build/urlpattern.js
+build/urlpattern.js: runtime/urlpattern/mends.sed node_modules/.package-lock.json
+	@mkdir -p build
+	@sed -f $< node_modules/urlpattern-polyfill/dist/urlpattern.js >$@
 
 # Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
 build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
@@ -110,8 +120,7 @@ PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
-	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
+	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs $(SHARED:%=--external:../%) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
