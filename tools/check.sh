@@ -42,7 +42,7 @@ fuzz() {
 rooms() {
     local build=$1
     export MAYFLY_CELL=$PWD/$build/mayfly-cell MAYFLY=$PWD/$build/mayfly
-    for test in base json_text module_scan ingress ingress_hostile library library_hostile config egress commands; do
+    for test in base json_text module_scan ingress ingress_hostile library library_hostile capability config egress commands; do
         step "$test ($2)" "$build/tests/test_$test"
     done
     unset MAYFLY_CELL MAYFLY
