@@ -8,6 +8,7 @@
 // of which exports suites: [{ name, target, options, cases: { name: async (server) => ... } }].
 
 import { suites as clientSuites } from "./clients.mjs";
+import { suites as contextSuites } from "./contexts.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
 import { suites as groupSuites } from "./groups.mjs";
@@ -139,11 +140,11 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
-    [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
+    [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
     [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
