@@ -86,8 +86,8 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
 # its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
 SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
-              rpc/members rpc/stubs
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled scope services subtle tails urlpattern websocket
+              rpc/members rpc/stubs async/main
+PARTS      := async caches capnweb compression encodings eventsource messages node rewriter scheduled scope services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -115,7 +115,8 @@ build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 # unenv's modules import each other by Node's names; where ours replace them, ours.
 PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
   --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
-  $(foreach m,async_hooks dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
+  --alias:node:async_hooks=./runtime/node/async-resource.ts \
+  $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
     --alias:node:$(m)=unenv/node/$(m))
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
@@ -239,7 +240,17 @@ $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
 
-tests: all $(TESTS) $(BUILD)/tests/escape-cell
+# A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
+$(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=recv,--wrap=recvmsg,--wrap=send $^ -o $@ $(CELL_LIBS) -lm
+
+$(O)/tap/%.o: tests/tap/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+tests: all $(TESTS) $(BUILD)/tests/escape-cell $(BUILD)/tests/tap-cell
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
