@@ -129,6 +129,7 @@ export class Worker implements ChannelHandler {
                 return new WorkerLoader(
                     typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
                     this.#loaderOutbound(binding.way),
+                    binding.jit !== false,
                 );
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
@@ -309,7 +310,7 @@ export class Worker implements ChannelHandler {
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
-                return onDied(frame.id, frame.head);
+                return onDied(frame.id, frame.flags, frame.head);
             case F.EVICT:
                 return onEvict(frame.id);
             default:
@@ -321,7 +322,7 @@ export class Worker implements ChannelHandler {
         if (flags & F.WAY_OUT) onWayOut(granted);
         else if (flags & F.SERVICE_END) services().onService(id, granted);
         else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
-        else onGrant(id, granted);
+        else onGrant(id, granted, flags);
     }
 
     closed(): void {

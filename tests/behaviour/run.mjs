@@ -16,6 +16,7 @@ import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { suites as profileSuites } from "./profiles.mjs";
 import { others as services, suites as serviceSuites } from "./services.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { suites as supervisorSuites } from "./supervisor.mjs";
@@ -138,12 +139,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites,
+    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
