@@ -83,8 +83,11 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
-# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
+# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
+# its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
+SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
+              rpc/members rpc/stubs async/main
+PARTS      := async caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -93,6 +96,13 @@ PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-
 PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
                         $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
 build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
+
+# The package is one line of code, with what runtime/urlpattern/mends.sed says done otherwise.
+PART_FLAGS_urlpattern := --alias:urlpattern-polyfill/urlpattern=./build/urlpattern.js
+build/parts/urlpattern.js: build/urlpattern.js
+build/urlpattern.js: runtime/urlpattern/mends.sed node_modules/.package-lock.json
+	@mkdir -p build
+	@sed -f $< node_modules/urlpattern-polyfill/dist/urlpattern.js >$@
 
 # Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
 build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
@@ -105,13 +115,13 @@ build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 # unenv's modules import each other by Node's names; where ours replace them, ours.
 PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
   --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
-  $(foreach m,async_hooks dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
+  --alias:node:async_hooks=./runtime/node/async-resource.ts \
+  $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
     --alias:node:$(m)=unenv/node/$(m))
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
-	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
+	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs $(SHARED:%=--external:../%) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
@@ -199,6 +209,7 @@ TEST_OBJ_test_ingress_hostile := $(TEST_OBJ_test_ingress)
 TEST_OBJ_test_module_scan     := $(filter $(O)/cell/module_%,$(CELL_OBJ)) $(BASE_OBJ)
 TEST_OBJ_test_library         := $(LIB_OBJ)
 TEST_OBJ_test_library_hostile := $(LIB_OBJ)
+TEST_OBJ_test_capability      := $(LIB_OBJ)
 TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
@@ -229,7 +240,17 @@ $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call,--wrap=jail_zygote $^ -o $@ $(CELL_LIBS) -lm
 
-tests: all $(TESTS) $(BUILD)/tests/escape-cell
+# A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
+$(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=recv,--wrap=recvmsg,--wrap=send $^ -o $@ $(CELL_LIBS) -lm
+
+$(O)/tap/%.o: tests/tap/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+tests: all $(TESTS) $(BUILD)/tests/escape-cell $(BUILD)/tests/tap-cell
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude

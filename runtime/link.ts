@@ -5,7 +5,7 @@ import type { LoadHead } from "./code";
 import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
-import { nodeFinder } from "./nodejs";
+import { contextWatcher, nodeFinder } from "./nodejs";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -37,8 +37,10 @@ export async function linkWorker(
     builtins: Record<string, Record<string, unknown>>,
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
+    const watch = contextWatcher(head.compatibilityFlags);
     const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
+        if (found) watch(found.kind, found.bytes);
         return found && record(name, found.kind, found.bytes);
     };
     const linker = new Linker(findMore, nodeFinder(head.compatibilityFlags, head.compatibilityDate, builtins));
@@ -48,7 +50,9 @@ export async function linkWorker(
         }
         let offset = 0;
         for (const { name, kind, size } of head.modules) {
-            linker.add(record(name, kind, tail.subarray(offset, offset + size)));
+            const bytes = tail.subarray(offset, offset + size);
+            watch(kind, bytes);
+            linker.add(record(name, kind, bytes));
             offset += size;
         }
         return await linker.import(head.mainModule);

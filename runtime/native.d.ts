@@ -64,6 +64,8 @@ export interface Native {
     compile(handle: number, prefix: string, suffix: string, url: string): unknown;
     /** Frees the handle of a scan that will not be compiled. */
     discard(handle: number): void;
+    /** Whether the text of a module has these words anywhere. */
+    mentions(source: Uint8Array, words: string): boolean;
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
 

@@ -3,6 +3,7 @@
 
 import * as F from "./frames";
 import { callBegins, callEnded, mayLog, openBudget } from "./budget";
+import type { Asked } from "./capability";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
@@ -138,7 +139,7 @@ export class Worker implements ChannelHandler {
             case "service":
                 return services().bind(this.channel, binding as unknown as ServiceBinding);
             case "host":
-                return makeService(new ServiceHook(this.#hostService(name)));
+                return this.#capability(name);
             default:
                 throw new Error(`The binding ${name} has the unknown type ${binding.type}.`);
         }
@@ -258,12 +259,12 @@ export class Worker implements ChannelHandler {
 
     // --- Calls to the owner ------------------------------------------------------------------------------------------
 
-    #ask(type: number, head: unknown): Promise<F.Frame> {
+    #ask(type: number, head: string): Asked {
         const id = this.channel.nextId();
         const answer = Promise.withResolvers<F.Frame>();
+        this.channel.send(type, 0, id, head);
         this.#asked.set(id, answer);
-        this.channel.send(type, 0, id, JSON.stringify(head));
-        return answer.promise;
+        return { answer: answer.promise, giveUp: (reason) => this.#giveUp(id, reason) };
     }
 
     #settle(frame: F.Frame): void {
@@ -274,18 +275,23 @@ export class Worker implements ChannelHandler {
         else answer.resolve(frame);
     }
 
-    /** A capability that a C program bound: JSON there, JSON back. */
-    #hostService(binding: string): Service {
-        return {
-            fetch: () => Promise.reject(new Error(`The binding ${binding} has no fetch().`)),
-            call: async ([method], args) => (await this.#ask(F.CALL, { binding, method, args })).head,
-        };
+    #giveUp(id: number, reason: unknown): void {
+        const answer = this.#asked.get(id);
+        if (!this.#asked.delete(id)) return;
+        this.channel.send(F.RESET, 0, id, JSON.stringify(describeThrown(reason)));
+        answer!.reject(reason);
+    }
+
+    /** A capability that a C program bound. */
+    #capability(binding: string): object {
+        const { capability } = require("./capability") as typeof import("./capability");
+        return makeService(new ServiceHook(capability(binding, (head) => this.#ask(F.CALL, head))));
     }
 
     /** A module that LOAD did not bring; only a host worker's owner has more. */
     async #askForModule(name: string): Promise<{ kind: string; bytes: Uint8Array } | undefined> {
         if (!native.isHost()) return undefined;
-        const frame = await this.#ask(F.SOURCE, { name });
+        const frame = await this.#ask(F.SOURCE, JSON.stringify({ name })).answer;
         const { kind, error } = (frame.head ?? {}) as { kind?: string; error?: string };
         if (error !== undefined) throw new Error(error);
         return kind === undefined ? undefined : { kind, bytes: frame.tail ?? new Uint8Array(0) };

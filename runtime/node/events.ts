@@ -1,8 +1,9 @@
 // node:events: unenv's EventEmitter, with the statics that Node has on the class and in the module.
 
 import * as unenv from "unenv/node/events";
+import { AsyncResource } from "./async-resource";
 
-export const { EventEmitter, EventEmitterAsyncResource, addAbortListener, getEventListeners, getMaxListeners, on, once } = unenv;
+export const { EventEmitter, addAbortListener, getEventListeners, getMaxListeners, on, once } = unenv;
 export const { captureRejectionSymbol, captureRejections, errorMonitor, defaultMaxListeners, usingDomains } = unenv;
 
 interface Emitter {
@@ -16,6 +17,35 @@ export function setMaxListeners(n: number = defaultMaxListeners, ...emitters: Em
 
 export function listenerCount(emitter: Emitter, name: string | symbol): number {
     return emitter.listenerCount(name);
+}
+
+type Base = new (options?: object) => { emit(event: string | symbol, ...args: unknown[]): boolean };
+
+/** Its listeners run in the context in which it was made. unenv's writes into Array.prototype. */
+export class EventEmitterAsyncResource extends (EventEmitter as unknown as Base) {
+    readonly asyncResource: AsyncResource & { readonly eventEmitter: EventEmitterAsyncResource };
+
+    constructor(options?: string | { name?: string }) {
+        super(typeof options === "string" ? undefined : options);
+        const name = typeof options === "string" ? options : (options?.name ?? new.target.name);
+        this.asyncResource = Object.assign(new AsyncResource(name), { eventEmitter: this });
+    }
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+        return this.asyncResource.runInAsyncScope(super.emit as () => unknown, this, event, ...args) as boolean;
+    }
+
+    emitDestroy(): void {
+        this.asyncResource.emitDestroy();
+    }
+
+    get asyncId(): number {
+        return this.asyncResource.asyncId();
+    }
+
+    get triggerAsyncId(): number {
+        return this.asyncResource.triggerAsyncId();
+    }
 }
 
 const statics = {

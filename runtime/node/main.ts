@@ -9,6 +9,7 @@ type Load = () => Record<string, unknown>;
 const modules: Record<string, Load> = {
     assert: () => require("./assert"),
     "assert/strict": () => require("./assert"),
+    async_hooks: () => require("./async-hooks"),
     buffer: () => require("./buffer"),
     child_process: () => require("unenv/node/child_process"),
     constants: () => require("unenv/node/constants"),

@@ -2,8 +2,8 @@
 // folded to lower case when they are compared or listed, not when they arrive, so that a request which only passes
 // through costs nothing.
 
-import { wrongType } from "./arguments";
 import { brand } from "./brand";
+import { definePairIteration, type PairIteration } from "./pair-iterator";
 
 export type HeaderList = [name: string, value: string][];
 export type HeadersInit = Headers | Iterable<Iterable<string>> | Record<string, string>;
@@ -13,10 +13,11 @@ const notValue = /[\0\r\n]|[^\0-\xff]/;
 const edgeSpace = /^[\t\n\r ]+|[\t\n\r ]+$/g;
 
 let listOf: (headers: Headers) => HeaderList;
+let walk: (headers: Headers) => (at: number) => [string, string] | undefined;
 let adopt: (headers: Headers, list: HeaderList, immutable: boolean) => void;
 
 function checkName(name: unknown): string {
-    const text = String(name);
+    const text = `${name as string}`; // which throws TypeError for a symbol
     if (!token.test(text)) {
         throw new TypeError("Invalid header name.");
     }
@@ -24,7 +25,7 @@ function checkName(name: unknown): string {
 }
 
 function checkValue(value: unknown): string {
-    const text = String(value);
+    const text = `${value as string}`;
     const first = text.charCodeAt(0);
     const last = text.charCodeAt(text.length - 1);
     const trimmed = first <= 0x20 || last <= 0x20 ? text.replace(edgeSpace, "") : text;
@@ -45,6 +46,7 @@ export class Headers {
 
     static {
         listOf = (headers) => headers.#list;
+        walk = (headers) => headers.#walk();
         adopt = (headers, list, immutable) => {
             headers.#list = list;
             headers.#immutable = immutable;
@@ -69,9 +71,10 @@ export class Headers {
         } else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === "function") {
             this.#fillPairs(init as Iterable<Iterable<string>>);
         } else {
-            for (const name of Reflect.ownKeys(init)) {
-                if (Object.getOwnPropertyDescriptor(init, name)?.enumerable) {
-                    this.append(name as string, (init as Record<string, string>)[name as string]!);
+            for (const key of Reflect.ownKeys(init)) {
+                if (Object.getOwnPropertyDescriptor(init, key)?.enumerable) {
+                    const name = checkName(key);
+                    this.append(name, (init as Record<string, string>)[name]!);
                 }
             }
         }
@@ -146,15 +149,6 @@ export class Headers {
         this.#list[index] = pair;
     }
 
-    forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
-        if (typeof callback !== "function") {
-            throw wrongType("execute 'forEach' on 'Headers'", 1, "Function");
-        }
-        for (const [name, value] of this.entries()) {
-            callback.call(thisArg, value, name, this);
-        }
-    }
-
     /** Lower-case names in order, values of one name joined; each Set-Cookie stays an entry of its own. */
     #sorted(): HeaderList {
         const joined = new Map<string, string>();
@@ -172,41 +166,25 @@ export class Headers {
         return all.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
     }
 
-    // The list may change under an iterator, which then goes on at its position in the list as it is by then.
-    *entries(): IterableIterator<[string, string]> {
-        let seen = this.#list;
-        let length = seen.length;
-        let sorted = this.#sorted();
-        for (let at = 0; at < sorted.length; at++) {
-            yield [sorted[at]![0], sorted[at]![1]];
+    /** The list may change meanwhile; the same position is then one of the list as it is by then. */
+    #walk(): (at: number) => [string, string] | undefined {
+        let seen: HeaderList | undefined;
+        let length = 0;
+        let sorted: HeaderList = [];
+        return (at) => {
             if (seen !== this.#list || length !== this.#list.length) {
                 seen = this.#list;
                 length = seen.length;
                 sorted = this.#sorted();
             }
-        }
+            return sorted[at];
+        };
     }
-
-    *keys(): IterableIterator<string> {
-        for (const [name] of this.entries()) {
-            yield name;
-        }
-    }
-
-    *values(): IterableIterator<string> {
-        for (const [, value] of this.entries()) {
-            yield value;
-        }
-    }
-
-    declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
 }
 
-Object.defineProperty(Headers.prototype, Symbol.iterator, {
-    value: Headers.prototype.entries,
-    writable: true,
-    configurable: true,
-});
+export interface Headers extends PairIteration<string> {}
+
+definePairIteration(Headers, "Headers", walk);
 brand(Headers, "Headers");
 
 /** Headers over a trusted list, which is kept and not copied. */

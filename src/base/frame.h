@@ -34,7 +34,8 @@ enum frame_type {
     FRAME_FETCH = 8,    /* both: head {target, method, url, headers}, tail: first bytes of the body */
     FRAME_RESPONSE = 9, /* both: head {status, statusText, headers}, tail: first bytes of the body */
     FRAME_DATA = 10,    /* both: raw bytes of a body */
-    FRAME_RESET = 11,   /* both: head {name, message}; my side of the exchange failed or was given up */
+    FRAME_RESET = 11, /* both: head {name, message}; my side of the exchange failed or was given up; or, cell -> C host, of
+                         my CALL, which then still counts until it is answered */
     FRAME_STOP = 12,    /* both: I want no more of your body */
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
     FRAME_LOG = 14,     /* cell -> owner: head {level, message} */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PARTS(X)                                                                                                       \
+    X(async)                                                                                                           \
     X(caches)                                                                                                          \
     X(capnweb)                                                                                                         \
     X(compression)                                                                                                     \

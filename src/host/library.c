@@ -51,13 +51,33 @@ uint64_t library_now_ms(struct mf_loader *loader) {
     return uv_now(&loader->loop);
 }
 
+/* The loader that this thread is inside of. */
+static _Thread_local struct mf_loader *inside;
+
+struct library_before library_enter(struct mf_loader *loader) {
+    struct library_before before = {loader->is_running, inside};
+    loader->is_running = true;
+    inside = loader;
+    return before;
+}
+
+void library_leave(struct mf_loader *loader, struct library_before before) {
+    loader->is_running = before.was_running;
+    inside = before.inside;
+}
+
+bool library_is_inside(const struct mf_loader *loader) {
+    return inside == loader;
+}
+
 void library_stir(struct mf_loader *loader) {
     loader->is_stirred = true;
     if (!loader->is_running) uv_async_send(&loader->kick);
 }
 
 static void on_kick(uv_async_t *kick) {
-    (void)kick;
+    struct mf_loader *loader = kick->data;
+    answers_deliver(loader->answers);
 }
 
 static void on_alarm(uv_poll_t *alarm, int status, int events) {
@@ -84,7 +104,7 @@ static bool has_events(struct mf_loader *loader) {
    one: otherwise the loop's descriptor would not tell of them. */
 int mf_loader_dispatch(struct mf_loader *loader) {
     if (loader->is_running) return -EBUSY;
-    loader->is_running = true;
+    struct library_before before = library_enter(loader);
     bool quiet = false;
     for (int turn = 0; turn < DISPATCH_TURNS_MAX && !quiet; turn++) {
         quiet = !has_events(loader);
@@ -92,7 +112,7 @@ int mf_loader_dispatch(struct mf_loader *loader) {
         uv_run(&loader->loop, UV_RUN_NOWAIT);
         quiet = quiet && !loader->is_stirred && uv_backend_timeout(&loader->loop) != 0;
     }
-    loader->is_running = false;
+    library_leave(loader, before);
     if (!quiet) uv_async_send(&loader->kick);
     set_alarm(loader);
     return 0;
@@ -100,9 +120,9 @@ int mf_loader_dispatch(struct mf_loader *loader) {
 
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error) {
     if (loader->is_running) return library_fail(error, -EBUSY, "a callback cannot wait: use the _start form");
-    loader->is_running = true;
+    struct library_before before = library_enter(loader);
     while (!*done) uv_run(&loader->loop, UV_RUN_ONCE);
-    loader->is_running = false;
+    library_leave(loader, before);
     uv_async_send(&loader->kick);
     return 0;
 }
@@ -216,7 +236,7 @@ static int open_loop(struct mf_loader *loader) {
     CHECK(uv_async_init(&loader->loop, &loader->kick, on_kick) == 0);
     CHECK(uv_poll_init(&loader->loop, &loader->alarm, loader->alarm_fd) == 0);
     CHECK(uv_poll_start(&loader->alarm, UV_READABLE, on_alarm) == 0);
-    loader->alarm.data = loader;
+    loader->alarm.data = loader->kick.data = loader;
     return 0;
 }
 
@@ -230,9 +250,9 @@ static void close_loop(struct mf_loader *loader) {
 
 /* Waits for the zygote. */
 static int await_start(struct mf_loader *loader, struct mf_error *error) {
-    loader->is_running = true;
+    struct library_before before = library_enter(loader);
     while (!loader->is_up && !loader->has_failed) uv_run(&loader->loop, UV_RUN_ONCE);
-    loader->is_running = false;
+    library_leave(loader, before);
     if (loader->has_failed) {
         return library_fail(error, -ECHILD, "%s did not start: %s", loader->cell_path, loader->failure);
     }
@@ -251,8 +271,10 @@ int mf_loader_new(const struct mf_config *config, struct mf_loader **ret, struct
         return library_fail(error, -EINVAL, "require_confinement: there is no layer \"%s\"", unknown);
     }
     int r = configure(loader, config);
+    if (r == 0 && !(loader->answers = answers_new(loader))) r = -ENOMEM;
     if (r == 0) r = open_loop(loader);
     if (r < 0) {
+        answers_leave(loader->answers);
         free_texts(loader);
         free(loader);
         return library_fail(error, r, "cannot make a loader: %s", strerror(-r));
@@ -273,6 +295,7 @@ void mf_loader_free(struct mf_loader *loader) {
     while (loader->workers) mf_worker_free(loader->workers);
     pool_free(loader->pool);
     outbound_free(loader->outbound);
+    answers_leave(loader->answers);
     close_loop(loader);
     free_texts(loader);
     free(loader);

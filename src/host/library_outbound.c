@@ -8,8 +8,7 @@
 
 #define BIT(type) (1u << (type))
 
-const uint32_t library_streams =
-    BIT(FRAME_FETCH) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
+const uint32_t library_streams = BIT(FRAME_FETCH) | BIT(FRAME_DATA) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
 static const uint32_t from_egress =
     BIT(FRAME_RESPONSE) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
 

@@ -86,7 +86,7 @@ const snippets = {
         export default () => [typeof fs.readFileSync, typeof http.request, typeof cp.spawn, os.EOL, typeof net.Socket];`,
 };
 
-async function ask(server, body) {
+export async function ask(server, body) {
     const response = await fetch(server.url, { method: "POST", body: JSON.stringify(body) });
     const { result, error } = await response.json();
     if (error !== undefined) throw new Error(error);
@@ -103,7 +103,7 @@ const sameAsNode = Object.entries(snippets).map(([name, source]) => [
     },
 ]);
 
-async function fails(server, body, pattern) {
+export async function fails(server, body, pattern) {
     try {
         await ask(server, body);
     } catch (error) {
