@@ -48,7 +48,7 @@ export class Worker implements ChannelHandler {
     #isScheduledTested = false;
     /** Somebody is told what happens here. */
     #isTailed = false;
-    /** Of a host worker that tails itself. */
+    /** Of a host worker that has tail consumers. */
     #tracer: Tracer | undefined;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
@@ -78,10 +78,10 @@ export class Worker implements ChannelHandler {
         } else {
             openBudget(head.limits ?? {});
         }
-        this.#isTailed = head.isTailed === true;
-        if (this.#isTailed && native.isHost()) {
-            const own = makeService(ownService(this.#whenStarted, undefined, undefined));
-            this.#tracer = new (tails().Tracer)(head.name ?? null, [own]);
+        this.#isTailed = head.isTailed === true || head.tails !== undefined;
+        if (head.tails !== undefined) {
+            const consumers = head.tails.map((consumer) => this.#binding("tail_consumers", consumer) as object);
+            this.#tracer = new (tails().Tracer)(head.name ?? null, consumers);
         }
         const { rpc, crons } = head;
         this.#isScheduledTested = head.testScheduled === true;
@@ -197,7 +197,7 @@ export class Worker implements ChannelHandler {
         };
     }
 
-    /** Runs a handler of a host worker that tails itself. */
+    /** Runs a handler of a host worker that has tail consumers. */
     async #trace<T>(trace: Trace, run: () => Promise<T>): Promise<T> {
         try {
             const answer = await run();

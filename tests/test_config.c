@@ -87,7 +87,7 @@ static char *dump(const struct config *c, const char *root) {
                 service->entrypoint ? service->entrypoint : "-", service->props ? service->props : "-", service->at);
     }
     for (size_t i = 0; i < c->crons_len; i++) fprintf(out, "cron: %s\n", c->crons[i]);
-    if (c->is_tailed) fprintf(out, "tailed: by itself\n");
+    for (size_t i = 0; i < c->tails_len; i++) fprintf(out, "tailed: by %s\n", c->tails[i].service);
     struct buf limits = {0};
     if (limits_put(&c->limits, &limits) == 0 && buf_len(&limits) > 2) {
         fprintf(out, "limits: %.*s\n", (int)buf_len(&limits), (char *)buf_bytes(&limits));

@@ -25,8 +25,8 @@ export interface Config {
     services: { binding: string; service: string; place: Place; path: string; entrypoint: string | null; props: string | null }[];
     /** Cron expressions that parseCron takes. */
     crons: string[];
-    /** Its own tail handler is told what happens in its other handlers. */
-    isTailed: boolean;
+    /** Whose tail handlers are told what happens in its own handlers. */
+    tails: { service: string; place: Place; path: string }[];
     /** Those that are set. */
     limits: Record<string, number>;
 }
@@ -275,20 +275,15 @@ class Reader {
         });
     }
 
-    /** tail_consumers: [{service}]; only the worker itself can be one. */
-    tails(root: Section, name: string): boolean {
-        const items = root.items("tail_consumers");
-        for (const { node, path } of items) {
+    /** tail_consumers: [{service}] */
+    tails(root: Section): Config["tails"] {
+        return root.items("tail_consumers").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const place = section.placeOf("service");
-            const service = section.text("service", node.kind === "object");
-            if (service !== undefined && service !== name) {
-                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be its tail consumer`);
-            }
+            const service = section.text("service", node.kind === "object", NOT_EMPTY) ?? "";
             section.close();
-        }
-        return items.length > 0;
+            return { service, place, path: section.pathOf("service") };
+        });
     }
 
     services(root: Section): Config["services"] {
@@ -369,7 +364,7 @@ export function readConfig(file: Node): Reading {
         policies,
         services: reader.services(root),
         crons: reader.crons(root),
-        isTailed: reader.tails(root, name),
+        tails: reader.tails(root),
         limits: reader.limits(root),
     };
     root.close();

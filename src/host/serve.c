@@ -603,11 +603,11 @@ static struct served *find_worker(struct server *s, const char *name) {
     return NULL;
 }
 
-/* Finds whom each service binding means. Prints what is wrong, all of it; returns 0 or -EINVAL. */
-static int bind_services(struct server *s, struct config *config) {
+/* Finds whom each service means. Prints what is wrong, all of it; returns 0 or -EINVAL. */
+static int bind_services(struct server *s, const struct config *config, struct config_service *services, size_t len) {
     int r = 0;
-    for (size_t i = 0; i < config->services_len; i++) {
-        struct config_service *service = &config->services[i];
+    for (size_t i = 0; i < len; i++) {
+        struct config_service *service = &services[i];
         const struct served *found = find_worker(s, service->service);
         if (found) {
             service->worker = &found->config == config ? SERVICE_SELF : (int)(found - s->workers);
@@ -646,7 +646,9 @@ static int read_configs(struct server *s, const char *answer, int argc, char **a
     for (int i = optind; i < argc && r == 0; i++) r = read_config(s, argv[i], answer);
     if (r < 0) return r;
     for (unsigned i = 0; i < s->workers_len; i++) {
-        if (bind_services(s, &s->workers[i].config) < 0) r = -EINVAL;
+        struct config *config = &s->workers[i].config;
+        if (bind_services(s, config, config->services, config->services_len) < 0) r = -EINVAL;
+        if (bind_services(s, config, config->tails, config->tails_len) < 0) r = -EINVAL;
     }
     if (r < 0) return r;
     struct config *first = &s->workers[0].config;
