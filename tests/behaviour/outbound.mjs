@@ -463,6 +463,18 @@ const socketRules = {
         expect("what the worker saw", [text.includes(SECRET), JSON.parse(text)["x-key"]], [false, "*".repeat(SECRET.length)]);
         matches("over http", (await upgraded("secret", place.http("sub.api.test", "/ws"))).error, /does not go over plain http/);
     },
+    ...Object.fromEntries([1, 5, 64, 5000].map((size) => [`a secret in a message that comes in pieces of ${size}`, async () => {
+        const how = { size, text: ["before KEY after", "KEY", `${"x".repeat(300)}KEY`, "PART", "KEYKEY PART"], closes: true };
+        const url = place.https("sub.api.test", `/ws/pieces?how=${encodeURIComponent(JSON.stringify(how))}`).replace("http", "ws");
+        const { text, error } = await socketed("secret", url, { send: [] });
+        const [stars, part] = ["*".repeat(SECRET.length), SECRET.slice(0, 9)];
+        expect("heard", text?.heard ?? error, [`before ${stars} after`, stars, "x".repeat(300) + stars, part, `${stars}KEY ${part}`]);
+    }])),
+    "a message that ends with the beginning of a secret waits for nothing": async () => {
+        const how = { size: 5000, text: ["PART"], closes: false };
+        const { text, error } = await upgraded("secret", place.https("sub.api.test", `/ws/pieces?how=${encodeURIComponent(JSON.stringify(how))}`));
+        expect("heard", text ?? error, SECRET.slice(0, 9));
+    },
     "a WebSocket through a stub's fetch()": async () => {
         const { text, error } = await socketed("wires", place.http("api.test", "/ws").replace("http", "ws"), { send: ["through", "bye"] });
         expect("talk", text?.heard ?? error, ["through"]);
