@@ -823,6 +823,18 @@ const proxied = {
         await refused("rules", place.http("fallback.test", "/"), /no rule of this worker's policy names its host/);
         expect("asked", proxy.asked, []);
     },
+    "mayfly run --proxy": async () => {
+        const net = ["--allow-net", `127.0.0.1:${place.origin.port}`];
+        process.env.RUN_PROXY = `http://us%20er:pass%2Fword@127.0.0.1:${proxy.port}`;
+        const { out, err } = await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "env:RUN_PROXY");
+        delete process.env.RUN_PROXY;
+        expect("errors", err, "");
+        expect("body", JSON.parse(JSON.parse(out)[1]).body, "from a snippet");
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.port}`]);
+        matches("wrong", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "ftp://x")).err, /the proxy must be http:/);
+        matches("without its password", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", `http://127.0.0.1:${proxy.port}`)).err, /failed/);
+        proxy.asked.splice(0);
+    },
     "what is not there fails through it": async () => {
         const { error } = await request("host", "http://127.0.0.1:1/");
         matches("error", error, /fetch\(\) of http:\/\/127\.0\.0\.1:1\/ failed/);
