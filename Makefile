@@ -326,7 +326,7 @@ WORKERD_VERSION := 1.20261117.1
 build/peer/node_modules/.bin/workerd:
 	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
 
-bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
+bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 bench-tokens: peers node_modules/.package-lock.json
