@@ -238,7 +238,7 @@ $(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
 $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call,--wrap=jail_zygote $^ -o $@ $(CELL_LIBS) -lm
 
 # A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
 $(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o

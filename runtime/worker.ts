@@ -48,7 +48,7 @@ export class Worker implements ChannelHandler {
     #isScheduledTested = false;
     /** Somebody is told what happens here. */
     #isTailed = false;
-    /** Of a host worker that tails itself. */
+    /** Of a host worker that has tail consumers. */
     #tracer: Tracer | undefined;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
@@ -78,10 +78,10 @@ export class Worker implements ChannelHandler {
         } else {
             openBudget(head.limits ?? {});
         }
-        this.#isTailed = head.isTailed === true;
-        if (this.#isTailed && native.isHost()) {
-            const own = makeService(ownService(this.#whenStarted, undefined, undefined));
-            this.#tracer = new (tails().Tracer)(head.name ?? null, [own]);
+        this.#isTailed = head.isTailed === true || head.tails !== undefined;
+        if (head.tails !== undefined) {
+            const consumers = head.tails.map((consumer) => this.#binding("tail_consumers", consumer) as object);
+            this.#tracer = new (tails().Tracer)(head.name ?? null, consumers);
         }
         const { rpc, crons } = head;
         this.#isScheduledTested = head.testScheduled === true;
@@ -130,6 +130,7 @@ export class Worker implements ChannelHandler {
                 return new WorkerLoader(
                     typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
                     this.#loaderOutbound(binding.way),
+                    binding.jit !== false,
                 );
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
@@ -196,7 +197,7 @@ export class Worker implements ChannelHandler {
         };
     }
 
-    /** Runs a handler of a host worker that tails itself. */
+    /** Runs a handler of a host worker that has tail consumers. */
     async #trace<T>(trace: Trace, run: () => Promise<T>): Promise<T> {
         try {
             const answer = await run();
@@ -315,7 +316,7 @@ export class Worker implements ChannelHandler {
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
-                return onDied(frame.id, frame.head);
+                return onDied(frame.id, frame.flags, frame.head);
             case F.EVICT:
                 return onEvict(frame.id);
             default:
@@ -327,7 +328,7 @@ export class Worker implements ChannelHandler {
         if (flags & F.WAY_OUT) onWayOut(granted);
         else if (flags & F.SERVICE_END) services().onService(id, granted);
         else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
-        else onGrant(id, granted);
+        else onGrant(id, granted, flags);
     }
 
     closed(): void {
