@@ -87,7 +87,7 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 # its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
 SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
               rpc/members rpc/stubs async/main
-PARTS      := async caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
+PARTS      := async caches capnweb compression encodings eventsource messages node rewriter scheduled scope services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -238,7 +238,7 @@ $(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
 $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call,--wrap=jail_zygote $^ -o $@ $(CELL_LIBS) -lm
 
 # A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
 $(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
@@ -326,7 +326,7 @@ WORKERD_VERSION := 1.20261117.1
 build/peer/node_modules/.bin/workerd:
 	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
 
-bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
+bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 bench-tokens: peers node_modules/.package-lock.json

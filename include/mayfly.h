@@ -77,6 +77,9 @@ struct mf_config {
     /* Layers without which no worker may run, "syscall-filter,empty-root" or "all", as `mayfly doctor` names them;
        NULL: whatever the machine offers. */
     const char *require_confinement;
+    /* Not 0: workers are interpreted and never compiled, several times slower where they compute much, and no memory of a
+       cell can be both written and run. */
+    int no_jit;
     /* What workers with a way out have in common; README.md describes it. */
     const char *secrets_json; /* {"NAME": {"env": "VARIABLE"} or {"file": "PATH"} or {"credential": "ID"}} */
     const char *dns;          /* name servers to ask instead of the system's: "ADDRESS[:PORT],..." */

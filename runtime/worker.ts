@@ -7,7 +7,7 @@ import type { Asked } from "./capability";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
+import { compatibility, setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
@@ -70,6 +70,7 @@ export class Worker implements ChannelHandler {
 
     #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
+        Object.assign(compatibility, { date: head.compatibilityDate, flags: head.compatibilityFlags });
         this.#isClosed = head.outbound === null;
         setOutbound(this.#outboundOf(head));
         if (native.isHost()) {
@@ -130,6 +131,7 @@ export class Worker implements ChannelHandler {
                 return new WorkerLoader(
                     typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
                     this.#loaderOutbound(binding.way),
+                    binding.jit !== false,
                 );
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
@@ -315,7 +317,7 @@ export class Worker implements ChannelHandler {
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
-                return onDied(frame.id, frame.head);
+                return onDied(frame.id, frame.flags, frame.head);
             case F.EVICT:
                 return onEvict(frame.id);
             default:
@@ -327,7 +329,7 @@ export class Worker implements ChannelHandler {
         if (flags & F.WAY_OUT) onWayOut(granted);
         else if (flags & F.SERVICE_END) services().onService(id, granted);
         else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
-        else onGrant(id, granted);
+        else onGrant(id, granted, flags);
     }
 
     closed(): void {

@@ -78,7 +78,8 @@ static char *dump(const struct config *c, const char *root) {
     for (size_t i = 0; i < c->compatibility_flags_len; i++) fprintf(out, " %s", c->compatibility_flags[i]);
     fprintf(out, "\nvars: %s\n", c->vars_json);
     for (size_t i = 0; i < c->loaders_len; i++) {
-        fprintf(out, "loader: %s %s\n", c->loaders[i].binding, c->loaders[i].id ? c->loaders[i].id : "-");
+        fprintf(out, "loader: %s %s%s\n", c->loaders[i].binding, c->loaders[i].id ? c->loaders[i].id : "-",
+                c->loaders[i].is_jitless ? ", without JIT" : "");
     }
     for (size_t i = 0; i < c->services_len; i++) {
         const struct config_service *service = &c->services[i];

@@ -101,14 +101,14 @@ static int use_spawner(void) {
     setenv("MAYFLY_TEST_SECRET", "x", 1);
     if (launch_begin("/bin/true", "/usr/bin/printenv", &(struct cgroups){0}) < 0) return 1;
     if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) return 2;
-    if (status_of(launch_zygote("ignored: the path is the spawner's", 0, 0)) != 0) return 3;
+    if (status_of(launch_zygote("ignored: the path is the spawner's", 0, false, 0)) != 0) return 3;
     if (launch_private_bytes(getpid(), &bytes) < 0 || bytes == 0) return 4;
     if (launch_private_bytes(0, &bytes) >= 0) return 5;
     launch_forget("MAYFLY_TEST_SECRET");
     if (getenv("MAYFLY_TEST_SECRET")) return 6;
     launch_kill_egress(0); /* there is none */
     launch_end();
-    return launch_zygote("/bin/true", 0, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
+    return launch_zygote("/bin/true", 0, false, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
 }
 
 TEST(a_spawner_starts_what_the_supervisor_cannot) {

@@ -15,8 +15,9 @@ export interface Config {
     compatibilityDate: string;
     compatibilityFlags: string[];
     vars: Record<string, unknown>;
-    /** way: the place among the policies of what its workers may reach; -1 as the host worker itself, -2 nothing. */
-    loaders: { binding: string; id: string | null; way: number }[];
+    /** way: the place among the policies of what its workers may reach; -1 as the host worker itself, -2 nothing. jit: they
+     * may be compiled. */
+    loaders: { binding: string; id: string | null; way: number; jit: boolean }[];
     outbounds: { binding: string; way: number }[];
     secrets: unknown;
     policies: Policies;
@@ -203,8 +204,10 @@ class Reader {
             const binding = this.binding(section, node);
             const id = section.text("id", false, NOT_EMPTY);
             const policy = section.take("outbound");
+            const jit = section.take("jit");
+            if (jit !== undefined && jit.kind !== "boolean") section.problem(jit.place, "jit", `expected a boolean, not ${described(jit)}`);
             section.close();
-            return { binding, id: id ?? null, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
+            return { binding, id: id ?? null, jit: jit?.kind !== "boolean" || jit.value, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
         });
     }
 

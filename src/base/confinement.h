@@ -39,6 +39,9 @@ enum confinement_index {
 };
 
 enum confinement {
+    /* Not a layer of the machine but the worker's profile: nothing in the cell's memory can be both written and run, and
+       the seal is the one for that. Beyond the list, since only those have it who ask for it. */
+    CONFINEMENT_NO_JIT = 1 << CONFINEMENT_COUNT,
 #define X(name, text, meaning, hint) CONFINEMENT_##name = 1 << CONFINEMENT_INDEX_##name,
     CONFINEMENT_LAYERS(X)
 #undef X

@@ -74,6 +74,7 @@ enum {
     FRAME_WAY_OUT = 1,     /* a channel to the egress process */
     FRAME_SERVICE_END = 2, /* a channel on which the cell calls another host worker */
     FRAME_CALLER_END = 4,  /* a channel on which another host worker calls the cell */
+    FRAME_NO_JIT = 8,      /* an idle cell, as without flags, of the profile without JIT; DIED with id 0: no such can be forked */
 };
 
 struct frame {

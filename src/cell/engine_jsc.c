@@ -412,13 +412,14 @@ static void watch_signals(void) {
     }
 }
 
-struct engine *engine_new(void) {
+struct engine *engine_new(bool is_jitless) {
     struct engine *e = &the_engine;
     CHECK(!e->js);
     /* Concurrency would leave threads, and with them locks, behind in the forks. */
     setenv("JSC_useConcurrentGC", "0", 1);
     setenv("JSC_useConcurrentJIT", "0", 1);
     setenv("JSC_numberOfGCMarkers", "1", 1);
+    if (is_jitless) setenv("JSC_useJIT", "0", 1);
     /* A cell that lives for a millisecond should not spend it on compiling: a tenth of its time and faults went there.
        Loops reach these counts at once all the same. */
     setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);

@@ -178,7 +178,8 @@ static void take_loaders(struct config *c, json_t *list) {
     c->loaders = calloc(json_array_size(list) + 1, sizeof *c->loaders);
     CHECK(c->loaders);
     json_array_foreach(list, i, loader) {
-        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id"), way_of(loader)};
+        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id"), way_of(loader),
+                                      json_is_false(json_object_get(loader, "jit"))};
         if (taken.binding)
             c->loaders[c->loaders_len++] = taken;
         else
@@ -332,7 +333,7 @@ static int describe_bare(struct config *c, const char *path, char **ret_problems
     c->compatibility_flags = calloc(1, sizeof *c->compatibility_flags);
     c->loaders = calloc(1, sizeof *c->loaders);
     CHECK(c->loaders && c->compatibility_flags);
-    c->loaders[c->loaders_len++] = (struct config_loader){copy("LOADER"), NULL, WAY_INHERITED};
+    c->loaders[c->loaders_len++] = (struct config_loader){.binding = copy("LOADER"), .way = WAY_INHERITED};
     c->policies_json = copy(POLICIES_DEFAULT);
     return set_main(c, file, path, ret_problems);
 }
@@ -417,6 +418,7 @@ static json_t *pack_bindings(const struct config *c) {
         json_t *binding = json_pack("{s:s, s:s*}", "type", "loader", "namespace", c->loaders[i].id);
         if (c->loaders[i].way >= 0) json_object_set_new(binding, "way", json_integer(c->loaders[i].way));
         if (c->loaders[i].way == WAY_CLOSED) json_object_set_new(binding, "way", json_null());
+        if (c->loaders[i].is_jitless) json_object_set_new(binding, "jit", json_false());
         json_object_set_new(bindings, c->loaders[i].binding, binding);
     }
     for (size_t i = 0; i < c->outbounds_len; i++) {

@@ -9,6 +9,7 @@
 struct config_loader {
     char *binding, *id;
     int way; /* the place in policies_json of what its workers may reach; WAY_INHERITED or WAY_CLOSED */
+    bool is_jitless; /* its workers are never compiled */
 };
 
 enum { WAY_INHERITED = -1, WAY_CLOSED = -2 };

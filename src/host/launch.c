@@ -30,6 +30,7 @@ enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL_EGRESS, OP_FORGET, OP_PRIVATE_BYTES, OP_
 struct request {
     uint32_t op;
     int32_t value; /* namespaces, or a pid */
+    uint32_t is_jitless;
     char text[PATH_MAX];
 };
 
@@ -100,12 +101,12 @@ static _Noreturn void become_egress(int control, int log_fd, const char *path) {
 }
 
 /* `parent` is CLONE_PARENT in the spawner, whose children are those of the supervisor. */
-static pid_t make_zygote(int parent, const char *path, int namespaces, int control) {
+static pid_t make_zygote(int parent, const char *path, int namespaces, bool is_jitless, int control) {
     char flags[16], uid_map[32], gid_map[32];
     snprintf(flags, sizeof flags, "%d", namespaces);
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
     snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
-    char *const argv[] = {"mayfly-cell", flags, NULL};
+    char *const argv[] = {"mayfly-cell", flags, is_jitless ? ZYGOTE_NO_JIT : ZYGOTE_JIT, NULL};
     int made = namespaces == JAIL_OFF ? 0 : namespaces;
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent) | SIGCHLD, NULL, NULL, NULL, 0);
     if (pid == 0) {
@@ -158,9 +159,9 @@ struct spawner {
 };
 
 /* A process is made where its maker is. */
-static pid_t make_grouped_zygote(const struct spawner *s, int namespaces, int control) {
+static pid_t make_grouped_zygote(const struct spawner *s, int namespaces, bool is_jitless, int control) {
     int r = cgroups_enter(&s->groups);
-    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->cell_path, namespaces, control) : r;
+    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->cell_path, namespaces, is_jitless, control) : r;
     cgroups_leave(&s->groups);
     return pid;
 }
@@ -191,7 +192,9 @@ static void kill_egress(struct spawner *s, pid_t pid) {
 
 static void put_answer(struct spawner *s, const struct request *request, const int fds[DESCRIPTORS_MAX], struct answer *a) {
     switch (request->op) {
-    case OP_ZYGOTE: a->result = make_grouped_zygote(s, request->value, fds[0]); break;
+    case OP_ZYGOTE:
+        a->result = make_grouped_zygote(s, request->value, request->is_jitless, fds[0]);
+        break;
     case OP_EGRESS:
         a->result = start_egress(s, fds);
         break;
@@ -287,10 +290,10 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 
 /* --- For the supervisor ----------------------------------------------------------------------------------------- */
 
-pid_t launch_zygote(const char *cell_path, int namespaces, int control) {
+pid_t launch_zygote(const char *cell_path, int namespaces, bool is_jitless, int control) {
     struct answer answer;
-    if (spawner_fd < 0) return make_zygote(0, cell_path, namespaces, control);
-    ask(&(struct request){.op = OP_ZYGOTE, .value = namespaces}, &control, 1, &answer);
+    if (spawner_fd < 0) return make_zygote(0, cell_path, namespaces, is_jitless, control);
+    ask(&(struct request){.op = OP_ZYGOTE, .value = namespaces, .is_jitless = is_jitless}, &control, 1, &answer);
     return (pid_t)answer.result;
 }
 

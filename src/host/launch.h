@@ -5,6 +5,7 @@
    called from one thread. */
 #pragma once
 #include "host/cgroups.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,9 +17,9 @@ int launch_begin(const char *cell_path, const char *egress_path, const struct cg
 /* The spawner ends. Without one nothing happens. */
 void launch_end(void);
 
-/* Starts a zygote: `namespaces` are clone's flags or JAIL_OFF, `control` its control socket, which stays the caller's.
-   Returns a pid, which is the caller's to wait for, or a negative errno. */
-pid_t launch_zygote(const char *cell_path, int namespaces, int control);
+/* Starts a zygote: `namespaces` are clone's flags or JAIL_OFF, `is_jitless` keeps the engine from compiling, `control` is
+   its control socket, which stays the caller's. Returns a pid, which is the caller's to wait for, or a negative errno. */
+pid_t launch_zygote(const char *cell_path, int namespaces, bool is_jitless, int control);
 
 /* Starts egress likewise; log_fd may be -1. The environment goes along, since secrets may stand in it. */
 pid_t launch_egress(const char *egress_path, int control, int log_fd);

@@ -173,39 +173,23 @@ static void on_death(void *context, const struct zygote_death *death) {
     }
 }
 
-static void on_lost(void *context, const char *reason) {
+static void on_failed(void *context, const char *reason) {
     struct mf_loader *loader = context;
     library_stir(loader);
-    loader->is_lost = true;
-    snprintf(loader->lost_reason, sizeof loader->lost_reason, "%s", reason);
-    /* A callback may free any worker, so each search begins anew; an ended worker is not found again. */
-    for (struct mf_worker *worker = loader->workers; worker;) {
-        if (worker->state >= WORKER_ENDED) {
-            worker = worker->next;
-            continue;
-        }
-        worker_end(worker, -EOWNERDEAD, "ended with the process that made it", "the worker's cell ended: %s", reason);
-        worker = loader->workers;
-    }
+    loader->has_failed = true;
+    snprintf(loader->failure, sizeof loader->failure, "%s", reason);
 }
 
-static const struct pool_handler pool_events = {on_ready, on_idle, on_death, on_lost, NULL};
+static const struct pool_handler pool_events = {
+    .on_ready = on_ready, .on_idle = on_idle, .on_death = on_death, .on_failed = on_failed};
 
 static int start_pool(struct mf_loader *loader, struct mf_error *error) {
     struct pool_config config = {
-        .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required};
+        .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required,
+        .is_jitless = loader->is_jitless};
     int r = pool_new(&loader->loop, &config, &pool_events, loader, &loader->pool);
     if (r < 0) return library_fail(error, r, "cannot start %s: %s", loader->cell_path, strerror(-r));
     return 0;
-}
-
-int library_revive(struct mf_loader *loader, struct mf_error *error) {
-    if (!loader->is_lost) return 0;
-    pool_free(loader->pool);
-    loader->pool = NULL;
-    int r = start_pool(loader, error);
-    loader->is_lost = r < 0;
-    return r;
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
@@ -236,6 +220,7 @@ static int configure(struct mf_loader *loader, const struct mf_config *config) {
         if (texts[i].from && !(*texts[i].to = strdup(texts[i].from))) return -ENOMEM;
     }
     loader->outbound_log_fd = config->outbound_log_fd > 0 ? config->outbound_log_fd : -1;
+    loader->is_jitless = config->no_jit;
     loader->idle_cells = config->idle_cells ? config->idle_cells : IDLE_CELLS_DEFAULT;
     loader->start_timeout_ms = config->start_timeout_ms ? config->start_timeout_ms : START_TIMEOUT_MS_DEFAULT;
     return r == 0 && !loader->cell_path ? -ENOMEM : r;
@@ -268,10 +253,10 @@ static void close_loop(struct mf_loader *loader) {
 /* Waits for the zygote. */
 static int await_start(struct mf_loader *loader, struct mf_error *error) {
     struct library_before before = library_enter(loader);
-    while (!loader->is_up && !loader->is_lost) uv_run(&loader->loop, UV_RUN_ONCE);
+    while (!loader->is_up && !loader->has_failed) uv_run(&loader->loop, UV_RUN_ONCE);
     library_leave(loader, before);
-    if (loader->is_lost) {
-        return library_fail(error, -ECHILD, "%s did not start: %s", loader->cell_path, loader->lost_reason);
+    if (loader->has_failed) {
+        return library_fail(error, -ECHILD, "%s did not start: %s", loader->cell_path, loader->failure);
     }
     return 0;
 }

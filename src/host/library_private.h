@@ -28,9 +28,10 @@ struct mf_loader {
     char *cell_path;
     unsigned idle_cells, start_timeout_ms;
     uint32_t required;               /* enum confinement */
-    bool is_up, is_lost, is_running; /* running: inside uv_run or a callback */
+    bool is_jitless;
+    bool is_up, has_failed, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
-    char lost_reason[200];
+    char failure[200];
     char *secrets_json, *dns, *ca_file, *proxy;
     int outbound_log_fd;
     struct outbound *outbound; /* from the first worker on that has a way out */
@@ -119,8 +120,6 @@ bool library_is_inside(const struct mf_loader *loader);
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error);
 /* Takes an idle cell that is alive. Returns the descriptor of its channel, or -EAGAIN when there is none. */
 int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell);
-/* Starts the pool again if it was lost. Returns 0 or a negative errno. */
-int library_revive(struct mf_loader *loader, struct mf_error *error);
 
 /* library_code.c */
 

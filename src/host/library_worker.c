@@ -354,7 +354,6 @@ int mf_worker_load_start(struct mf_loader *loader, const struct mf_code *code, m
                          struct mf_worker **ret, struct mf_error *error) {
     struct buf head = {0}, tail = {0};
     int r = code_encode(code, &head, &tail, error);
-    if (r == 0) r = library_revive(loader, error);
     if (r == 0 && code->outbound_json) r = outbound_prepare(loader, error);
     struct mf_worker *w = r == 0 ? worker_new(loader, code) : NULL;
     if (!w) {

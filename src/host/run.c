@@ -30,6 +30,7 @@ static const char help[] =
     "  --ca-file FILE  certificate authorities to trust besides the system's\n"
     "  --proxy URL     HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
+    "  --no-jit        interpret and never compile: slower where it computes much, and no memory can be written and run\n"
     "  --require-confinement LIST\n"
     "                  refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "\n"
@@ -40,6 +41,7 @@ static const char help[] =
 struct run {
     const char *file, *input, *required, *ca_file, *proxy;
     struct mf_limits limits;
+    bool no_jit;
     json_t *rules, *secrets; /* of the policy, if there is one */
 };
 
@@ -124,6 +126,7 @@ static int run(const struct run *options, const char *source, size_t len) {
     config.idle_cells = 1;
     config.require_confinement = options->required;
     config.secrets_json = secrets;
+    config.no_jit = options->no_jit;
     config.ca_file = options->ca_file;
     config.proxy = options->proxy;
     if (json_array_size(options->rules) > 0) {
@@ -231,6 +234,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
                                           {"timeout", required_argument, NULL, 't'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"memory", required_argument, NULL, 'm'},
+                                          {"no-jit", no_argument, NULL, 'n'},
                                           {"require-confinement", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -241,6 +245,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
         case 't': r = parse_limit("timeout", "milliseconds", optarg, &options->limits.wall_ms); break;
         case 'c': r = parse_limit("cpu", "milliseconds", optarg, &options->limits.cpu_ms); break;
         case 'm': r = parse_limit("memory", "MiB", optarg, &options->limits.memory_mb); break;
+        case 'n': options->no_jit = true; break;
         case 'r': options->required = optarg; break;
         case 'a': r = parse_allow(options, optarg); break;
         case 's': r = parse_secret(options, optarg); break;

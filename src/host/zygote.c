@@ -53,14 +53,15 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     }
 }
 
-int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct zygote_handler *handler, void *context,
+int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const struct zygote_handler *handler, void *context,
                  struct zygote **ret) {
-    if (access(path, X_OK) < 0) return -errno;
+    if (access(config->path, X_OK) < 0) return -errno;
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? launch_zygote(path, has_jail ? NAMESPACES : JAIL_OFF, sockets[1]) : -ENOMEM;
-    if (z && pid < 0 && has_jail) pid = launch_zygote(path, 0, sockets[1]);
+    int namespaces = config->has_jail ? NAMESPACES : JAIL_OFF;
+    pid_t pid = z ? launch_zygote(config->path, namespaces, config->is_jitless, sockets[1]) : -ENOMEM;
+    if (z && pid < 0 && config->has_jail) pid = launch_zygote(config->path, 0, config->is_jitless, sockets[1]);
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);

@@ -17,6 +17,7 @@ import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { suites as profileSuites } from "./profiles.mjs";
 import { others as services, suites as serviceSuites } from "./services.mjs";
 import { suites as secretSuites } from "./secrets.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
@@ -140,12 +141,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
