@@ -9,6 +9,7 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildHost, measureExecutes } from "./codemode.mjs";
 import { memory, cpuSeconds } from "./process-tree.mjs";
 import { findBinary, quiet, startServer, stopServer } from "./servers.mjs";
 import { formatTable, pool, summarize } from "./table.mjs";
@@ -160,6 +161,7 @@ async function measureRound(names, share, rounds) {
     for (const name of names) servers.push(await startServer(name, join(OUT, `${name}.log`)));
     for (const key of Object.keys(LOADS)) await measureLoad(servers, key, share, round);
     for (const server of servers) round[server.name].leftBehind += await stopServer(server);
+    await measureExecutes(names, share, round, progress);
     for (const name of names) (rounds[name] ??= []).push(round[name]);
 }
 
@@ -171,6 +173,7 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
+    await buildHost();
     const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};

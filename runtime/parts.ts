@@ -49,6 +49,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/request": () => requestModule,
     "../web/response": () => responseModule,
     "../web/timers": () => timersModule,
+    "../web/performance": () => require("./web/performance"),
     "../web/streams": () => require("./web/streams"),
 };
 

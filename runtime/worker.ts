@@ -7,7 +7,7 @@ import type { Asked } from "./capability";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
+import { compatibility, setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
@@ -70,6 +70,7 @@ export class Worker implements ChannelHandler {
 
     #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
+        Object.assign(compatibility, { date: head.compatibilityDate, flags: head.compatibilityFlags });
         this.#isClosed = head.outbound === null;
         setOutbound(this.#outboundOf(head));
         if (native.isHost()) {

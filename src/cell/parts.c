@@ -18,6 +18,7 @@
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
     X(scheduled)                                                                                                       \
+    X(scope)                                                                                                           \
     X(services)                                                                                                        \
     X(subtle)                                                                                                          \
     X(tails)                                                                                                           \

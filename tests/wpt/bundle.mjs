@@ -31,6 +31,8 @@ function dataFiles(root, path, sources) {
 
 const PRELUDE = `
 self.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
+// testharness.js would wait for the events of a real service worker.
+for (const name of ["ServiceWorkerGlobalScope", "WorkerGlobalScope"]) delete self[name];
 const $files = require("./files.json");
 let $needsNetwork = false;
 const $url = new URL($location);

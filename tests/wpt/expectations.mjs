@@ -26,7 +26,6 @@ export const expectations = [
     [/^streams\/piping\/general-addition/, /must not synchronously call write/, "web-streams-polyfill"],
     [/^streams\/readable-streams\/async-iterator/, /correct list of properties/, "web-streams-polyfill"],
     [/^streams\/writable-streams\/general/, /size should not be called as a method/, "web-streams-polyfill"],
-    [/^fetch\/api\/abort\/cache/, /./, "Workers' CacheStorage has no delete()"],
     [/^fetch\/api\/basic\/historical/, /getAll/, "Workers keep Headers.getAll() for Set-Cookie"],
     [/^fetch\/api\/basic\/scheme-blob/, /./, "Workers have no createObjectURL()"],
     [/^fetch\/api\/headers\/header-setcookie/, /forbidden response header/, "Workers show Set-Cookie"],
