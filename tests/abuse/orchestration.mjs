@@ -161,7 +161,7 @@ async function withoutProcesses(host) {
 export function orchestrationCases(host) {
     return {
         "isolation: a secret is in no other process's memory": () => residue(host),
-        "burst: 60 workers that spin at once": async () => {
+        "orchestration: burst: 60 workers that spin at once": async () => {
             const server = await startServer(host, ["--pool", "4", "--grants", "8"]);
             const test = { modules: { "main.js": "export default { run() { for (;;); } };" }, method: "run", limits: { cpuMs: 20 } };
             const ends = await Promise.all(Array.from({ length: 60 }, () => attempt(server, test)));
@@ -170,7 +170,7 @@ export function orchestrationCases(host) {
             await until("as few processes as before", () => server.tree().length <= 3 + 12 + 1, 20_000);
             expect("the end", (await server.stop()).code, 0);
         },
-        "the supervisor is killed while workers spin": async () => {
+        "orchestration: the supervisor is killed while workers spin": async () => {
             const server = await startServer(host, ["--pool", "2", "--grants", "4"]);
             const test = { modules: { "main.js": "export default { run() { for (;;); } };" }, method: "run", limits: { cpuMs: 60_000 } };
             const before = server.tree().length;
@@ -181,9 +181,9 @@ export function orchestrationCases(host) {
             await until("the end of all", () => stillThere(tree).length === 0, 5_000);
             await server.stop();
         },
-        "out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
-        "out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
-        "usage: each worker that ended has its line": async () => {
+        "orchestration: out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
+        "orchestration: out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
+        "orchestration: usage: each worker that ended has its line": async () => {
             const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
             const server = await startServer(host, ["--usage", file]);
             const run = (lines, more) => ({ modules: { "main.js": `export default { run() { ${lines} } };` }, method: "run", ...more });
@@ -201,7 +201,7 @@ export function orchestrationCases(host) {
             rmSync(file);
             expect("what they used", [spun?.cpuUs >= 50_000, grown?.peakBytes >= 20 << 20, good?.calls, good?.name], [true, true, 2, null]);
         },
-        "options: a limit that is none is refused": async () => {
+        "orchestration: options: a limit that is none is refused": async () => {
             for (const option of ["cpu_ms", "cpu_ms=x", "nothing=5", "cpu_ms=-1", "cpu_ms=99999999999"]) {
                 const server = new Server([host, "--listen", "127.0.0.1:0", "--limit", option]);
                 await until("its end", () => server.hasEnded);
