@@ -217,7 +217,7 @@ TEST_OBJ_test_escape          := $(LIB_OBJ)
 TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups launch supervisor_jail) $(BASE_OBJ)
 TEST_LIBS_test_supervisor_jail := -lseccomp
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
-EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url
+EGRESS_PURE                   := egress_address egress_decode egress_frames egress_policy egress_scrub egress_secrets egress_url
 TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
 TEST_LIBS_test_egress         := $(EGRESS_LIBS)
 
@@ -326,7 +326,7 @@ WORKERD_VERSION := 1.20261117.1
 build/peer/node_modules/.bin/workerd:
 	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
 
-bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
+bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 bench-tokens: peers node_modules/.package-lock.json

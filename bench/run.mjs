@@ -9,6 +9,8 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildHost, measureExecutes } from "./codemode.mjs";
+import { measureJail } from "./jail.mjs";
 import { expected } from "./kernels.js";
 import { memory, cpuSeconds } from "./process-tree.mjs";
 import { findBinary, quiet, startServer, stopServer } from "./servers.mjs";
@@ -16,8 +18,8 @@ import { formatTable, measured, pool, summarize } from "./table.mjs";
 
 const USAGE = `usage: node bench/run.mjs [--only mayfly|workerd] [--rows NAMES] [--quick]
   --only NAME   measure one server: no ratios, no marks that need the other
-  --rows NAMES  these loads only, by their keys in this file and with commas between; "kernels" is all that compute,
-                "memory" the staircase of sandboxes
+  --rows NAMES  these loads only, by their keys in this file and with commas between; "kernels" is all that compute;
+                also memory, execute, jail
   --quick       one round with a fifth of the requests: to try the benchmark, not to quote it`;
 
 const BENCH = fileURLToPath(new URL(".", import.meta.url));
@@ -59,12 +61,15 @@ for (const name of KERNELS) {
     LOADS[name] = { path: `/kernel?name=${name}`, expect, requests: 12, connections: 1, turns: 3, warmUp: 12 };
 }
 
-/** The loads that were asked for, and whether memory was. */
+/** What is measured otherwise than by loads: the staircase of sandboxes, executions of Code Mode, the jail's price. */
+const OTHERS = ["memory", "execute", "jail"];
+
+/** What was asked for by name: keys of LOADS and some of OTHERS. */
 function wanted(rows) {
-    const names = rows?.split(",").flatMap((name) => (name === "kernels" ? KERNELS : [name])) ?? [...Object.keys(LOADS), "memory"];
-    const unknown = names.find((name) => name !== "memory" && !LOADS[name]);
-    if (unknown !== undefined) throw new Error(`no such row: ${unknown}. There are memory, kernels, ${Object.keys(LOADS).join(", ")}`);
-    return { keys: names.filter((name) => name !== "memory"), isMemoryWanted: names.includes("memory") };
+    const names = rows?.split(",").flatMap((name) => (name === "kernels" ? KERNELS : [name])) ?? [...Object.keys(LOADS), ...OTHERS];
+    const unknown = names.find((name) => !OTHERS.includes(name) && !LOADS[name]);
+    if (unknown !== undefined) throw new Error(`no such row: ${unknown}. There are ${OTHERS.join(", ")}, kernels, ${Object.keys(LOADS).join(", ")}`);
+    return { keys: names.filter((name) => LOADS[name]), others: names.filter((name) => OTHERS.includes(name)) };
 }
 
 const progress = (text) => process.stderr.write(`${text}\n`);
@@ -120,10 +125,10 @@ function countFailures(round, result) {
 }
 
 /** One turn of a load on one server. CPU time counts until the server is quiet again. */
-async function takeTurn(server, load, round) {
+async function takeTurn(server, load, round, isNeverQuiet = false) {
     const cpuBefore = cpuSeconds(server.child.pid);
     const result = countFailures(round, await runClient(server, load));
-    await quiet(server);
+    if (!isNeverQuiet) await quiet(server);
     return { ...result, cpuSeconds: cpuSeconds(server.child.pid) - cpuBefore };
 }
 
@@ -171,15 +176,17 @@ async function measureStaircase(name, round) {
 }
 
 /** One round: the staircase of each server, then both alive and every load on both in turns. */
-async function measureRound(names, share, rounds, { keys, isMemoryWanted }) {
+async function measureRound(names, share, rounds, { keys, others }) {
     const round = Object.fromEntries(
         names.map((name) => [name, { startMs: 0, loads: {}, staircase: [], failures: 0, leftBehind: 0 }]));
-    for (const name of isMemoryWanted ? names : []) await measureStaircase(name, round[name]);
+    for (const name of others.includes("memory") ? names : []) await measureStaircase(name, round[name]);
 
     const servers = [];
     for (const name of names) servers.push(await startServer(name, join(OUT, `${name}.log`)));
     for (const key of keys) await measureLoad(servers, key, share, round);
     for (const server of servers) round[server.name].leftBehind += await stopServer(server);
+    if (others.includes("execute")) await measureExecutes(names, share, round, progress);
+    if (round.mayfly && others.includes("jail")) await measureJail(share, round.mayfly, { measureLoad, takeTurn, loads: LOADS, progress });
     for (const name of names) (rounds[name] ??= []).push(round[name]);
 }
 
@@ -191,6 +198,7 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
+    await buildHost();
     const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};

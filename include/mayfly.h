@@ -85,6 +85,8 @@ struct mf_config {
     const char *dns;          /* name servers to ask instead of the system's: "ADDRESS[:PORT],..." */
     const char *ca_file;      /* authorities to trust besides the system's */
     int outbound_log_fd;      /* gets a line of JSON for each request that leaves; borrowed; 0 is none */
+    const char
+        *proxy; /* "http://[user:password@]host[:port]" to send all of it through, or "env:NAME" of such a text */
 };
 
 MF_API void mf_config_init(struct mf_config *config);

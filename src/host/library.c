@@ -199,6 +199,7 @@ static void free_texts(struct mf_loader *loader) {
     free(loader->secrets_json);
     free(loader->dns);
     free(loader->ca_file);
+    free(loader->proxy);
 }
 
 static int configure(struct mf_loader *loader, const struct mf_config *config) {
@@ -213,7 +214,8 @@ static int configure(struct mf_loader *loader, const struct mf_config *config) {
         char **to;
     } texts[] = {{config->secrets_json, &loader->secrets_json},
                  {config->dns, &loader->dns},
-                 {config->ca_file, &loader->ca_file}};
+                 {config->ca_file, &loader->ca_file},
+                 {config->proxy, &loader->proxy}};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         if (texts[i].from && !(*texts[i].to = strdup(texts[i].from))) return -ENOMEM;
     }

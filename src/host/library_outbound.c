@@ -36,6 +36,7 @@ int outbound_prepare(struct mf_loader *loader, struct mf_error *error) {
     struct outbound_config config = {.secrets_json = loader->secrets_json,
                                      .dns = loader->dns,
                                      .ca_file = loader->ca_file,
+                                     .proxy = loader->proxy,
                                      .log_fd = loader->outbound_log_fd};
     int r = outbound_start(&loader->loop, &config, &handler, loader, &loader->outbound);
     return r < 0 ? library_fail(error, r, "cannot start the egress process: %s", strerror(-r)) : 0;

@@ -32,7 +32,7 @@ struct mf_loader {
     bool is_up, has_failed, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
     char failure[200];
-    char *secrets_json, *dns, *ca_file;
+    char *secrets_json, *dns, *ca_file, *proxy;
     int outbound_log_fd;
     struct outbound *outbound; /* from the first worker on that has a way out */
     char outbound_error[300];  /* why the egress process does not start */

@@ -28,6 +28,7 @@ static const char help[] =
     "which\n"
     "                  the snippet never sees\n"
     "  --ca-file FILE  certificate authorities to trust besides the system's\n"
+    "  --proxy URL     HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
     "  --no-jit        interpret and never compile: slower where it computes much, and no memory can be written and run\n"
     "  --require-confinement LIST\n"
@@ -38,7 +39,7 @@ static const char help[] =
     "is printed as JSON, console output goes to standard error, and an error there too, with exit status 1.\n";
 
 struct run {
-    const char *file, *input, *required, *ca_file;
+    const char *file, *input, *required, *ca_file, *proxy;
     struct mf_limits limits;
     bool no_jit;
     json_t *rules, *secrets; /* of the policy, if there is one */
@@ -127,6 +128,7 @@ static int run(const struct run *options, const char *source, size_t len) {
     config.secrets_json = secrets;
     config.no_jit = options->no_jit;
     config.ca_file = options->ca_file;
+    config.proxy = options->proxy;
     if (json_array_size(options->rules) > 0) {
         json_t *all = json_pack("{s:O}", "allow", options->rules);
         code.outbound_json = policy = json_dumps(all, JSON_COMPACT);
@@ -228,6 +230,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
                                           {"allow-net", required_argument, NULL, 'a'},
                                           {"secret", required_argument, NULL, 's'},
                                           {"ca-file", required_argument, NULL, 'C'},
+                                          {"proxy", required_argument, NULL, 'x'},
                                           {"timeout", required_argument, NULL, 't'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"memory", required_argument, NULL, 'm'},
@@ -247,6 +250,7 @@ static int parse_options(struct run *options, int argc, char **argv) {
         case 'a': r = parse_allow(options, optarg); break;
         case 's': r = parse_secret(options, optarg); break;
         case 'C': options->ca_file = optarg; break;
+        case 'x': options->proxy = optarg; break;
         case 'h': fputs(help, stdout); return 1;
         default: r = -EINVAL;
         }
