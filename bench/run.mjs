@@ -198,7 +198,7 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
-    await buildHost();
+    if (wanted(values.rows).others.includes("execute")) await buildHost();
     const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};
