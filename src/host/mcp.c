@@ -282,20 +282,17 @@ static int run(struct mcp_project *project, const char *listen) {
 }
 
 int mcp_main(int argc, char **argv) {
-    struct mcp_project *project = calloc(1, sizeof *project);
-    CHECK(project);
+    static struct mcp_project the_project; /* what it holds lives as long as the process */
+    struct mcp_project *project = &the_project;
+    project->texts = json_object();
+    CHECK(project->texts);
     const char *listen = NULL;
     int r = parse_options(project, &listen, argc, argv);
-    if (r != 0) {
-        free(project);
-        return r < 0 ? 2 : 0;
-    }
+    if (r != 0) return r < 0 ? 2 : 0;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (!listen) make_token(project->token);
-    int status = run(project, listen);
-    free(project);
-    return status;
+    return run(project, listen);
 }
