@@ -33,6 +33,15 @@ export default class extends WorkerEntrypoint {
     }
 }`;
 
+const attacks = (lines) => `export default { async fetch() { const l = []; for (;;) { ${lines} } } };`;
+
+const attackSources = {
+    cpu: attacks(""),
+    memory: attacks("l.push(new Uint8Array(1 << 16).fill(1));"),
+    log: attacks("console.log('x'.repeat(1000));"),
+    microtasks: attacks("await null;"),
+};
+
 function workerCode(source) {
     return {
         compatibilityDate: "2026-01-01",
@@ -98,6 +107,16 @@ const routes = {
         const reader = (await rpcChild(env).stream(Number(query.get("n")) * 16)).getReader();
         for (let read = await reader.read(); !read.done; read = await reader.read()) size += read.value.byteLength;
         return Response.json({ size });
+    },
+
+    // A worker that takes what it can get until a limit ends it.
+    "/attack": async (request, env, query) => {
+        const code = { ...workerCode(attackSources[query.get("kind")]), limits: { cpuMs: 50, memoryMb: 16 } };
+        try {
+            return await env.LOADER.load(code).getEntrypoint().fetch(request);
+        } catch (error) {
+            return Response.json({ exceeded: String(error) });
+        }
     },
 
     // The server without its loader.

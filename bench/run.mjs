@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildHost, measureExecutes } from "./codemode.mjs";
+import { measureJail } from "./jail.mjs";
 import { memory, cpuSeconds } from "./process-tree.mjs";
 import { findBinary, quiet, startServer, stopServer } from "./servers.mjs";
 import { formatTable, pool, summarize } from "./table.mjs";
@@ -102,10 +103,10 @@ function countFailures(round, result) {
 }
 
 /** One turn of a load on one server. CPU time counts until the server is quiet again. */
-async function takeTurn(server, load, round) {
+async function takeTurn(server, load, round, isNeverQuiet = false) {
     const cpuBefore = cpuSeconds(server.child.pid);
     const result = countFailures(round, await runClient(server, load));
-    await quiet(server);
+    if (!isNeverQuiet) await quiet(server);
     return { ...result, cpuSeconds: cpuSeconds(server.child.pid) - cpuBefore };
 }
 
@@ -162,6 +163,7 @@ async function measureRound(names, share, rounds) {
     for (const key of Object.keys(LOADS)) await measureLoad(servers, key, share, round);
     for (const server of servers) round[server.name].leftBehind += await stopServer(server);
     await measureExecutes(names, share, round, progress);
+    if (round.mayfly) await measureJail(share, round.mayfly, { measureLoad, takeTurn, loads: LOADS, progress });
     for (const name of names) (rounds[name] ??= []).push(round[name]);
 }
 

@@ -33,6 +33,11 @@ const KINDS = {
             "serve", "--experimental", join(BENCH, "workerd.capnp"), `--socket-addr=http=127.0.0.1:${port}`,
         ],
     },
+    // See jail.mjs.
+    "mayfly --no-jail": {
+        binary: () => KINDS.mayfly.binary(),
+        args: (port) => [...KINDS.mayfly.args(port), "--no-jail"],
+    },
     // See codemode.mjs.
     "mayfly mcp": {
         binary: () => KINDS.mayfly.binary(),

@@ -35,7 +35,8 @@ const freshCpu = ({ loads: { fresh1, fresh16 } }) =>
 
 /*
  * The rows. `of` takes a row's number from one round; `mark` is the least ratio that passes. A row with `none: true`
- * has no ratio: it passes when mayfly's number is zero in every round.
+ * has no ratio: it passes when mayfly's number is zero in every round. Nor has one with `most`, which is mayfly's alone: its
+ * number may not be higher.
  */
 const ROWS = [
     { title: "fresh load, one at a time", unit: "p50 ms", of: load("fresh1", "p50"), mark: 5 },
@@ -71,20 +72,23 @@ const ROWS = [
     { title: "", unit: "MiB RSS", of: growth("rssMiB") },
     { title: "", unit: "MiB page tables", of: growth("pageTablesMiB") },
     { title: "all memory over live sandboxes", unit: "MiB private", of: overCount("privateMiB") },
+    { title: "what the jail adds to a fresh load", unit: "p50 ms", of: (round) => round.jail.addedMs, most: 0.15 },
+    { title: "a neighbour under attack over quiet", unit: "p50 ratio", of: (round) => round.jail.neighbourP50, most: 2 },
+    { title: "", unit: "p99 ratio", of: (round) => round.jail.neighbourP99, most: 2 },
     { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },
     { title: "processes left behind", unit: "all rounds", of: (round) => round.leftBehind, none: true },
 ];
 
 /** The median of the ratios within each round, where both servers ran next to each other: drift cancels out. */
 function ratioOf(row, { mayfly, workerd }) {
-    if (!mayfly || !workerd || row.none) return null;
+    if (!mayfly || !workerd || row.none || row.most) return null;
     const theirsOverOurs = mayfly.map((round, i) => row.of(workerd[i]) / row.of(round));
     return median(theirsOverOurs.map((ratio) => (row.more ? 1 / ratio : ratio)));
 }
 
 function summarizeRow(row, rounds) {
     const take = (name) => {
-        if (!rounds[name]) return null;
+        if (!rounds[name] || (row.most && name !== "mayfly")) return null;
         const numbers = rounds[name].map(row.of);
         return row.none ? numbers.reduce((sum, number) => sum + number, 0) : median(numbers);
     };
@@ -94,7 +98,8 @@ function summarizeRow(row, rounds) {
     let passed = null;
     if (rounds.mayfly && row.none) passed = mayfly === 0;
     if (rounds.mayfly && rounds.workerd && row.mark) passed = ratio !== null && ratio >= row.mark;
-    const mark = row.none ? "none" : (row.mark ?? null);
+    if (row.most && mayfly !== null) passed = mayfly <= row.most;
+    const mark = row.most ? `<= ${row.most}` : row.none ? "none" : (row.mark ?? null);
     return { title: row.title, unit: row.unit, mayfly, workerd, ratio, mark, passed };
 }
 
@@ -115,7 +120,7 @@ function formatNumber(number) {
 
 function formatMark({ mark, passed }) {
     if (mark === null) return "";
-    const text = mark === "none" ? mark : `>= ${mark.toFixed(1)}`;
+    const text = typeof mark === "string" ? mark : `>= ${mark.toFixed(1)}`;
     return passed === null ? text : `${text} ${passed ? "pass" : "FAIL"}`;
 }
 

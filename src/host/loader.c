@@ -1,4 +1,5 @@
 #include "host/loader.h"
+#include "base/line_log.h"
 #include "base/macros.h"
 #include "base/procfs.h"
 #include "host/launch.h"
@@ -37,6 +38,7 @@ struct loader {
     unsigned granted[PROFILES];
     struct host_channel *channel;
     struct loader_config config;
+    struct line_log usage;
     uv_timer_t timer, police;
     int timers; /* of the two, not yet closed */
     struct held_cell *buckets[BUCKETS];
@@ -157,15 +159,17 @@ void loader_release(struct loader *l, uint32_t number, const char *head, size_t 
 
 /* --- The end ---------------------------------------------------------------------------------------------------- */
 
-/* What the cell used, for whoever bills. One write a line, so that several may append to one file. */
-static void write_usage(const struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
+/* What the cell used, for whoever bills. */
+static void write_usage(struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
                         const char *reason) {
     if (l->config.usage_fd < 0 || cell->state == GRANTED) return;
     struct buf line = {0};
     int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
                        cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
                        (unsigned long long)death->peak_bytes, reason);
-    if (r == 0 && write(l->config.usage_fd, buf_bytes(&line), buf_len(&line)) < 0) fprintf(stderr, "mayfly: usage: %m\n");
+    int64_t said = r == 0 ? line_log_write(&l->usage, &line) : r;
+    if (said < 0) fprintf(stderr, "mayfly: usage: lines are lost: %s\n", strerror((int)-said));
+    if (said > 0) fprintf(stderr, "mayfly: usage: lines are written again; %lld were lost\n", (long long)said);
     buf_done(&line);
 }
 
@@ -277,6 +281,7 @@ struct loader *loader_new(uv_loop_t *loop, struct pool *const pools[static PROFI
     memcpy(l->pools, pools, sizeof l->pools);
     l->channel = channel;
     l->config = *config;
+    l->usage.fd = config->usage_fd;
     CHECK(uv_timer_init(loop, &l->timer) == 0 && uv_timer_init(loop, &l->police) == 0);
     l->timer.data = l->police.data = l;
     l->timers = 2;

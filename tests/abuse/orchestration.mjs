@@ -1,6 +1,6 @@
 // Cases 7 and 8: what is left of a worker in others, and what happens when the machine runs out of something.
 
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,6 +158,38 @@ async function withoutProcesses(host) {
     }
 }
 
+/** Usage that is written to a disk which is full for a while. */
+async function outOfDisk(host) {
+    const dir = mkdtempSync(join(tmpdir(), "mayfly-disk-"));
+    const run = { modules: { "main.js": "export default { run() { return 1; } };" }, method: "run" };
+    let isMounted = false;
+    try {
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=8k", "none", dir], { stdio: "ignore" });
+        isMounted = true;
+    } catch {
+        console.log("# out of disk: recovery is not tried, since nothing can be mounted here");
+    }
+    const usage = isMounted ? join(dir, "usage.jsonl") : "/dev/full";
+    if (isMounted) writeFileSync(join(dir, "other"), Buffer.alloc(8192));
+    const server = await startServer(host, ["--usage", usage]);
+    try {
+        for (let i = 0; i < 20; i++) expect("a result", (await attempt(server, run))[0].value, 1);
+        await until("words about the loss", () => server.errors.includes("mayfly: usage: lines are lost: No space left on device"));
+        expect("how often it is said", server.errors.split("lines are lost").length, 2);
+        if (!isMounted) return;
+        rmSync(join(dir, "other"));
+        await until("lines", async () => {
+            expect("a result", (await attempt(server, run))[0].value, 1);
+            return readFileSync(usage, "utf8").endsWith("}\n");
+        });
+        if (!/usage: lines are written again; \d+ were lost/.test(server.errors)) throw new Error(`expected words about the end, got ${server.errors}`);
+    } finally {
+        await server.stop();
+        if (isMounted) execFileSync("umount", [dir]);
+        rmSync(dir, { recursive: true });
+    }
+}
+
 export function orchestrationCases(host) {
     return {
         "isolation: a secret is in no other process's memory": () => residue(host),
@@ -183,6 +215,7 @@ export function orchestrationCases(host) {
         },
         "orchestration: out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
         "orchestration: out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
+        "orchestration: out of disk: workers go on, what is lost is said once, and lines come again": async () => outOfDisk(host),
         "orchestration: usage: each worker that ended has its line": async () => {
             const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
             const server = await startServer(host, ["--usage", file]);
