@@ -87,8 +87,8 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
 # its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
 SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
-              rpc/members rpc/stubs async/main
-PARTS      := async caches capnweb compression encodings eventsource messages node rewriter scheduled scope services subtle tails urlpattern websocket
+              rpc/members rpc/stubs async/main node/main nodestream/main
+PARTS      := async caches capnweb compression encodings eventsource messages node nodestream rewriter scheduled scope services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -119,6 +119,9 @@ PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:
   --alias:node:async_hooks=./runtime/node/async-resource.ts \
   $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
     --alias:node:$(m)=unenv/node/$(m))
+# readable-stream asks for packages that stand for Node's modules; ours are there.
+PART_FLAGS_nodestream := $(foreach m,buffer events abort-controller,--alias:$(m)=./runtime/nodestream/shim-$(m).ts) \
+  --alias:string_decoder=./runtime/nodestream/shim-string-decoder.ts --alias:process=./runtime/nodestream/shim-process.ts
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"

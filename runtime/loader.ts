@@ -24,7 +24,7 @@ import { ask, requestHead } from "./http";
 import { relay } from "./outbound";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
-import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
+import { DeferredHook, PassingHook, type Arguments, type Hook, type Path } from "./rpc/hook";
 import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
 import { SubRequests } from "./subrequests";
@@ -347,7 +347,7 @@ function settled(trace: Trace, outcome: { thrown?: unknown }): void {
 // --- Stubs -----------------------------------------------------------------------------------------------------------
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
-class DynamicHook implements Hook {
+class DynamicHook extends PassingHook {
     readonly #handle: Handle;
     readonly #name: string | undefined;
     readonly #props: Encoded | undefined;
@@ -355,6 +355,7 @@ class DynamicHook implements Hook {
     readonly untransferable = DYNAMIC_UNTRANSFERABLE;
 
     constructor(handle: Handle, name: string | undefined, props: Encoded | undefined, limits: SomeLimits | undefined) {
+        super();
         this.#handle = handle;
         this.#name = name;
         this.#props = props;
@@ -448,20 +449,8 @@ class DynamicHook implements Hook {
         return this.#push(path, undefined);
     }
 
-    pull(): Promise<unknown> {
-        return this.get([]).pull();
-    }
-
-    deliver(to: (outcome: Outcome) => void): void {
-        this.get([]).deliver(to);
-    }
-
     /** It is handed to nobody, so it has one holder. */
-    dup(): Hook {
-        return this;
-    }
-
-    dispose(): void {
+    override dispose(): void {
         this.#handle.drop();
     }
 }

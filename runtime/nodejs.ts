@@ -4,13 +4,11 @@
 import { rewriteBy } from "./modules/compile";
 import { makeRecord, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
-import { contexts, part } from "./parts";
+import { contexts, nodeModules as node } from "./parts";
 import { native } from "./web/host";
 import { defineLazy, lazy } from "./web/lazy";
 
 type Namespace = Record<string, unknown>;
-
-const node = lazy(() => part<typeof import("./node/main")>("node"));
 
 /** Asks for node:async_hooks alone. */
 const ALS_FLAG = "nodejs_als";

@@ -31,6 +31,8 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/bytes": () => bytesModule,
     "../modules/synthetic": () => syntheticModule,
     "../async/main": () => contexts(),
+    "../node/main": () => nodeModules(),
+    "../nodestream/main": () => streamModules(),
     "../channel": () => channelModule,
     "../context": () => contextModule,
     "../http": () => httpModule,
@@ -77,3 +79,8 @@ export function part<T>(name: string): T {
 
 /** The asynchronous contexts, which the part for Node's modules shares. */
 export const contexts = lazy(() => part<typeof import("./async/main")>("async"));
+
+/** Node's modules. */
+export const nodeModules = lazy(() => part<typeof import("./node/main")>("node"));
+
+const streamModules = lazy(() => part("nodestream"));

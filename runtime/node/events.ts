@@ -3,7 +3,25 @@
 import * as unenv from "unenv/node/events";
 import { AsyncResource } from "./async-resource";
 
-export const { EventEmitter, addAbortListener, getEventListeners, getMaxListeners, on, once } = unenv;
+/** A function, as in Node, so that old packages can call it on what they make: unenv's is a class. */
+export const EventEmitter = function (this: object | undefined, options?: object): object | undefined {
+    const made = Reflect.construct(unenv.EventEmitter, [options], new.target ?? unenv.EventEmitter) as object;
+    if (new.target !== undefined) return made;
+    Object.assign(this!, made);
+    return undefined;
+} as unknown as typeof unenv.EventEmitter;
+const { length: _length, name: _name, prototype, ...inherited } = Object.getOwnPropertyDescriptors(unenv.EventEmitter);
+Object.defineProperty(EventEmitter, "name", { value: "EventEmitter" });
+EventEmitter.prototype = prototype.value as typeof unenv.EventEmitter.prototype;
+Object.defineProperties(EventEmitter, inherited);
+/** In Node these are one function each; unenv's call each other, which never ends where a subclass has it that way, too. */
+for (const [name, same] of [["on", "addListener"], ["off", "removeListener"]] as const) {
+    const value = Object.getOwnPropertyDescriptor(EventEmitter.prototype, same)!.value as unknown;
+    Object.defineProperty(EventEmitter.prototype, name, { value, writable: true, configurable: true });
+}
+Object.defineProperty(EventEmitter.prototype, "constructor", { value: EventEmitter, writable: true, configurable: true });
+
+export const { addAbortListener, getEventListeners, getMaxListeners, on, once } = unenv;
 export const { captureRejectionSymbol, captureRejections, errorMonitor, defaultMaxListeners, usingDomains } = unenv;
 
 interface Emitter {

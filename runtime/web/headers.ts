@@ -35,8 +35,24 @@ function checkValue(value: unknown): string {
     return trimmed;
 }
 
+/** `lower` is in lower case; names mostly differ in length or in their last letter. */
 function sameName(name: string, lower: string): boolean {
-    return name === lower || (name.length === lower.length && name.toLowerCase() === lower);
+    const last = name.length - 1;
+    return (
+        name === lower ||
+        (last === lower.length - 1 &&
+            (name.charCodeAt(last) | 0x20) === (lower.charCodeAt(last) | 0x20) &&
+            name.toLowerCase() === lower)
+    );
+}
+
+function indexOf(list: HeaderList, lower: string, from = 0): number {
+    for (let at = from; at < list.length; at++) {
+        if (sameName(list[at]![0], lower)) {
+            return at;
+        }
+    }
+    return -1;
 }
 
 /** Checks names and values that a worker gives; what came from the wire was checked there. */
@@ -133,19 +149,21 @@ export class Headers {
 
     has(name: string): boolean {
         const lower = checkName(name).toLowerCase();
-        return this.#list.some((pair) => sameName(pair[0], lower));
+        return indexOf(this.#list, lower) >= 0;
     }
 
     set(name: string, value: string): void {
         const pair: [string, string] = [checkName(name), checkValue(value)];
         this.#checkMutable();
         const lower = pair[0].toLowerCase();
-        const index = this.#list.findIndex((other) => sameName(other[0], lower));
+        const index = indexOf(this.#list, lower);
         if (index < 0) {
             this.#list.push(pair);
             return;
         }
-        this.#list = this.#list.filter((other, at) => at <= index || !sameName(other[0], lower));
+        const isAlone = indexOf(this.#list, lower, index + 1) < 0;
+        // A new list, so that iterators notice.
+        this.#list = isAlone ? this.#list.slice() : this.#list.filter((other, at) => at <= index || !sameName(other[0], lower));
         this.#list[index] = pair;
     }
 
@@ -202,7 +220,7 @@ export function wireHeaders(headers: Headers): HeaderList {
 /** Appends a header whose name and value are known to be valid, unless one of that name is there. */
 export function addDefault(headers: Headers, lowerName: string, value: string): void {
     const list = listOf(headers);
-    if (!list.some((pair) => sameName(pair[0], lowerName))) {
+    if (indexOf(list, lowerName) < 0) {
         list.push([lowerName, value]);
     }
 }

@@ -66,7 +66,7 @@ export class URLSearchParams {
     }
 
     constructor(init: unknown = "") {
-        this.#pairs = pairsFrom(init);
+        this.#pairs = init === "" ? [] : pairsFrom(init);
     }
 
     #changed(): void {

@@ -240,16 +240,19 @@ static int take_frames(struct cell *c, int number) {
     return 1;
 }
 
-static void serve(struct cell *c, int number) {
-    struct channel *channel = channel_at(c, number);
-    if (!channel) return;
-    int n = channel_read(channel);
+/* What has been read: n bytes, or the channel's end as a negative errno. */
+static void serve_read(struct cell *c, int number, int n) {
     int left = 0;
     do {
         left = take_frames(c, number);
         flush_all(c);
     } while (left > 0);
     if (left < 0 || (n < 0 && channel_at(c, number))) lose(c, number);
+}
+
+static void serve(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    if (channel) serve_read(c, number, channel_read(channel, false));
 }
 
 /* --- The loop --------------------------------------------------------------------------------------------------- */
@@ -267,6 +270,13 @@ static void wait_poll(struct cell *c) {
     int timeout = timeout_ms(c);
     bool rests = c->rest_ms > 0 && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > c->rest_ms);
     if (rests) timeout = c->rest_ms;
+    if (timeout < 0 && fds[1].fd < 0 && !owner->polls_out) {
+        /* Nothing but the owner can wake it: to wait for bytes and to read them is one system call. */
+        int n = channel_read(owner, true);
+        clock_catch_up(0);
+        serve_read(c, 0, n);
+        return;
+    }
     int r = poll(fds, 2, timeout);
     clock_catch_up(r == 0 ? timeout : 0);
     if (r == 0 && rests) pages_return();

@@ -15,6 +15,7 @@
     X(encodings)                                                                                                       \
     X(eventsource)                                                                                                     \
     X(messages)                                                                                                        \
+    X(nodestream)                                                                                                      \
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
     X(scheduled)                                                                                                       \

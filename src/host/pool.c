@@ -108,7 +108,8 @@ static const struct host_channel_handler cell_handler = {.on_frame = on_frame, .
 /* Makes a socket pair and asks the zygote for a cell at its other end. Returns the owner's end. */
 static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
     int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) return -errno;
+    /* The cell's end may block, which spares it a system call for each message; libuv sees to this one. */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     pool->next_number += NUMBERS_STEP;
     if (pool->next_number == 0) pool->next_number = NUMBERS_STEP; /* 0 is nobody's */
     uint32_t number = pool->next_number;
