@@ -15,8 +15,8 @@ function decodePart(part: string): string {
     }
 }
 
-/** What decodeURIComponent refuses: stray percent signs and bytes that are not UTF-8. */
-function decodeLoosely(text: string): string {
+/** The bytes of a text, with those that are percent-encoded as what they stand for. */
+export function percentDecode(text: string): Uint8Array {
     const bytes = native.utf8Encode(text);
     let to = 0;
     for (let from = 0; from < bytes.length; from++, to++) {
@@ -28,7 +28,12 @@ function decodeLoosely(text: string): string {
             bytes[to] = bytes[from]!;
         }
     }
-    return native.utf8Decode(bytes.subarray(0, to), false);
+    return bytes.subarray(0, to);
+}
+
+/** What decodeURIComponent refuses: stray percent signs and bytes that are not UTF-8. */
+function decodeLoosely(text: string): string {
+    return native.utf8Decode(percentDecode(text), false);
 }
 
 /** The pairs of a query or form; `text` must be well-formed. */
