@@ -50,7 +50,13 @@ export function parseUrlencoded(text: string): [string, string][] {
     return pairs;
 }
 
+/** What forms leave as it is. */
+const unchanged = /^[\w*.-]*$/;
+
 function encodePart(part: string): string {
+    if (unchanged.test(part)) {
+        return part;
+    }
     // Of what encodeURIComponent leaves as it is, forms encode five characters more; a space is a plus.
     return encodeURIComponent(part)
         .replace(/[!'()~]/g, (unit) => `%${unit.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -59,5 +65,9 @@ function encodePart(part: string): string {
 
 /** The pairs as text; names and values must be well-formed. */
 export function serialiseUrlencoded(pairs: Iterable<readonly [string, string]>): string {
-    return Array.from(pairs, ([name, value]) => `${encodePart(name)}=${encodePart(value)}`).join("&");
+    let text = "";
+    for (const [name, value] of pairs) {
+        text += `${text === "" ? "" : "&"}${encodePart(name)}=${encodePart(value)}`;
+    }
+    return text;
 }
