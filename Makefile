@@ -1,6 +1,7 @@
 # make        builds everything into build/          make check   everything that must hold
 # make demo   the main job on a real example         make bench   beside workerd, in one run
 # make wpt    web-platform-tests (WPT=checkout)      make format, make fuzz, make clean
+# make vm     protection keys and cgroup v2, emulated
 #
 # Whatever is missing is installed first: Debian packages by tools/deps.sh, npm packages by their lock file.
 
@@ -83,8 +84,11 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@echo "  TS   $@"
 	@$(BUNDLE) $(ALIASES) runtime/main.ts --format=iife '--banner:js=(function(__native){"use strict";' '--footer:js=})' --outfile=$@
 
-# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names.
-PARTS      := caches capnweb compression encodings eventsource messages node rewriter scheduled services subtle tails urlpattern websocket
+# Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
+# its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
+SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
+              rpc/members rpc/stubs async/main node/main nodestream/main
+PARTS      := async caches capnweb compression encodings eventsource messages node nodestream rewriter scheduled scope services subtle tails urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \
@@ -93,6 +97,13 @@ PART_FLAGS_encodings := --alias:@exodus/bytes/encoding.js=./runtime/web/percent-
 PART_FLAGS_rewriter  := --alias:html-rewriter-wasm=./build/rewriter/html_rewriter.cjs \
                         $(foreach module,assert util compiled,--alias:$(module)=./runtime/rewriter/node.cts)
 build/parts/rewriter.js: build/rewriter/html_rewriter.cjs
+
+# The package is one line of code, with what runtime/urlpattern/mends.sed says done otherwise.
+PART_FLAGS_urlpattern := --alias:urlpattern-polyfill/urlpattern=./build/urlpattern.js
+build/parts/urlpattern.js: build/urlpattern.js
+build/urlpattern.js: runtime/urlpattern/mends.sed node_modules/.package-lock.json
+	@mkdir -p build
+	@sed -f $< node_modules/urlpattern-polyfill/dist/urlpattern.js >$@
 
 # Names its modules so that no bundler sees them, and reads its bytes from a file; here both are known when it is built.
 build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
@@ -105,13 +116,16 @@ build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 # unenv's modules import each other by Node's names; where ours replace them, ours.
 PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
   --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
-  $(foreach m,async_hooks dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
+  --alias:node:async_hooks=./runtime/node/async-resource.ts \
+  $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
     --alias:node:$(m)=unenv/node/$(m))
+# readable-stream asks for packages that stand for Node's modules; ours are there.
+PART_FLAGS_nodestream := $(foreach m,buffer events abort-controller,--alias:$(m)=./runtime/nodestream/shim-$(m).ts) \
+  --alias:string_decoder=./runtime/nodestream/shim-string-decoder.ts --alias:process=./runtime/nodestream/shim-process.ts
 build/parts/%.js: $(RUNTIME_TS) node_modules/.package-lock.json
 	@mkdir -p build/parts
 	@echo "  TS   $@"
-	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs '--external:../web/*' --external:../modules/synthetic \
-	  $(foreach m,channel context http rpc/encoder rpc/hook rpc/members rpc/stubs,--external:../$(m)) \
+	@$(BUNDLE) $(PART_FLAGS_$*) runtime/$*/main.ts --format=cjs $(SHARED:%=--external:../%) \
 	  '--banner:js=(function(require,module,exports){"use strict";' '--footer:js=})' --outfile=$@
 
 # The worker that reads configuration files; see src/host/config.c.
@@ -199,14 +213,16 @@ TEST_OBJ_test_ingress_hostile := $(TEST_OBJ_test_ingress)
 TEST_OBJ_test_module_scan     := $(filter $(O)/cell/module_%,$(CELL_OBJ)) $(BASE_OBJ)
 TEST_OBJ_test_library         := $(LIB_OBJ)
 TEST_OBJ_test_library_hostile := $(LIB_OBJ)
+TEST_OBJ_test_capability      := $(LIB_OBJ)
 TEST_OBJ_test_json_text       := $(O)/host/json_text.o $(BASE_OBJ)
 TEST_OBJ_test_config          := $(LIB_OBJ) $(O)/host/config.o $(O)/host/config_blob.o $(O)/host/limits.o
 TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
 TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups launch supervisor_jail) $(BASE_OBJ)
 TEST_LIBS_test_supervisor_jail := -lseccomp
+TEST_OBJ_test_pkey            := $(O)/cell/pkey.o
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
-EGRESS_PURE                   := egress_address egress_decode egress_policy egress_scrub egress_secrets egress_url
+EGRESS_PURE                   := egress_address egress_decode egress_frames egress_policy egress_scrub egress_secrets egress_url
 TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
 TEST_LIBS_test_egress         := $(EGRESS_LIBS)
 
@@ -227,9 +243,19 @@ $(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
 $(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call $^ -o $@ $(CELL_LIBS) -lm
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call,--wrap=jail_zygote $^ -o $@ $(CELL_LIBS) -lm
 
-tests: all $(TESTS) $(BUILD)/tests/escape-cell
+# A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
+$(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=recv,--wrap=recvmsg,--wrap=send $^ -o $@ $(CELL_LIBS) -lm
+
+$(O)/tap/%.o: tests/tap/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+tests: all $(TESTS) $(BUILD)/tests/escape-cell $(BUILD)/tests/tap-cell
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
@@ -296,6 +322,10 @@ check: all tests fuzzers peers tests/packages/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
 
+# An emulated machine, for what this one lacks; see tools/vm.sh.
+vm: all tests
+	@tools/vm.sh
+
 # web-platform-tests inside dynamic workers: WPT=path/to/a/checkout make wpt
 wpt: all
 	@node tests/wpt/run.mjs $(WPT_ARGS)
@@ -305,7 +335,7 @@ WORKERD_VERSION := 1.20261117.1
 build/peer/node_modules/.bin/workerd:
 	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
 
-bench: all $(BUILD)/bench-client build/peer/node_modules/.bin/workerd
+bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 bench-tokens: peers node_modules/.package-lock.json
@@ -317,4 +347,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all peers tests fuzzers fuzz demo check wpt bench bench-tokens format clean
+.PHONY: all peers tests fuzzers fuzz demo check vm wpt bench bench-tokens format clean

@@ -2,6 +2,7 @@
 // Every answer names what it answers, so that the client can tell a right answer from a quick one.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { kernelModules } from "./kernels.js";
 
 const freshSource = (number) => `
 let calls = 0;
@@ -33,11 +34,20 @@ export default class extends WorkerEntrypoint {
     }
 }`;
 
-function workerCode(source) {
+const attacks = (lines) => `export default { async fetch() { const l = []; for (;;) { ${lines} } } };`;
+
+const attackSources = {
+    cpu: attacks(""),
+    memory: attacks("l.push(new Uint8Array(1 << 16).fill(1));"),
+    log: attacks("console.log('x'.repeat(1000));"),
+    microtasks: attacks("await null;"),
+};
+
+function workerCode(source, more = {}) {
     return {
         compatibilityDate: "2026-01-01",
         mainModule: "main.js",
-        modules: { "main.js": source },
+        modules: { "main.js": source, ...more },
         env: { GREETING: "hello" },
         globalOutbound: null,
     };
@@ -98,6 +108,23 @@ const routes = {
         const reader = (await rpcChild(env).stream(Number(query.get("n")) * 16)).getReader();
         for (let read = await reader.read(); !read.done; read = await reader.read()) size += read.value.byteLength;
         return Response.json({ size });
+    },
+
+    // Computing: each kernel in a sandbox of its own, which stays.
+    "/kernel": (request, env, query) => {
+        const name = query.get("name");
+        const { "main.js": main, ...more } = kernelModules(name);
+        return env.LOADER.get(`kernel ${name}`, () => workerCode(main, more)).getEntrypoint().fetch(request);
+    },
+
+    // A worker that takes what it can get until a limit ends it.
+    "/attack": async (request, env, query) => {
+        const code = { ...workerCode(attackSources[query.get("kind")]), limits: { cpuMs: 50, memoryMb: 16 } };
+        try {
+            return await env.LOADER.load(code).getEntrypoint().fetch(request);
+        } catch (error) {
+            return Response.json({ exceeded: String(error) });
+        }
     },
 
     // The server without its loader.

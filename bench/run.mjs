@@ -9,12 +9,17 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildHost, measureExecutes } from "./codemode.mjs";
+import { measureJail } from "./jail.mjs";
+import { expected } from "./kernels.js";
 import { memory, cpuSeconds } from "./process-tree.mjs";
 import { findBinary, quiet, startServer, stopServer } from "./servers.mjs";
-import { formatTable, pool, summarize } from "./table.mjs";
+import { formatTable, measured, pool, summarize } from "./table.mjs";
 
-const USAGE = `usage: node bench/run.mjs [--only mayfly|workerd] [--quick]
+const USAGE = `usage: node bench/run.mjs [--only mayfly|workerd] [--rows NAMES] [--quick]
   --only NAME   measure one server: no ratios, no marks that need the other
+  --rows NAMES  these loads only, by their keys in this file and with commas between; "kernels" is all that compute;
+                also memory, execute, jail
   --quick       one round with a fifth of the requests: to try the benchmark, not to quote it`;
 
 const BENCH = fileURLToPath(new URL(".", import.meta.url));
@@ -49,12 +54,31 @@ const LOADS = {
     hello64: { ...HELLO, requests: 5000, connections: 64 },
 };
 
+/** Kernels run for tens of milliseconds each, and are as fast as they get after some seconds of it. */
+const KERNELS = Object.keys(expected);
+for (const name of KERNELS) {
+    const expect = JSON.stringify({ kernel: name, result: expected[name] });
+    LOADS[name] = { path: `/kernel?name=${name}`, expect, requests: 12, connections: 1, turns: 3, warmUp: 12 };
+}
+
+/** What is measured otherwise than by loads: the staircase of sandboxes, executions of Code Mode, the jail's price. */
+const OTHERS = ["memory", "execute", "jail"];
+
+/** What was asked for by name: keys of LOADS and some of OTHERS. */
+function wanted(rows) {
+    const names = rows?.split(",").flatMap((name) => (name === "kernels" ? KERNELS : [name])) ?? [...Object.keys(LOADS), ...OTHERS];
+    const unknown = names.find((name) => !OTHERS.includes(name) && !LOADS[name]);
+    if (unknown !== undefined) throw new Error(`no such row: ${unknown}. There are ${OTHERS.join(", ")}, kernels, ${Object.keys(LOADS).join(", ")}`);
+    return { keys: names.filter((name) => LOADS[name]), others: names.filter((name) => OTHERS.includes(name)) };
+}
+
 const progress = (text) => process.stderr.write(`${text}\n`);
 
 function parseCommandLine() {
-    const options = { only: { type: "string" }, quick: { type: "boolean" }, help: { type: "boolean" } };
+    const options = { only: { type: "string" }, rows: { type: "string" }, quick: { type: "boolean" }, help: { type: "boolean" } };
     try {
         const { values } = parseArgs({ options });
+        wanted(values.rows);
         if (values.only && !NAMES.includes(values.only)) throw new Error(`no such server: ${values.only}`);
         return values;
     } catch (error) {
@@ -101,21 +125,22 @@ function countFailures(round, result) {
 }
 
 /** One turn of a load on one server. CPU time counts until the server is quiet again. */
-async function takeTurn(server, load, round) {
+async function takeTurn(server, load, round, isNeverQuiet = false) {
     const cpuBefore = cpuSeconds(server.child.pid);
     const result = countFailures(round, await runClient(server, load));
-    await quiet(server);
+    if (!isNeverQuiet) await quiet(server);
     return { ...result, cpuSeconds: cpuSeconds(server.child.pid) - cpuBefore };
 }
 
 /** One load on every server, in short turns that alternate, after an unmeasured tenth of it. */
 async function measureLoad(servers, key, share, round) {
-    const requests = Math.ceil((LOADS[key].requests * share) / TURNS);
+    const { turns: count = TURNS, warmUp } = LOADS[key];
+    const requests = Math.ceil((LOADS[key].requests * share) / count);
     const turns = Object.fromEntries(servers.map(({ name }) => [name, []]));
     for (const server of servers) {
-        await takeTurn(server, { ...LOADS[key], requests: Math.ceil((requests * TURNS) / 10) }, round[server.name]);
+        await takeTurn(server, { ...LOADS[key], requests: warmUp ?? Math.ceil((requests * count) / 10) }, round[server.name]);
     }
-    for (let i = 0; i < TURNS; i++) {
+    for (let i = 0; i < count; i++) {
         for (const server of i % 2 ? [...servers].reverse() : servers) {
             turns[server.name].push(await takeTurn(server, { ...LOADS[key], requests }, round[server.name]));
         }
@@ -151,15 +176,17 @@ async function measureStaircase(name, round) {
 }
 
 /** One round: the staircase of each server, then both alive and every load on both in turns. */
-async function measureRound(names, share, rounds) {
+async function measureRound(names, share, rounds, { keys, others }) {
     const round = Object.fromEntries(
         names.map((name) => [name, { startMs: 0, loads: {}, staircase: [], failures: 0, leftBehind: 0 }]));
-    for (const name of names) await measureStaircase(name, round[name]);
+    for (const name of others.includes("memory") ? names : []) await measureStaircase(name, round[name]);
 
     const servers = [];
     for (const name of names) servers.push(await startServer(name, join(OUT, `${name}.log`)));
-    for (const key of Object.keys(LOADS)) await measureLoad(servers, key, share, round);
+    for (const key of keys) await measureLoad(servers, key, share, round);
     for (const server of servers) round[server.name].leftBehind += await stopServer(server);
+    if (others.includes("execute")) await measureExecutes(names, share, round, progress);
+    if (round.mayfly && others.includes("jail")) await measureJail(share, round.mayfly, { measureLoad, takeTurn, loads: LOADS, progress });
     for (const name of names) (rounds[name] ??= []).push(round[name]);
 }
 
@@ -171,16 +198,17 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
+    if (wanted(values.rows).others.includes("execute")) await buildHost();
     const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};
     for (let i = 0, count = values.quick ? 1 : ROUNDS; i < count; i++) {
         progress(`round ${i + 1} of ${count}`);
-        await measureRound(i % 2 ? [...names].reverse() : names, values.quick ? 0.2 : 1, rounds);
+        await measureRound(i % 2 ? [...names].reverse() : names, values.quick ? 0.2 : 1, rounds, wanted(values.rows));
     }
 
     origin.kill();
-    const summary = summarize(rounds);
+    const summary = values.rows ? measured(summarize(rounds)) : summarize(rounds);
     const seconds = (Date.now() - startedAt) / 1000;
     const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release(), node: process.version };
     const results = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries, summary, rounds };

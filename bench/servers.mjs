@@ -19,6 +19,7 @@ const QUIET_MS = 200;
 const QUIET_TIMEOUT_MS = 2_000;
 
 /** How each server is started on a port. Both get the same host.js through a configuration of their own. */
+const HELLO = { path: "/hello", status: 200, has: '"hello"' };
 const KINDS = {
     mayfly: {
         binary: () => process.env.MAYFLY ?? join(BENCH, "../build/mayfly"),
@@ -31,6 +32,27 @@ const KINDS = {
         args: (port) => [
             "serve", "--experimental", join(BENCH, "workerd.capnp"), `--socket-addr=http=127.0.0.1:${port}`,
         ],
+    },
+    // See jail.mjs.
+    "mayfly --no-jail": {
+        binary: () => KINDS.mayfly.binary(),
+        args: (port) => [...KINDS.mayfly.args(port), "--no-jail"],
+    },
+    // See codemode.mjs.
+    "mayfly mcp": {
+        binary: () => KINDS.mayfly.binary(),
+        args: (port) => ["mcp", "--tools", `shop=${join(BENCH, "codemode-tools.ts")}`, "--listen", `127.0.0.1:${port}`],
+        ready: { path: "/", status: 405, has: "POST" },
+    },
+    "executor on mayfly": {
+        binary: () => KINDS.mayfly.binary(),
+        args: (port) => ["serve", join(BENCH, "out/codemode/wrangler.json"), "--listen", `127.0.0.1:${port}`],
+        ready: { path: "/", status: 200, has: "ready" },
+    },
+    "executor on workerd": {
+        binary: () => KINDS.workerd.binary(),
+        args: (port) => ["serve", "--experimental", join(BENCH, "codemode.capnp"), `--socket-addr=http=127.0.0.1:${port}`],
+        ready: { path: "/", status: 200, has: "ready" },
     },
 };
 
@@ -76,14 +98,14 @@ async function freePort() {
 }
 
 /** Asks once; true when the host worker itself has answered. */
-function answers(port) {
+function answers(port, { path, status, has }) {
     return new Promise((resolve) => {
-        const where = { host: "127.0.0.1", port, path: "/hello", agent: false, timeout: 1_000 };
+        const where = { host: "127.0.0.1", port, path, agent: false, timeout: 1_000 };
         const request = get(where, async (response) => {
             let body = "";
             response.setEncoding("utf8").on("data", (text) => (body += text));
             await once(response, "close");
-            resolve(response.statusCode === 200 && body.includes('"hello"'));
+            resolve(response.statusCode === status && body.includes(has));
         });
         request.on("timeout", () => request.destroy());
         request.on("error", () => resolve(false));
@@ -110,7 +132,7 @@ export async function startServer(name, logPath) {
     const server = { name, child, port, logPath, exit: once(child, "exit"), startMs: 0 };
     await once(child, "spawn");
     running.add(server);
-    while (!(await answers(port))) {
+    while (!(await answers(port, KINDS[name].ready ?? HELLO))) {
         failIfEnded(server);
         if (performance.now() - startedAt > START_TIMEOUT_MS) throw lastWords(server, "gave no right answer in time");
         await sleep(1);

@@ -1,5 +1,7 @@
 // From the rounds of both servers to the table that `make bench` prints. Pure: it measures nothing and prints nothing.
 
+import { expected } from "./kernels.js";
+
 /** The middle of some numbers, or null when one of them is missing. */
 export function median(numbers) {
     if (numbers.length === 0 || !numbers.every(Number.isFinite)) return null;
@@ -19,23 +21,30 @@ export function pool(turns) {
     return { requests, failures, perSecond, p50, p95, p99, max, cpuSeconds };
 }
 
-const load = (key, field) => (round) => round.loads[key][field];
+const load = (key, field) => (round) => round.loads[key]?.[field] ?? NaN;
+
+const KERNELS = Object.keys(expected);
+
+/** Of the times of all kernels, so that its ratio is the geometric mean of their ratios. */
+const geometricMean = (round) => Math.exp(KERNELS.reduce((sum, key) => sum + Math.log(load(key, "p50")(round)), 0) / KERNELS.length);
 
 /** MiB for each sandbox: how much the last step of the staircase stands above the first, over the sandboxes between. */
 const growth = (field) => (round) => {
+    if (round.staircase.length === 0) return NaN;
     const first = round.staircase.at(0);
     const last = round.staircase.at(-1);
     return (last[field] - first[field]) / (last.sandboxes - first.sandboxes);
 };
 
-const overCount = (field) => (round) => round.staircase.at(-1)[field] / round.staircase.at(-1).sandboxes;
+const overCount = (field) => ({ staircase }) => (staircase.length === 0 ? NaN : staircase.at(-1)[field] / staircase.at(-1).sandboxes);
 
 const freshCpu = ({ loads: { fresh1, fresh16 } }) =>
-    ((fresh1.cpuSeconds + fresh16.cpuSeconds) / (fresh1.requests + fresh16.requests)) * 1000;
+    !fresh1 || !fresh16 ? NaN : ((fresh1.cpuSeconds + fresh16.cpuSeconds) / (fresh1.requests + fresh16.requests)) * 1000;
 
 /*
  * The rows. `of` takes a row's number from one round; `mark` is the least ratio that passes. A row with `none: true`
- * has no ratio: it passes when mayfly's number is zero in every round.
+ * has no ratio: it passes when mayfly's number is zero in every round. Nor has one with `most`, which is mayfly's alone: its
+ * number may not be higher.
  */
 const ROWS = [
     { title: "fresh load, one at a time", unit: "p50 ms", of: load("fresh1", "p50"), mark: 5 },
@@ -59,28 +68,37 @@ const ROWS = [
     { title: "fetch() of a dynamic worker, 64 in flight", unit: "calls/s", of: load("fetch64", "perSecond"), more: true, mark: 1 },
     { title: "through its parent's stub, 1 in flight", unit: "p50 ms", of: load("gate1", "p50"), mark: 1 },
     { title: "through its parent's stub, 64 in flight", unit: "calls/s", of: load("gate64", "perSecond"), more: true, mark: 1 },
+    { title: "one execute of mayfly mcp, published executor", unit: "p50 ms", of: load("execute", "p50"), mark: 5 },
+    { title: "", unit: "p99 ms", of: load("execute", "p99") },
+    { title: "the published executor on both", unit: "p50 ms", of: load("executor", "p50") },
+    { title: "", unit: "p99 ms", of: load("executor", "p99") },
     { title: "hello, no loader, 1 in flight", unit: "p50 ms", of: load("hello1", "p50") },
     { title: "hello, no loader, 64 in flight", unit: "calls/s", of: load("hello64", "perSecond"), more: true },
-    { title: "server start to first answer", unit: "ms", of: (round) => round.startMs },
+    ...KERNELS.map((key) => ({ title: `computing: ${key}`, unit: "p50 ms", of: load(key, "p50") })),
+    { title: "computing: geometric mean", unit: "ms", of: geometricMean, mark: 1 },
+    { title: "server start to first answer", unit: "ms", of: (round) => round.startMs || NaN },
     { title: "memory of a live sandbox", unit: "MiB private", of: growth("privateMiB"), mark: 1 },
     { title: "", unit: "MiB PSS", of: growth("pssMiB") },
     { title: "", unit: "MiB RSS", of: growth("rssMiB") },
     { title: "", unit: "MiB page tables", of: growth("pageTablesMiB") },
     { title: "all memory over live sandboxes", unit: "MiB private", of: overCount("privateMiB") },
+    { title: "what the jail adds to a fresh load", unit: "p50 ms", of: (round) => round.jail?.addedMs ?? NaN, most: 0.15 },
+    { title: "a neighbour under attack over quiet", unit: "p50 ratio", of: (round) => round.jail?.neighbourP50 ?? NaN, most: 2 },
+    { title: "", unit: "p99 ratio", of: (round) => round.jail?.neighbourP99 ?? NaN, most: 2 },
     { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },
     { title: "processes left behind", unit: "all rounds", of: (round) => round.leftBehind, none: true },
 ];
 
 /** The median of the ratios within each round, where both servers ran next to each other: drift cancels out. */
 function ratioOf(row, { mayfly, workerd }) {
-    if (!mayfly || !workerd || row.none) return null;
+    if (!mayfly || !workerd || row.none || row.most) return null;
     const theirsOverOurs = mayfly.map((round, i) => row.of(workerd[i]) / row.of(round));
     return median(theirsOverOurs.map((ratio) => (row.more ? 1 / ratio : ratio)));
 }
 
 function summarizeRow(row, rounds) {
     const take = (name) => {
-        if (!rounds[name]) return null;
+        if (!rounds[name] || (row.most && name !== "mayfly")) return null;
         const numbers = rounds[name].map(row.of);
         return row.none ? numbers.reduce((sum, number) => sum + number, 0) : median(numbers);
     };
@@ -90,7 +108,8 @@ function summarizeRow(row, rounds) {
     let passed = null;
     if (rounds.mayfly && row.none) passed = mayfly === 0;
     if (rounds.mayfly && rounds.workerd && row.mark) passed = ratio !== null && ratio >= row.mark;
-    const mark = row.none ? "none" : (row.mark ?? null);
+    if (row.most && mayfly !== null) passed = mayfly <= row.most;
+    const mark = row.most ? `<= ${row.most}` : row.none ? "none" : (row.mark ?? null);
     return { title: row.title, unit: row.unit, mayfly, workerd, ratio, mark, passed };
 }
 
@@ -103,6 +122,11 @@ export function summarize(rounds) {
     });
 }
 
+/** The rows of which something was measured. */
+export function measured(summary) {
+    return summary.filter(({ mayfly, workerd }) => mayfly !== null || workerd !== null);
+}
+
 function formatNumber(number) {
     if (number === null) return "-";
     if (Number.isInteger(number)) return String(number);
@@ -111,7 +135,7 @@ function formatNumber(number) {
 
 function formatMark({ mark, passed }) {
     if (mark === null) return "";
-    const text = mark === "none" ? mark : `>= ${mark.toFixed(1)}`;
+    const text = typeof mark === "string" ? mark : `>= ${mark.toFixed(1)}`;
     return passed === null ? text : `${text} ${passed ? "pass" : "FAIL"}`;
 }
 

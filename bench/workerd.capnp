@@ -12,7 +12,10 @@ const config :Workerd.Config = (
 );
 
 const host :Workerd.Worker = (
-  modules = [ (name = "host.js", esModule = embed "host.js") ],
+  modules = [
+    (name = "host.js", esModule = embed "host.js"),
+    (name = "kernels.js", esModule = embed "kernels.js"),
+  ],
   compatibilityDate = "2026-01-01",
   bindings = [ (name = "LOADER", workerLoader = ()) ],
 );

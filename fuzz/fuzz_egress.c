@@ -1,7 +1,8 @@
-/* What egress reads of cells and servers without libcurl: the first byte chooses among URLs, coded bodies and scrubbed
-   ones. A URL that is taken must be taken again from its own text, with the same host. */
+/* What egress reads of cells and servers without libcurl: the first byte chooses among URLs, coded bodies, scrubbed
+   ones and frames of WebSockets. A URL that is taken must be taken again from its own text, with the same host. */
 #include "base/macros.h"
 #include "host/egress_decode.h"
+#include "host/egress_frames.h"
 #include "host/egress_scrub.h"
 #include "host/egress_url.h"
 #include <string.h>
@@ -51,15 +52,25 @@ static void try_scrub(const uint8_t *data, size_t len) {
     scrub_free(scrub);
 }
 
+/* In pieces or whole, the end is the same. */
+static void try_frames(const uint8_t *data, size_t len) {
+    struct frames whole = {0}, pieces = {0};
+    uint64_t expected = frames_follow(&whole, data, len), got = 0;
+    for (size_t at = 0; at < len; at += 3) got = frames_follow(&pieces, data + at, len - at < 3 ? len - at : 3);
+    CHECK(got == expected && got <= len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     static const char *const codings[] = {"gzip", "deflate", "br", "zstd"};
     if (len == 0) return 0;
     char *text = strndup((const char *)data + 1, len - 1);
     CHECK(text);
-    if (data[0] % 6 < 4)
-        try_coding(codings[data[0] % 6], data + 1, len - 1);
-    else if (data[0] % 6 == 4)
+    if (data[0] % 7 < 4)
+        try_coding(codings[data[0] % 7], data + 1, len - 1);
+    else if (data[0] % 7 == 4)
         try_scrub(data + 1, len - 1);
+    else if (data[0] % 7 == 5)
+        try_frames(data + 1, len - 1);
     else
         try_url(text);
     free(text);

@@ -20,7 +20,8 @@
    Threads. A loader, its workers and the calls of both belong to one thread at a time: one thread may make a loader and
    another use it, but never two at once without a lock of yours. Several loaders in several threads are independent. A
    process that forks leaves its loaders to the parent. All callbacks come on the thread that is inside a function of
-   this library, and only then.
+   this library, and only then. The answer to a capability's call alone may come from any thread, at any time:
+   mf_call_return, mf_call_throw and mf_call_is_cancelled need no lock, also while another thread waits in the library.
 
    Two ways to wait. mf_worker_load and mf_worker_call block, and serve all workers of the loader meanwhile. Their
    _start forms return at once; whoever has an event loop waits until mf_loader_fd() is readable and calls
@@ -76,11 +77,16 @@ struct mf_config {
     /* Layers without which no worker may run, "syscall-filter,empty-root" or "all", as `mayfly doctor` names them;
        NULL: whatever the machine offers. */
     const char *require_confinement;
+    /* Not 0: workers are interpreted and never compiled, several times slower where they compute much, and no memory of a
+       cell can be both written and run. */
+    int no_jit;
     /* What workers with a way out have in common; README.md describes it. */
     const char *secrets_json; /* {"NAME": {"env": "VARIABLE"} or {"file": "PATH"} or {"credential": "ID"}} */
     const char *dns;          /* name servers to ask instead of the system's: "ADDRESS[:PORT],..." */
     const char *ca_file;      /* authorities to trust besides the system's */
     int outbound_log_fd;      /* gets a line of JSON for each request that leaves; borrowed; 0 is none */
+    const char
+        *proxy; /* "http://[user:password@]host[:port]" to send all of it through, or "env:NAME" of such a text */
 };
 
 MF_API void mf_config_init(struct mf_config *config);
@@ -125,9 +131,11 @@ struct mf_variable {
     const char *json;
 };
 
-/* A worker calls env.NAME.METHOD(...); args_json is a JSON array. The call is to be answered once, now or later, by
-   mf_call_return or mf_call_throw, even when its worker has ended meanwhile: until then it uses memory. Its worker
-   waits for that long, within the limit of the call that it works for. */
+/* A worker calls env.NAME.METHOD(...); args_json is a JSON array. The call is to be answered once, now or later, on
+   whatever thread, by mf_call_return or mf_call_throw, even when its worker or loader has ended meanwhile: until then
+   it uses memory, and is one of the 1,024 that its worker may have waiting. Its worker waits for that long, within the
+   limit of the call that it works for, unless it gives up: an AbortSignal among the arguments stays there, and
+   cancels the call when it aborts. */
 typedef void mf_call_handler(void *ctx, struct mf_call *call, const char *method, const char *args_json);
 
 struct mf_capability {
@@ -163,8 +171,8 @@ struct mf_code {
     size_t variables_len;
     const struct mf_capability *capabilities;
     size_t capabilities_len;
-    /* What fetch() may reach: "\"public\"", or {"allow": [RULE...]} as README.md describes it; NULL is nothing. A mistake
-       in it is told by the first fetch(). */
+    /* What fetch() may reach: "\"public\"", or {"allow": [RULE...]} as README.md describes it; NULL is nothing. A
+       mistake in it is told by the first fetch(). */
     const char *outbound_json;
     struct mf_limits limits;
     mf_log_handler *on_log; /* NULL drops logs; kept until the worker is freed, as is log_ctx */
@@ -211,12 +219,26 @@ MF_API void mf_worker_free(struct mf_worker *worker);
 
 /* --- Capabilities --- */
 
-/* Answers a call with a JSON value (NULL: null) and frees it. -EINVAL: `json` is not JSON, and the worker's call ends
-   with an error that says so. */
+/* Answers a call with a JSON value (NULL: null) and frees it, also on failure. -EINVAL: `json` is not JSON; -EMSGSIZE:
+   it is larger than 33 MiB. The worker's call ends with an error that says so then. */
 MF_API int mf_call_return(struct mf_call *call, const char *json);
 
-/* Answers a call with an exception and frees it. `name` is an error class, "TypeError"; NULL is "Error". */
+/* Answers a call with an exception and frees it. `name` is an error class, "TypeError"; NULL is "Error". -EMSGSIZE:
+   both are larger than 1 MiB, and the worker's call ends without them. */
 MF_API int mf_call_throw(struct mf_call *call, const char *name, const char *message);
+
+/* Nobody waits for the answer any more, so that work for it may stop. result is -ECANCELED when the worker gave the
+   call up or was freed, and else what its calls ended with: -ETIMEDOUT, -EOWNERDEAD, ... The call is still to be
+   answered, here or later; what the answer says is dropped. */
+typedef void mf_cancel_handler(void *ctx, struct mf_call *call, int result);
+
+/* Has `handler` called on that, once, on the loader's thread; at once if it was so before. Call it on the loader's
+   thread, NULL for none. It is not called any more when an answer on another thread returns: such an answer waits while
+   the handler runs, so hold no lock over it that the handler takes. */
+MF_API void mf_call_on_cancel(struct mf_call *call, mf_cancel_handler *handler, void *ctx);
+
+/* 1 when nobody waits for the answer any more, else 0. */
+MF_API int mf_call_is_cancelled(const struct mf_call *call);
 
 #ifdef __cplusplus
 }

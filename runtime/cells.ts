@@ -57,8 +57,13 @@ export interface CellOwner {
 /** The supervisor's channel; set once, when the host worker is loaded. */
 let supervisor: Channel;
 
-const idle: Cell[] = [];
-const waiting: PromiseWithResolvers<Cell>[] = [];
+/** Cells of one profile: with the JIT, or without. */
+interface Kind {
+    readonly idle: Cell[];
+    readonly waiting: PromiseWithResolvers<Cell>[];
+}
+
+const KINDS: Record<"jit" | "noJit", Kind> = { jit: { idle: [], waiting: [] }, noJit: { idle: [], waiting: [] } };
 const byNumber = new Map<number, Cell>();
 /** The named cell that the supervisor takes for the one used last. */
 let newest: Cell | undefined;
@@ -71,6 +76,7 @@ export class Cell {
     /** The supervisor's name for it. */
     readonly number: number;
     readonly channel: Channel;
+    readonly kind: Kind;
     #owner: CellOwner | undefined;
     /** Exports of the cell's RPC session for entrypoints without props, by name. */
     readonly #entrypoints = new Map<string, number>();
@@ -83,8 +89,9 @@ export class Cell {
     #death: Error | undefined;
     #deathTimer: unknown;
 
-    constructor(number: number, channelNumber: number) {
+    constructor(number: number, channelNumber: number, kind: Kind) {
         this.number = number;
+        this.kind = kind;
         this.channel = new Channel(channelNumber, true, {
             fetch: (exchange, frame) => this.#answer(exchange, frame),
             frame: (frame) => this.#take(frame),
@@ -223,8 +230,8 @@ export class Cell {
 
     #lose(): void {
         this.#isLost = true;
-        const at = idle.indexOf(this);
-        if (at >= 0) idle.splice(at, 1);
+        const at = this.kind.idle.indexOf(this);
+        if (at >= 0) this.kind.idle.splice(at, 1);
         this.#owner?.lost();
         if (this.#death !== undefined) this.#end();
         else this.#deathTimer = setTimeout(() => this.#end(), DEATH_NOTICE_MS);
@@ -254,7 +261,8 @@ export function startCells(channel: Channel): void {
 }
 
 /** An idle cell that is still alive; of one that died the notice may be under way. */
-export function takeCell(): Cell | Promise<Cell> {
+export function takeCell(hasJit: boolean): Cell | Promise<Cell> {
+    const { idle, waiting } = hasJit ? KINDS.jit : KINDS.noJit;
     for (let cell = idle.shift(); cell; cell = idle.shift()) {
         if (native.isAlive(cell.channel.number)) return cell;
     }
@@ -265,22 +273,26 @@ export function takeCell(): Cell | Promise<Cell> {
 
 /** A cell for the first that waits, or for whoever comes next. */
 export function offerCell(cell: Cell): void {
-    const next = waiting.shift();
+    const next = cell.kind.waiting.shift();
     if (next) next.resolve(cell);
-    else idle.push(cell);
+    else cell.kind.idle.push(cell);
+}
+
+function kindOf(flags: number): Kind {
+    return flags & F.NO_JIT ? KINDS.noJit : KINDS.jit;
 }
 
 /** A GRANT frame came: an idle cell is ours. */
-export function onGrant(number: number, channelNumber: number): void {
-    offerCell(new Cell(number, channelNumber));
+export function onGrant(number: number, channelNumber: number, flags: number): void {
+    offerCell(new Cell(number, channelNumber, kindOf(flags)));
 }
 
 /** A DIED frame came: the supervisor knows how a cell ended. */
-export function onDied(number: number, head: unknown): void {
+export function onDied(number: number, flags: number, head: unknown): void {
     const { reason, limit, value, used } = (head ?? {}) as Record<string, unknown>;
     if (number === 0) {
         const error = new Error(`No dynamic worker can be started now: ${String(reason)}.`);
-        for (const { reject } of waiting.splice(0)) reject(error);
+        for (const { reject } of kindOf(flags).waiting.splice(0)) reject(error);
         return;
     }
     byNumber.get(number)?.died(

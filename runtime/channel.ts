@@ -203,6 +203,7 @@ export function onFrame(
 ): void {
     const channel = channels.get(number);
     if (channel === undefined) return;
+    hooks.enter?.();
     try {
         channel.take({ type, flags, id, head, tail }, granted);
     } catch (error) {
@@ -218,6 +219,7 @@ export function onFrame(
 export function onClosed(number: number): void {
     const channel = channels.get(number);
     if (channel === undefined) return;
+    hooks.enter?.();
     channels.delete(number);
     channel.closed();
 }

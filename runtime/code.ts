@@ -27,8 +27,10 @@ export interface LoadHead {
     /** Cron triggers, and whether requests may run them by hand; host workers only. */
     crons?: string[];
     testScheduled?: boolean;
-    /** Somebody is told what happens in the worker; a host worker's own tail handler where this is a host worker. */
+    /** Somebody is told what happens in a dynamic worker. */
     isTailed?: boolean;
+    /** Whose tail handlers are told what happens in a host worker. */
+    tails?: { type: string; [key: string]: unknown }[];
     /** The worker's name; host workers only. */
     name?: string;
     /** Plain values and bindings of a host worker or of a worker that a C program loaded. */

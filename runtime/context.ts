@@ -1,6 +1,7 @@
 // What a worker extends and is handed: WorkerEntrypoint, RpcTarget, the execution context, and the module
 // `cloudflare:workers` that offers them.
 
+import { tracing } from "./tracing";
 import { hooks, native } from "./web/host";
 import { define } from "./web/lazy";
 
@@ -26,6 +27,16 @@ export class ExecutionContext {
 
     passThroughOnException(): void {
         // There is no origin server behind a worker here, so there is nothing to pass through to.
+    }
+
+    /** Ends the worker at once, here with all of its calls. */
+    abort(reason: unknown = "Worker execution was aborted due to call to ctx.abort()."): void {
+        abortIsolate(reason);
+    }
+
+    /** Spans that nobody records; see tracing.ts. */
+    get tracing(): unknown {
+        return tracing;
     }
 }
 
@@ -58,7 +69,20 @@ export function setOwnExports(give: () => unknown): void {
 let background = 0;
 let watch: (isBusy: boolean) => void = () => {};
 
-function waitUntil(promise: unknown): void {
+/** What the worker asked for; set when it is loaded. */
+export const compatibility = { date: "", flags: [] as readonly string[] };
+
+/** Since when WebSockets give binary messages as Blobs, as browsers' do. */
+const BINARY_TYPE_DATE = "2026-03-17";
+
+/** What a WebSocket's binaryType is at first. */
+export function defaultBinaryType(): "arraybuffer" | "blob" {
+    const { date, flags } = compatibility;
+    if (flags.includes("no_websocket_standard_binary_type")) return "arraybuffer";
+    return date >= BINARY_TYPE_DATE || flags.includes("websocket_standard_binary_type") ? "blob" : "arraybuffer";
+}
+
+export function waitUntil(promise: unknown): void {
     if (++background === 1) watch(true);
     void Promise.resolve(promise)
         .catch((error: unknown) => hooks.report(error))
@@ -87,7 +111,7 @@ export function workersModule(env: unknown, exports: object): Record<string, unk
     const { Fetcher, RpcPromise, RpcProperty, RpcStub } = require("./rpc/stubs") as typeof import("./rpc/stubs");
     const classes = { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint };
     const stubs = { RpcPromise, RpcProperty, RpcStub, ServiceStub: Fetcher };
-    for (const [name, value] of Object.entries({ ...classes, ...stubs, env, exports, waitUntil, abortIsolate })) {
+    for (const [name, value] of Object.entries({ ...classes, ...stubs, cache: {}, env, exports, tracing, waitUntil, abortIsolate })) {
         module[name] = value;
     }
     define(module, Symbol.toStringTag, "Module");

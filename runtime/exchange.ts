@@ -8,7 +8,7 @@ import * as F from "./frames";
 import type { Channel } from "./channel";
 import { limitError } from "./limits";
 import { describeThrown } from "./thrown";
-import { START_TLS, type ByteSource } from "./web/body-source";
+import { bytesSource, START_TLS, type ByteSource } from "./web/body-source";
 
 /** A TCP connection, or what stands for one: its bytes once it is open, and how it is given up. */
 export interface Connection {
@@ -360,20 +360,6 @@ export class Exchange {
     lost(error: unknown): void {
         this.#end(error);
     }
-}
-
-function bytesSource(bytes: Uint8Array): ByteSource {
-    let rest: Uint8Array | undefined = bytes;
-    return {
-        read() {
-            const chunk = rest;
-            rest = undefined;
-            return Promise.resolve(chunk);
-        },
-        cancel() {
-            rest = undefined;
-        },
-    };
 }
 
 const ERROR_CLASSES: Record<string, new (message: string) => Error> = {

@@ -42,6 +42,7 @@ export const THREADS = 8;
 export const WAY_OUT = 1;
 export const SERVICE_END = 2;
 export const CALLER_END = 4;
+export const NO_JIT = 8;
 
 /** Bytes of one body that may be under way before the receiver says WINDOW. */
 export const WINDOW_BYTES = 256 * 1024;

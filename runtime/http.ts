@@ -64,14 +64,17 @@ export function wantsWebSocket(head: Pick<RequestHead, "method" | "headers">): b
     );
 }
 
+export function isRequestHead(value: unknown): value is RequestHead {
+    const { method, url, headers } = (value ?? {}) as Partial<RequestHead>;
+    return typeof method === "string" && typeof url === "string" && isHeaderList(headers);
+}
+
 /** The request that a FETCH frame carries; throws if the frame makes no sense. */
 export function requestFrom(exchange: Exchange, frame: Frame): Request {
-    const head = (frame.head ?? {}) as Partial<RequestHead>;
-    if (typeof head.method !== "string" || typeof head.url !== "string" || !isHeaderList(head.headers)) {
-        throw new Error("FETCH without method, url or headers");
-    }
+    const { head } = frame;
+    if (!isRequestHead(head)) throw new Error("FETCH without method, url or headers");
     const redirect = typeof head.redirect === "string" ? head.redirect : undefined;
-    const isUpgrade = (frame.flags & F.FIN) === 0 && wantsWebSocket(head as RequestHead);
+    const isUpgrade = (frame.flags & F.FIN) === 0 && wantsWebSocket(head);
     const body = isUpgrade ? undefined : exchange.takeIncoming(frame);
     return requestFromWire(head.method, head.url, head.headers, body, exchange, { redirect });
 }

@@ -5,7 +5,7 @@ import type { LoadHead } from "./code";
 import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
-import { nodeFinder } from "./nodejs";
+import { contextWatcher, nodeFinder } from "./nodejs";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -18,6 +18,9 @@ function stripped(name: string, bytes: Uint8Array): { bytes: Uint8Array; mapPlac
     const { stripTypes } = require("./modules/typescript") as typeof import("./modules/typescript");
     return stripTypes(name, native.utf8Decode(bytes, false));
 }
+
+const overridable: typeof import("./overrides").overridable = (namespace) =>
+    (require("./overrides") as typeof import("./overrides")).overridable(namespace);
 
 function record(name: string, kind: string, bytes: Uint8Array): ModuleRecord {
     const isTyped = kind === "ts" || (kind === "snippet" && /\.[mc]?tsx?$/.test(name));
@@ -37,20 +40,28 @@ export async function linkWorker(
     builtins: Record<string, Record<string, unknown>>,
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
+    const watch = contextWatcher(head.compatibilityFlags, head.compatibilityDate);
     const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
+        if (found) watch(found.kind, found.bytes);
         return found && record(name, found.kind, found.bytes);
     };
     const linker = new Linker(findMore, nodeFinder(head.compatibilityFlags, head.compatibilityDate, builtins));
     try {
-        for (const [name, namespace] of Object.entries(builtins)) {
-            linker.add(declareExports(makeRecord(name, "builtin", namespace)));
-        }
+        let isOverriding = false;
         let offset = 0;
-        for (const { name, kind, size } of head.modules) {
-            linker.add(record(name, kind, tail.subarray(offset, offset + size)));
+        const sources = head.modules.map(({ name, kind, size }) => {
+            const bytes = tail.subarray(offset, offset + size);
             offset += size;
+            isOverriding = watch(kind, bytes) || isOverriding;
+            return { name, kind, bytes };
+        });
+        // A worker's own module of such a name comes after these, and is the one that counts.
+        for (const [name, namespace] of Object.entries(builtins)) {
+            const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
+            linker.add(declareExports(makeRecord(name, "builtin", shown)));
         }
+        for (const { name, kind, bytes } of sources) linker.add(record(name, kind, bytes));
         return await linker.import(head.mainModule);
     } catch (thrown) {
         throw startError(thrown, linker.place(thrown));

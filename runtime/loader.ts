@@ -24,7 +24,7 @@ import { ask, requestHead } from "./http";
 import { relay } from "./outbound";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
-import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "./rpc/hook";
+import { DeferredHook, PassingHook, type Arguments, type Hook, type Path } from "./rpc/hook";
 import { Import } from "./rpc/import";
 import { makeService, type Fetcher } from "./rpc/stubs";
 import { SubRequests } from "./subrequests";
@@ -45,7 +45,10 @@ let isExperimental = false;
 let operator = new OperatorLimits({});
 let admission = new Admission(operator.defaults);
 
-const namespaces = new Map<string, Map<string, DynamicWorker>>();
+type Namespaces = Map<string, Map<string, DynamicWorker>>;
+
+const namespaces: Namespaces = new Map();
+const namespacesWithoutJit: Namespaces = new Map();
 
 export function startLoader(channel: Channel, flags: string[], given: SomeLimits): void {
     startCells(channel);
@@ -62,6 +65,7 @@ const LOG_SLACK_BYTES = 1024 * 1024;
 class DynamicWorker implements CellOwner {
     readonly #namespace: string;
     readonly #name: string | undefined;
+    readonly #hasJit: boolean;
     /** Gives the code; again after the cell is gone and a stub is used once more. */
     readonly #source: () => Source | Promise<Source>;
     /** Settles when calls can be sent. */
@@ -80,8 +84,9 @@ class DynamicWorker implements CellOwner {
     /** Calls that wait for the start. */
     #calls = 0;
 
-    constructor(namespace: string, name: string | undefined, source: () => Source | Promise<Source>) {
+    constructor(namespace: string, name: string | undefined, hasJit: boolean, source: () => Source | Promise<Source>) {
         this.#namespace = namespace;
+        this.#hasJit = hasJit;
         this.#name = name;
         this.#source = source;
         this.#begin();
@@ -105,7 +110,7 @@ class DynamicWorker implements CellOwner {
         const source = given instanceof Promise ? await given : given;
         this.#limits = source.limits;
         admission.enter(native.monotonicTime());
-        const found = takeCell();
+        const found = takeCell(this.#hasJit);
         const cell = found instanceof Promise ? await this.#awaitCell(found) : found;
         if (this.#failure !== undefined) {
             admission.leave();
@@ -155,15 +160,19 @@ class DynamicWorker implements CellOwner {
 
     // --- The table ---------------------------------------------------------------------------------------------------
 
+    get #namespaces(): Namespaces {
+        return this.#hasJit ? namespaces : namespacesWithoutJit;
+    }
+
     #enter(): void {
         if (this.#name === undefined) return;
-        let table = namespaces.get(this.#namespace);
-        if (table === undefined) namespaces.set(this.#namespace, (table = new Map<string, DynamicWorker>()));
+        let table = this.#namespaces.get(this.#namespace);
+        if (table === undefined) this.#namespaces.set(this.#namespace, (table = new Map<string, DynamicWorker>()));
         if (!table.has(this.#name)) table.set(this.#name, this);
     }
 
     #forget(): void {
-        const table = this.#name === undefined ? undefined : namespaces.get(this.#namespace);
+        const table = this.#name === undefined ? undefined : this.#namespaces.get(this.#namespace);
         if (table?.get(this.#name!) === this) table.delete(this.#name!);
     }
 
@@ -338,7 +347,7 @@ function settled(trace: Trace, outcome: { thrown?: unknown }): void {
 // --- Stubs -----------------------------------------------------------------------------------------------------------
 
 /** An entrypoint of a dynamic worker: calls travel over its channel. */
-class DynamicHook implements Hook {
+class DynamicHook extends PassingHook {
     readonly #handle: Handle;
     readonly #name: string | undefined;
     readonly #props: Encoded | undefined;
@@ -346,6 +355,7 @@ class DynamicHook implements Hook {
     readonly untransferable = DYNAMIC_UNTRANSFERABLE;
 
     constructor(handle: Handle, name: string | undefined, props: Encoded | undefined, limits: SomeLimits | undefined) {
+        super();
         this.#handle = handle;
         this.#name = name;
         this.#props = props;
@@ -439,20 +449,8 @@ class DynamicHook implements Hook {
         return this.#push(path, undefined);
     }
 
-    pull(): Promise<unknown> {
-        return this.get([]).pull();
-    }
-
-    deliver(to: (outcome: Outcome) => void): void {
-        this.get([]).deliver(to);
-    }
-
     /** It is handed to nobody, so it has one holder. */
-    dup(): Hook {
-        return this;
-    }
-
-    dispose(): void {
+    override dispose(): void {
         this.#handle.drop();
     }
 }
@@ -496,15 +494,17 @@ export class WorkerStub {
     }
 }
 
-/** A loader binding. Bindings with the same namespace share their named workers. */
+/** A loader binding. Bindings with the same namespace share their named workers, if both may compile them or neither. */
 export class WorkerLoader {
     readonly #namespace: string;
     readonly #outbound: Given;
+    readonly #hasJit: boolean;
 
-    constructor(namespace: string, outbound: Given) {
+    constructor(namespace: string, outbound: Given, hasJit: boolean) {
         if (typeof namespace !== "string") throw new TypeError("Illegal constructor");
         this.#namespace = namespace;
         this.#outbound = outbound;
+        this.#hasJit = hasJit;
     }
 
     get #caller(): Caller {
@@ -513,18 +513,18 @@ export class WorkerLoader {
 
     load(code: unknown): WorkerStub {
         const source = convert(code, this.#caller);
-        return new WorkerStub(new DynamicWorker(this.#namespace, undefined, () => source));
+        return new WorkerStub(new DynamicWorker(this.#namespace, undefined, this.#hasJit, () => source));
     }
 
     get(name: string | null | undefined, getCode: () => unknown): WorkerStub {
         if (typeof getCode !== "function") throw new TypeError("get: the second parameter must be a function.");
         const source = (): Promise<Source> => askForCode(getCode, this.#caller);
         if (name === null || name === undefined) {
-                return new WorkerStub(new DynamicWorker(this.#namespace, undefined, source));
+            return new WorkerStub(new DynamicWorker(this.#namespace, undefined, this.#hasJit, source));
         }
         const key = String(name);
-        const known = namespaces.get(this.#namespace)?.get(key);
-        return new WorkerStub(known ?? new DynamicWorker(this.#namespace, key, source));
+        const known = (this.#hasJit ? namespaces : namespacesWithoutJit).get(this.#namespace)?.get(key);
+        return new WorkerStub(known ?? new DynamicWorker(this.#namespace, key, this.#hasJit, source));
     }
 }
 

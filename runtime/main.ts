@@ -32,6 +32,7 @@ __native.handlers({
     timer: onTimer,
     warm: rehearse,
     rejection(promise, reason) {
+        hooks.enter?.();
         if (dispatchRejection("unhandledrejection", promise, reason)) {
             hooks.report(reason);
         }

@@ -64,6 +64,8 @@ export interface Native {
     compile(handle: number, prefix: string, suffix: string, url: string): unknown;
     /** Frees the handle of a scan that will not be compiled. */
     discard(handle: number): void;
+    /** Whether the text of a module has these words anywhere. */
+    mentions(source: Uint8Array, words: string): boolean;
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
 
@@ -75,7 +77,9 @@ export interface Native {
     /** Runs an operation of src/cell/crypto.c; undefined where it fails. */
     crypto(operation: string, ...args: (string | number | Uint8Array)[]): Uint8Array | number | boolean | undefined;
     /** Runs an operation of src/cell/compression.c. */
-    codec(operation: "open", format: string, decodes: boolean): number | undefined;
+    codec(operation: "open", format: string, decodes: boolean, strength?: number): number | undefined;
+    codec(operation: "left", number: number): number | undefined;
+    codec(operation: "crc32", bytes: Uint8Array, before: number): number;
     codec(operation: "give", number: number, bytes?: Uint8Array): void;
     codec(operation: "take", number: number): Uint8Array | undefined;
     codec(operation: "close", number: number): void;

@@ -7,8 +7,8 @@
 import * as F from "./frames";
 import { Channel, register } from "./channel";
 import { refusal, type Given, type Outbound } from "./fetch";
-import { answerAsk, ask, requestHead, type RequestHead } from "./http";
-import type { Connection, Exchange } from "./exchange";
+import { answerAsk, ask, isRequestHead, requestHead, wantsWebSocket, type RequestHead } from "./http";
+import type { Connection, Exchange, OutgoingBody } from "./exchange";
 import { connectOf, type Fetcher } from "./rpc/stubs";
 import type { ConnectTarget } from "./sockets";
 import type { ByteSource } from "./web/body-source";
@@ -108,11 +108,33 @@ export class EgressOutbound implements Outbound {
         return ask(channel, this.#head(requestHead(request), worker) as unknown as RequestHead, request);
     }
 
+    /** Sends on a worker's request as it came, and its answer likewise: egress judges the one, the worker reads the other. */
+    async relay(exchange: Exchange, frame: F.Frame, worker: string | undefined): Promise<void> {
+        const { method, url, headers, redirect } = frame.head as RequestHead;
+        const body = outgoing(exchange.takeIncoming(frame));
+        try {
+            const found = channelToEgress();
+            const channel = found instanceof Promise ? await found : found;
+            if (exchange.aborted) return;
+            const onward = channel.fetch(this.#head({ method, url, headers, redirect }, worker), body);
+            exchange.listeners.push((reason) => onward.reset(reason));
+            const answer = await onward.response!.promise;
+            exchange.send(F.RESPONSE, answer.head, outgoing(onward.takeIncoming(answer)));
+        } catch (thrown) {
+            exchange.reset(thrown);
+        }
+    }
+
     async connect(connect: ConnectTarget, source: ByteSource, worker?: string): Promise<Connection> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
         return channel.fetch(this.#head({ connect }, worker), { source }).connection;
     }
+}
+
+function outgoing(body: Uint8Array | ByteSource | undefined): OutgoingBody {
+    if (body === undefined) return undefined;
+    return body instanceof Uint8Array ? { bytes: body } : { source: body };
 }
 
 // --- Dynamic workers -------------------------------------------------------------------------------------------------
@@ -137,6 +159,9 @@ export class StubOutbound implements Outbound {
 /** Answers a request that a dynamic worker made with its global fetch(), or its connect(). */
 export async function relay(exchange: Exchange, frame: F.Frame, outbound: Given, worker: string | undefined): Promise<void> {
     if (outbound === null || outbound === undefined) return exchange.reset(refusal(outbound));
+    const { head } = frame;
+    const isPlain = isRequestHead(head) && (frame.flags & F.FIN || !wantsWebSocket(head));
+    if (outbound instanceof EgressOutbound && isPlain) return outbound.relay(exchange, frame, worker);
     return answerAsk(exchange, frame, {
         fetch: (request) => outbound.fetch(request, worker),
         connect: (target, body) => outbound.connect(target, body, worker),

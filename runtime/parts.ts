@@ -19,6 +19,7 @@ import * as responseModule from "./web/response";
 import * as syntheticModule from "./modules/synthetic";
 import * as timersModule from "./web/timers";
 import { native } from "./web/host";
+import { lazy } from "./web/lazy";
 
 declare const require: (path: string) => unknown;
 
@@ -29,6 +30,9 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/brand": () => brandModule,
     "../web/bytes": () => bytesModule,
     "../modules/synthetic": () => syntheticModule,
+    "../async/main": () => contexts(),
+    "../node/main": () => nodeModules(),
+    "../nodestream/main": () => streamModules(),
     "../channel": () => channelModule,
     "../context": () => contextModule,
     "../http": () => httpModule,
@@ -47,6 +51,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/request": () => requestModule,
     "../web/response": () => responseModule,
     "../web/timers": () => timersModule,
+    "../web/performance": () => require("./web/performance"),
     "../web/streams": () => require("./web/streams"),
 };
 
@@ -71,3 +76,11 @@ export function part<T>(name: string): T {
     );
     return module.exports as T;
 }
+
+/** The asynchronous contexts, which the part for Node's modules shares. */
+export const contexts = lazy(() => part<typeof import("./async/main")>("async"));
+
+/** Node's modules. */
+export const nodeModules = lazy(() => part<typeof import("./node/main")>("node"));
+
+const streamModules = lazy(() => part("nodestream"));

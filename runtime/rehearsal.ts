@@ -17,6 +17,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 const kind = "rehearsal";
 export class Named extends WorkerEntrypoint {
     add(a, b) { return { sum: a + b, list: [kind] }; }
+    async each(call) { return { sum: (await call("a", [{ b: 1 }])).sum }; }
 }
 export default {
     async fetch(request, env) {
@@ -48,6 +49,15 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], named.head]], named.tail);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["release", 2]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
+    void answerCallback(worker);
+}
+
+/** Answers what the worker calls back, once it has: no later than after some jobs. */
+async function answerCallback(worker: Worker): Promise<void> {
+    for (let jobs = 0; jobs < 100 && worker.channel.rpc.unanswered === 0; jobs++) await undefined;
+    if (worker.channel.rpc.unanswered === 0) return;
+    take(worker, F.RPC, 0, 0, ["resolve", 1, encode({ sum: 1 }, "rpc").head]);
 }
 
 function take(worker: Worker, type: number, id: number, flags: number, head: unknown, tail?: Uint8Array): void {

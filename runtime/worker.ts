@@ -3,10 +3,11 @@
 
 import * as F from "./frames";
 import { callBegins, callEnded, mayLog, openBudget } from "./budget";
+import type { Asked } from "./capability";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
 import type { LoadHead } from "./code";
-import { setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
+import { compatibility, setOwnExports, watchBackground, workersModule, type ExecutionContext } from "./context";
 import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
@@ -47,7 +48,7 @@ export class Worker implements ChannelHandler {
     #isScheduledTested = false;
     /** Somebody is told what happens here. */
     #isTailed = false;
-    /** Of a host worker that tails itself. */
+    /** Of a host worker that has tail consumers. */
     #tracer: Tracer | undefined;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
@@ -69,6 +70,7 @@ export class Worker implements ChannelHandler {
 
     #load(head: LoadHead, tail: Uint8Array = new Uint8Array(0)): void {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
+        Object.assign(compatibility, { date: head.compatibilityDate, flags: head.compatibilityFlags });
         this.#isClosed = head.outbound === null;
         setOutbound(this.#outboundOf(head));
         if (native.isHost()) {
@@ -77,10 +79,10 @@ export class Worker implements ChannelHandler {
         } else {
             openBudget(head.limits ?? {});
         }
-        this.#isTailed = head.isTailed === true;
-        if (this.#isTailed && native.isHost()) {
-            const own = makeService(ownService(this.#whenStarted, undefined, undefined));
-            this.#tracer = new (tails().Tracer)(head.name ?? null, [own]);
+        this.#isTailed = head.isTailed === true || head.tails !== undefined;
+        if (head.tails !== undefined) {
+            const consumers = head.tails.map((consumer) => this.#binding("tail_consumers", consumer) as object);
+            this.#tracer = new (tails().Tracer)(head.name ?? null, consumers);
         }
         const { rpc, crons } = head;
         this.#isScheduledTested = head.testScheduled === true;
@@ -129,6 +131,7 @@ export class Worker implements ChannelHandler {
                 return new WorkerLoader(
                     typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
                     this.#loaderOutbound(binding.way),
+                    binding.jit !== false,
                 );
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
@@ -137,7 +140,7 @@ export class Worker implements ChannelHandler {
             case "service":
                 return services().bind(this.channel, binding as unknown as ServiceBinding);
             case "host":
-                return makeService(new ServiceHook(this.#hostService(name)));
+                return this.#capability(name);
             default:
                 throw new Error(`The binding ${name} has the unknown type ${binding.type}.`);
         }
@@ -195,7 +198,7 @@ export class Worker implements ChannelHandler {
         };
     }
 
-    /** Runs a handler of a host worker that tails itself. */
+    /** Runs a handler of a host worker that has tail consumers. */
     async #trace<T>(trace: Trace, run: () => Promise<T>): Promise<T> {
         try {
             const answer = await run();
@@ -257,12 +260,12 @@ export class Worker implements ChannelHandler {
 
     // --- Calls to the owner ------------------------------------------------------------------------------------------
 
-    #ask(type: number, head: unknown): Promise<F.Frame> {
+    #ask(type: number, head: string): Asked {
         const id = this.channel.nextId();
         const answer = Promise.withResolvers<F.Frame>();
+        this.channel.send(type, 0, id, head);
         this.#asked.set(id, answer);
-        this.channel.send(type, 0, id, JSON.stringify(head));
-        return answer.promise;
+        return { answer: answer.promise, giveUp: (reason) => this.#giveUp(id, reason) };
     }
 
     #settle(frame: F.Frame): void {
@@ -273,18 +276,23 @@ export class Worker implements ChannelHandler {
         else answer.resolve(frame);
     }
 
-    /** A capability that a C program bound: JSON there, JSON back. */
-    #hostService(binding: string): Service {
-        return {
-            fetch: () => Promise.reject(new Error(`The binding ${binding} has no fetch().`)),
-            call: async ([method], args) => (await this.#ask(F.CALL, { binding, method, args })).head,
-        };
+    #giveUp(id: number, reason: unknown): void {
+        const answer = this.#asked.get(id);
+        if (!this.#asked.delete(id)) return;
+        this.channel.send(F.RESET, 0, id, JSON.stringify(describeThrown(reason)));
+        answer!.reject(reason);
+    }
+
+    /** A capability that a C program bound. */
+    #capability(binding: string): object {
+        const { capability } = require("./capability") as typeof import("./capability");
+        return makeService(new ServiceHook(capability(binding, (head) => this.#ask(F.CALL, head))));
     }
 
     /** A module that LOAD did not bring; only a host worker's owner has more. */
     async #askForModule(name: string): Promise<{ kind: string; bytes: Uint8Array } | undefined> {
         if (!native.isHost()) return undefined;
-        const frame = await this.#ask(F.SOURCE, { name });
+        const frame = await this.#ask(F.SOURCE, JSON.stringify({ name })).answer;
         const { kind, error } = (frame.head ?? {}) as { kind?: string; error?: string };
         if (error !== undefined) throw new Error(error);
         return kind === undefined ? undefined : { kind, bytes: frame.tail ?? new Uint8Array(0) };
@@ -309,7 +317,7 @@ export class Worker implements ChannelHandler {
             case F.OUTBOUND:
                 return onNoWayOut(frame.head);
             case F.DIED:
-                return onDied(frame.id, frame.head);
+                return onDied(frame.id, frame.flags, frame.head);
             case F.EVICT:
                 return onEvict(frame.id);
             default:
@@ -321,7 +329,7 @@ export class Worker implements ChannelHandler {
         if (flags & F.WAY_OUT) onWayOut(granted);
         else if (flags & F.SERVICE_END) services().onService(id, granted);
         else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
-        else onGrant(id, granted);
+        else onGrant(id, granted, flags);
     }
 
     closed(): void {

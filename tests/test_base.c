@@ -1,9 +1,12 @@
 /* Buffers and frames: what every process is built on. Frames are read whole, byte by byte, and damaged. */
 #include "base/buf.h"
 #include "base/frame.h"
+#include "base/line_log.h"
 #include "check.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 TEST(buf_grows_and_shrinks) {
     struct buf b = {0};
@@ -158,6 +161,51 @@ TEST(frames_ts_agrees_with_frame_h) {
     int named = 0;
     for (uint8_t type = 1; type < FRAME_TYPES; type++) named += strcmp(frame_name(type), "?") != 0;
     EXPECT_INT(found, named);
+}
+
+/* --- Lines for others ------------------------------------------------------------------------------------------- */
+
+TEST(line_log_tells_of_the_first_loss_and_of_the_end) {
+    struct buf line = {0};
+    EXPECT_INT(buf_append_text(&line, "{\"a\":1}\n"), 0);
+    struct line_log log = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    int pipes[2];
+    char got[64] = {0};
+    EXPECT(log.fd >= 0 && pipe(pipes) == 0);
+    EXPECT_INT(line_log_write(&log, &line), -ENOSPC);
+    EXPECT_INT(line_log_write(&log, &line), 0);
+    EXPECT_INT(log.lost, 2);
+    close(log.fd);
+    log.fd = pipes[1];
+    EXPECT_INT(line_log_write(&log, &line), 2);
+    EXPECT_INT(line_log_write(&log, &line), 0);
+    EXPECT_INT(read(pipes[0], got, sizeof got - 1), 2 * (int)buf_len(&line));
+    EXPECT_STR(got, "{\"a\":1}\n{\"a\":1}\n");
+    close(pipes[0]);
+    close(pipes[1]);
+    buf_done(&line);
+}
+
+TEST(line_log_waits_for_no_reader_and_ends_a_line_that_was_cut) {
+    struct buf line = {0};
+    int pipes[2];
+    char got[8192];
+    EXPECT(pipe2(pipes, O_NONBLOCK) == 0);
+    EXPECT_INT(fcntl(pipes[1], F_SETPIPE_SZ, 4096), 4096);
+    struct line_log log = {.fd = pipes[1]};
+    for (int i = 0; i < 999; i++) EXPECT_INT(buf_append_text(&line, "12345678"), 0);
+    EXPECT_INT(buf_append_text(&line, "\n"), 0);
+    EXPECT_INT(line_log_write(&log, &line), -ENOSPC); /* half of it went */
+    EXPECT_INT(line_log_write(&log, &line), 0);       /* none of it, likewise lost */
+    EXPECT_INT(read(pipes[0], got, sizeof got), 4096);
+    buf_consume(&line, buf_len(&line));
+    EXPECT_INT(buf_append_text(&line, "whole\n"), 0);
+    EXPECT_INT(line_log_write(&log, &line), 2);
+    EXPECT_INT(read(pipes[0], got, sizeof got), 7);
+    EXPECT(memcmp(got, "\nwhole\n", 7) == 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    buf_done(&line);
 }
 
 TEST_MAIN()

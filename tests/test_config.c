@@ -78,7 +78,8 @@ static char *dump(const struct config *c, const char *root) {
     for (size_t i = 0; i < c->compatibility_flags_len; i++) fprintf(out, " %s", c->compatibility_flags[i]);
     fprintf(out, "\nvars: %s\n", c->vars_json);
     for (size_t i = 0; i < c->loaders_len; i++) {
-        fprintf(out, "loader: %s %s\n", c->loaders[i].binding, c->loaders[i].id ? c->loaders[i].id : "-");
+        fprintf(out, "loader: %s %s%s\n", c->loaders[i].binding, c->loaders[i].id ? c->loaders[i].id : "-",
+                c->loaders[i].is_jitless ? ", without JIT" : "");
     }
     for (size_t i = 0; i < c->services_len; i++) {
         const struct config_service *service = &c->services[i];
@@ -86,7 +87,7 @@ static char *dump(const struct config *c, const char *root) {
                 service->entrypoint ? service->entrypoint : "-", service->props ? service->props : "-", service->at);
     }
     for (size_t i = 0; i < c->crons_len; i++) fprintf(out, "cron: %s\n", c->crons[i]);
-    if (c->is_tailed) fprintf(out, "tailed: by itself\n");
+    for (size_t i = 0; i < c->tails_len; i++) fprintf(out, "tailed: by %s\n", c->tails[i].service);
     struct buf limits = {0};
     if (limits_put(&c->limits, &limits) == 0 && buf_len(&limits) > 2) {
         fprintf(out, "limits: %.*s\n", (int)buf_len(&limits), (char *)buf_bytes(&limits));

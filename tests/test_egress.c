@@ -1,6 +1,7 @@
 /* The parts of the egress process that judge and rewrite: addresses, URLs, policies, codings, secrets in bodies. */
 #include "host/egress_address.h"
 #include "host/egress_decode.h"
+#include "host/egress_frames.h"
 #include "host/egress_policy.h"
 #include "host/egress_scrub.h"
 #include "host/egress_url.h"
@@ -321,6 +322,42 @@ TEST(secrets_are_found_across_borders) {
         }
     }
     scrub_free(scrub);
+}
+
+TEST(frames_end_where_they_say) {
+    /* {head, payload} of three frames: short, of 126 bytes and more, masked with eight bytes of length. */
+    static uint8_t all[3 + 5 + 4 + 300 + 14 + 70000];
+    size_t len = 0, borders[7], n = 0; /* where each head and each payload ends */
+    const struct {
+        uint8_t head[14];
+        size_t head_len, payload;
+    } parts[] = {{{0x81, 5}, 2, 5},
+                 {{0x82, 126, 1, 44}, 4, 300},
+                 {{0x01, 255, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 1, 2, 3, 4}, 14, 70000},
+                 {{0x89, 0}, 2, 0}};
+    borders[n++] = 0;
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(all + len, parts[i].head, parts[i].head_len);
+        borders[n++] = len += parts[i].head_len;
+        memset(all + len, 255, parts[i].payload);
+        borders[n++] = len += parts[i].payload;
+    }
+    for (size_t step = 1; step < 400; step += step < 20 ? 1 : 37) {
+        struct frames frames = {0};
+        for (size_t at = 0; at < len; at += step) {
+            size_t end = at + step < len ? at + step : len;
+            uint64_t expected = 0;
+            for (size_t i = 1; i + 1 < n; i += 2) {
+                if (end > borders[i] && end < borders[i + 1]) expected = end - borders[i];
+            }
+            uint64_t got = frames_follow(&frames, all + at, end - at);
+            CHECK_OR_RETURN(got == expected, "step %zu, at %zu: %llu", step, end, (unsigned long long)got);
+        }
+    }
+    struct frames frames = {0};
+    EXPECT_INT(frames_follow(&frames, parts[3].head, 2), 0);
+    EXPECT_INT(frames_follow(&frames, parts[0].head, 2), 0);
+    EXPECT_INT(frames_follow(&frames, all, 4), 4);
 }
 
 TEST_MAIN()

@@ -11,6 +11,20 @@ static const char killed[] = "crashed with signal 31 (Bad system call)";
 static const char faulted[] = "crashed with signal 11 (Segmentation fault)";
 static const char lost[] = "crashed with signal 7 (Bus error)";
 
+/* A loader of each profile. */
+static struct mf_loader *loader_of(bool is_jitless) {
+    static struct mf_loader *jitless;
+    struct mf_config config = {.no_jit = 1};
+    if (!is_jitless) return loader();
+    if (!jitless && mf_loader_new(&config, &jitless, &error) < 0) {
+        printf("# no loader: %s\n", error.message);
+        exit(1);
+    }
+    return jitless;
+}
+
+static bool is_jitless;
+
 static const char *try_once(const char *probe, bool is_threaded) {
     static const unsigned char wasm[8] = "\0asm\1";
     char json[80];
@@ -23,7 +37,7 @@ static const char *try_once(const char *probe, bool is_threaded) {
     code.modules = modules;
     code.modules_len = is_threaded ? 2 : 1;
     struct mf_worker *worker = NULL;
-    if (mf_worker_load(loader(), &code, &worker, &error) == 0) {
+    if (mf_worker_load(loader_of(is_jitless), &code, &worker, &error) == 0) {
         mf_worker_free(worker);
         return "the probe did not run";
     }
@@ -43,6 +57,7 @@ static bool is_end(const char *got, enum escape_end end) {
     switch (end) {
     case HELD: return strcmp(got, "held") == 0;
     case KILLED: return strcmp(got, killed) == 0;
+    case OPEN_WITH_JIT: return strcmp(got, is_jitless ? "held" : "escaped: code of its own ran") == 0;
     case FAULTED: return strcmp(got, faulted) == 0;
     default: return strcmp(got, killed) == 0 || strcmp(got, faulted) == 0;
     }
@@ -59,18 +74,35 @@ static bool has_layer(const char *name) {
 
 /* What cannot be tried is said. */
 static bool is_tried(const char *act) {
-    static int has_trap = -1;
-    if (strcmp(act, "read_counter") != 0 && strcmp(act, "fine_clock_of_vdso") != 0) return true;
-    if (has_trap < 0) has_trap = has_layer("rdtsc-trap");
-    if (!has_trap) printf("# %s: not held here, as doctor says: this machine has no rdtsc trap\n", act);
-    return has_trap;
+    static struct {
+        const char *act, *layer;
+        int known; /* 1: it is there, -1: it is not */
+    } needs[] = {{"read_counter", "rdtsc-trap", 0}, {"fine_clock_of_vdso", "rdtsc-trap", 0}, {"control_state", "protection-key", 0}};
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        if (strcmp(act, needs[i].act) != 0) continue;
+        if (needs[i].known == 0) needs[i].known = has_layer(needs[i].layer) ? 1 : -1;
+        bool is_there = needs[i].known > 0;
+        if (!is_there) printf("# %s: not held here, as doctor says: this machine has no %s\n", act, needs[i].layer);
+        return is_there;
+    }
+    return true;
+}
+
+static void expect_end(const char *act, enum escape_end end, bool without_jit) {
+    if (!is_tried(act)) return;
+    is_jitless = without_jit;
+    const char *got = try(act, false);
+    bool is_as_expected = is_end(got, end);
+    is_jitless = false;
+    CHECK_OR_RETURN(is_as_expected, "it %s", got);
 }
 
 #define X(act, end)                                                                                                    \
     TEST(act) {                                                                                                        \
-        if (!is_tried(#act)) return;                                                                                   \
-        const char *got = try(#act, false);                                                                            \
-        CHECK_OR_RETURN(is_end(got, end), "it %s", got);                                                               \
+        expect_end(#act, end, false);                                                                                  \
+    }                                                                                                                  \
+    TEST(act##_without_jit) {                                                                                          \
+        expect_end(#act, end, true);                                                                                   \
     }
 ESCAPES(X)
 #undef X
@@ -83,6 +115,13 @@ TEST(threads_are_for_webassembly_alone) {
     EXPECT_STR(try("fresh_filter", true), killed);
     EXPECT_STR(try("receive_descriptor", true), killed);
     EXPECT_STR(try("process_settings", true), killed);
+}
+
+TEST(without_jit_a_thread_cannot_be_signalled) {
+    is_jitless = true;
+    const char *got = try("kill_thread_of_neighbour", true);
+    is_jitless = false;
+    EXPECT_STR(got, killed);
 }
 
 /* --- Every number ----------------------------------------------------------------------------------------------- */
@@ -102,7 +141,8 @@ static const char *expected(long number) {
     return killed;
 }
 
-TEST(every_system_call_by_number) {
+static void try_numbers(bool without_jit) {
+    is_jitless = without_jit;
     for (long number = 0; number <= NUMBERS_MAX; number++) {
         char probe[32];
         snprintf(probe, sizeof probe, "call %ld", number);
@@ -115,13 +155,30 @@ TEST(every_system_call_by_number) {
     }
 }
 
-TEST(every_system_call_of_x32) {
+static void try_numbers_of_x32(bool without_jit) {
+    is_jitless = without_jit;
     for (long number = 0; number <= NUMBERS_MAX; number++) {
         char probe[32];
         snprintf(probe, sizeof probe, "call %ld", number | X32_BIT);
         const char *got = try(probe, false);
         CHECK_OR_RETURN(strcmp(got, killed) == 0, "number %ld %s", number, got);
     }
+}
+
+TEST(every_system_call_by_number) {
+    try_numbers(false);
+}
+
+TEST(every_system_call_by_number_without_jit) {
+    try_numbers(true);
+}
+
+TEST(every_system_call_of_x32) {
+    try_numbers_of_x32(false);
+}
+
+TEST(every_system_call_of_x32_without_jit) {
+    try_numbers_of_x32(true);
 }
 
 TEST_MAIN()

@@ -166,133 +166,23 @@ TEST(there_is_no_network) {
     EXPECT(strstr(run("export default () => fetch('http://127.0.0.1/')", NULL), "!"));
 }
 
-/* --- Capabilities ----------------------------------------------------------------------------------------------- */
-
-static struct mf_call *kept;
-
-static void shop(void *ctx, struct mf_call *called, const char *method, const char *args) {
-    snprintf(asked.text, sizeof asked.text, "%s.%s%s", (const char *)ctx, method, args);
-    if (strcmp(method, "price") == 0)
-        mf_call_return(called, "0.25");
-    else if (strcmp(method, "nothing") == 0)
-        mf_call_return(called, NULL);
-    else if (strcmp(method, "garbage") == 0)
-        mf_call_return(called, "{\"a\":");
-    else if (strcmp(method, "later") == 0)
-        kept = called;
-    else if (strcmp(method, "answer") == 0) {
-        mf_call_return(kept, args);
-        mf_call_return(called, "true");
-    } else
-        mf_call_throw(called, "TypeError", "no such thing");
-}
-
-static struct mf_worker *load_with_shop(const char *source) {
-    static struct mf_capability capability = {"SHOP", shop, "shop"};
-    begin(source);
-    code.capabilities = &capability;
-    code.capabilities_len = 1;
-    return load_code();
-}
-
-#define SHOP "import { env } from 'cloudflare:workers'; "
-
-TEST(a_capability_answers) {
-    struct mf_worker *worker = load_with_shop(SHOP "export default async (x) => 2 * await env.SHOP.price(x, [])");
-    EXPECT_STR(call(worker, "", "[\"apple\"]"), "0.5");
-    EXPECT_STR(asked.text, "shop.price[\"apple\",[]]");
-    mf_worker_free(worker);
-}
-
-TEST(a_capability_throws) {
-    struct mf_worker *worker = load_with_shop(SHOP "export default () => env.SHOP.steal()");
-    EXPECT_STR(call(worker, "", NULL), "!TypeError: no such thing");
-    mf_worker_free(worker);
-}
-
-TEST(a_capability_returns_nothing) {
-    struct mf_worker *worker = load_with_shop(SHOP "export default async () => [await env.SHOP.nothing()]");
-    EXPECT_STR(call(worker, "", NULL), "[null]");
-    mf_worker_free(worker);
-}
-
-TEST(a_capability_answers_later) {
-    struct mf_worker *worker = load_with_shop(
-        SHOP "export default async () => { const a = env.SHOP.later(); await env.SHOP.answer(7); return await a }");
-    EXPECT_STR(call(worker, "", NULL), "[7]");
-    mf_worker_free(worker);
-}
-
-TEST(a_capability_that_answers_garbage_throws) {
-    struct mf_worker *worker = load_with_shop(SHOP "export default () => env.SHOP.garbage()");
-    EXPECT_STR(call(worker, "", NULL), "!TypeError: The capability's result is not JSON.");
-    mf_worker_free(worker);
-}
-
-TEST(a_capability_may_answer_when_its_worker_is_gone) {
-    struct mf_worker *worker = load_with_shop(SHOP "export default () => env.SHOP.later()");
-    struct outcome outcome = {0};
-    kept = NULL;
-    EXPECT(worker);
-    EXPECT_INT(mf_worker_call_start(worker, NULL, "", NULL, on_done, &outcome, &error), 0);
-    while (!kept) {
-        struct pollfd fd = {.fd = mf_loader_fd(loader()), .events = POLLIN};
-        EXPECT_INT(poll(&fd, 1, 20000), 1);
-        mf_loader_dispatch(loader());
-    }
-    mf_worker_free(worker);
-    EXPECT_INT(outcome.result, -ECANCELED);
-    EXPECT_INT(mf_call_return(kept, "1"), 0);
-}
-
-TEST(capabilities_are_called_many_times_at_once) {
-    struct mf_worker *worker = load_with_shop(
-        SHOP "export default async () => (await Promise.all(Array.from({ length: 500 }, (_, i) => env.SHOP.price(i))))"
-             ".reduce((a, b) => a + b)");
-    EXPECT_STR(call(worker, "", NULL), "125");
-    mf_worker_free(worker);
-}
-
-static struct mf_call *hoard[2048];
-static int hoard_len;
-
-static void keep_all(void *ctx, struct mf_call *called, const char *method, const char *args) {
-    (void)ctx;
-    (void)method;
-    (void)args;
-    hoard[hoard_len++] = called;
-}
-
-TEST(too_many_waiting_capability_calls_are_refused) {
-    struct mf_capability capability = {"SHOP", keep_all, NULL};
-    begin(SHOP "export default () => { const all = Array.from({ length: 1025 }, () => env.SHOP.keep());"
-               "return all[1024].catch((e) => e.name) }");
-    code.capabilities = &capability;
-    code.capabilities_len = 1;
-    struct mf_worker *worker = load_code();
-    EXPECT_STR(call(worker, "", NULL), "\"RangeError\"");
-    EXPECT_INT(hoard_len, 1024);
-    for (int i = 0; i < hoard_len; i++) EXPECT_INT(mf_call_return(hoard[i], NULL), 0);
-    mf_worker_free(worker);
-}
-
 /* --- Limits and deaths ------------------------------------------------------------------------------------------ */
 
 TEST(a_call_that_takes_too_long_is_killed) {
     begin("export default () => { for (;;); }");
-    code.limits.wall_ms = 60;
+    code.limits.wall_ms = 400; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
-    EXPECT_STR(error.death, "was killed: wall-time limit of 60 ms");
+    EXPECT_STR(error.death, "was killed: wall-time limit of 400 ms");
     EXPECT(strstr(error.message, error.death));
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
-    EXPECT_STR(error.death, "was killed: wall-time limit of 60 ms");
+    EXPECT_STR(error.death, "was killed: wall-time limit of 400 ms");
     mf_worker_free(worker);
 }
 
 TEST(a_call_that_waits_for_ever_is_killed) {
     begin("export default () => new Promise(() => setInterval(() => {}, 1000))");
-    code.limits.wall_ms = 60;
+    code.limits.wall_ms = 400; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
     mf_worker_free(worker);
@@ -320,7 +210,7 @@ TEST(a_limit_of_one_worker_leaves_others_alone) {
     struct outcome outcome = {0};
     EXPECT_INT(mf_worker_call_start(other, NULL, "", NULL, on_done, &outcome, &error), 0);
     begin("export default () => { for (;;); }");
-    code.limits.wall_ms = 60;
+    code.limits.wall_ms = 400; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
     EXPECT(dispatch_until(loader(), &outcome.times, 1));
@@ -459,36 +349,6 @@ TEST(freeing_a_worker_cancels_its_calls) {
         EXPECT_INT(outcomes[i].times, 1);
         EXPECT_INT(outcomes[i].result, -ECANCELED);
     }
-}
-
-static struct mf_worker *victim;
-static int busy[3];
-
-static void free_victim(void *ctx, struct mf_call *called, const char *method, const char *args) {
-    struct mf_worker *worker = victim;
-    char *json;
-    (void)ctx;
-    (void)method;
-    (void)args;
-    busy[0] = mf_worker_call(worker, NULL, "", NULL, &json, &error);
-    busy[1] = mf_worker_load(loader(), &code, &worker, &error);
-    busy[2] = mf_loader_dispatch(loader());
-    mf_worker_free(victim);
-    mf_call_return(called, "1");
-}
-
-TEST(a_callback_may_free_its_worker_but_not_wait) {
-    struct mf_capability capability = {"SHOP", free_victim, NULL};
-    struct outcome outcome = {0};
-    begin(SHOP "export default () => { env.SHOP.f(); env.SHOP.f(); return new Promise(() => {}) }");
-    code.capabilities = &capability;
-    code.capabilities_len = 1;
-    victim = load_code();
-    EXPECT(victim);
-    EXPECT_INT(mf_worker_call_start(victim, NULL, "", NULL, on_done, &outcome, &error), 0);
-    EXPECT(dispatch_until(loader(), &outcome.times, 1));
-    EXPECT_INT(outcome.result, -ECANCELED);
-    for (int i = 0; i < 3; i++) EXPECT_INT(busy[i], -EBUSY);
 }
 
 /* --- Arguments -------------------------------------------------------------------------------------------------- */

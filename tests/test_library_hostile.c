@@ -180,6 +180,72 @@ TEST(names_with_nul_do_not_pass_as_shorter_ones) {
     expect_breach("a binding that it does not have");
 }
 
+/* Gives the worker's n calls up, which nobody answers. */
+static struct mf_call *hoard[2048];
+static int hoard_len, given_up;
+
+static void note_cancel(void *ctx, struct mf_call *called, int result) {
+    (void)ctx;
+    (void)called;
+    given_up += result == -ECANCELED;
+}
+
+static void keep_all(void *ctx, struct mf_call *called, const char *method, const char *args) {
+    (void)ctx;
+    (void)method;
+    (void)args;
+    hoard[hoard_len++] = called;
+    mf_call_on_cancel(called, note_cancel, NULL);
+}
+
+static void answer_all(void) {
+    for (int i = 0; i < hoard_len; i++) EXPECT_INT(mf_call_return(hoard[i], "1"), 0);
+    hoard_len = given_up = 0;
+}
+
+TEST(calls_that_are_given_up_count_until_they_are_answered) {
+    for (uint32_t id = 1; id < 2 * 1500; id += 2) {
+        say(FRAME_CALL, id, "{\"binding\":\"CAP\",\"method\":\"f\",\"args\":[]}");
+        say(FRAME_RESET, id, "{}");
+    }
+    say(FRAME_STARTED, 0, "{}");
+    say(FRAME_RETURN, CALL_ID, "1");
+    EXPECT_INT(outcome_of("stay", keep_all, NULL).result, 0);
+    EXPECT_INT(hoard_len, 1024);
+    EXPECT_INT(given_up, 1024);
+    answer_all();
+}
+
+TEST(a_call_is_given_up_once) {
+    say(FRAME_CALL, 1, "{\"binding\":\"CAP\",\"method\":\"f\",\"args\":[]}");
+    say(FRAME_RESET, 1, "nonsense");
+    say(FRAME_RESET, 1, "");
+    say(FRAME_STARTED, 0, "{}");
+    say(FRAME_RETURN, CALL_ID, "1");
+    EXPECT_INT(outcome_of("stay", keep_all, NULL).result, 0);
+    EXPECT_INT(hoard_len, 1);
+    EXPECT_INT(given_up, 1);
+    answer_all();
+}
+
+TEST(giving_up_what_was_not_called_is_nothing) {
+    say(FRAME_RESET, 1, "{}");
+    say(FRAME_RESET, CALL_ID, "{}");
+    say(FRAME_RESET, 0xffffffff, "{}");
+    say(FRAME_STARTED, 0, "{}");
+    say(FRAME_RETURN, CALL_ID, "1");
+    EXPECT_INT(outcome_of("stay", answer, NULL).result, 0);
+}
+
+TEST(the_id_of_a_call_that_was_given_up_is_taken) {
+    say(FRAME_CALL, 1, "{\"binding\":\"CAP\",\"method\":\"f\",\"args\":[]}");
+    say(FRAME_RESET, 1, "{}");
+    say(FRAME_CALL, 1, "{\"binding\":\"CAP\",\"method\":\"f\",\"args\":[]}");
+    struct outcome outcome = outcome_of("stay", keep_all, NULL);
+    EXPECT(strstr(outcome.death, "a CALL whose id is not its own"));
+    answer_all();
+}
+
 TEST(a_cell_that_answers_and_exits_has_answered) {
     say(FRAME_STARTED, 0, "{}");
     say(FRAME_RETURN, CALL_ID, "\"last words\"");

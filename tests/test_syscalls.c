@@ -19,11 +19,21 @@ static void put_filter(const char *name, const struct sock_filter *code, size_t 
 
 static void put_all(void) {
     static struct sock_filter code[SYSCALLS_FILTER_MAX];
+    static const struct {
+        const char *name;
+        enum syscall_caller caller;
+    } seals[] = {{"a cell", CALLER_CELL}, {"a cell with WebAssembly", CALLER_THREADS}, {"a host worker's cell", CALLER_HOST}};
     text[0] = 0;
-    put_filter("wide", code, syscalls_compile_wide(code));
-    put_filter("seal of a cell", code, syscalls_compile_seal(CALLER_CELL, code));
-    put_filter("seal of a cell with WebAssembly", code, syscalls_compile_seal(CALLER_THREADS, code));
-    put_filter("seal of a host worker's cell", code, syscalls_compile_seal(CALLER_HOST, code));
+    for (int is_jitless = 0; is_jitless < 2; is_jitless++) {
+        const char *profile = is_jitless ? ", without JIT" : "";
+        char name[80];
+        snprintf(name, sizeof name, "wide%s", profile);
+        put_filter(name, code, syscalls_compile_wide(is_jitless, code));
+        for (size_t i = 0; i < sizeof seals / sizeof *seals; i++) {
+            snprintf(name, sizeof name, "seal of %s%s", seals[i].name, profile);
+            put_filter(name, code, syscalls_compile_seal(is_jitless, seals[i].caller, code));
+        }
+    }
 }
 
 TEST(filters_are_as_reviewed) {
@@ -45,7 +55,8 @@ TEST(filters_are_as_reviewed) {
 /* A seal is installed for each worker, at some 2 us an instruction. */
 TEST(seals_are_short) {
     static struct sock_filter code[SYSCALLS_FILTER_MAX];
-    EXPECT(syscalls_compile_seal(CALLER_CELL, code) <= 24);
+    EXPECT(syscalls_compile_seal(false, CALLER_CELL, code) <= 24);
+    EXPECT(syscalls_compile_seal(true, CALLER_CELL, code) <= 24);
 }
 
 int main(int argc, char **argv) {

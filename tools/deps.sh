@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the build needs and the machine lacks: Debian packages, with sudo if need be.
-# --check: says nothing, exits 0 if all is there.
+# --check: says nothing, exits 0 if all is there. --browser: Chromium too, for the one test that needs it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,8 @@ packages="$packages libcurl4-openssl-dev libc-ares-dev libseccomp-dev libzstd-de
 # For make check: the fuzzers, and the header as C++.
 packages="$packages g++ clang libclang-rt-dev procps openssl"
 [ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"
+
+[ "${1:-}" != --browser ] || packages="$packages chromium"
 
 missing=""
 for package in $packages; do

@@ -116,6 +116,12 @@ export class Cache {
         const request = toRequest(input);
         return (request.method === "GET" || !!options?.ignoreMethod) && forget(this.#key(request));
     }
+
+    /** A request for each response that is kept. */
+    async keys(): Promise<Request[]> {
+        const prefix = `${this.#name}\n`;
+        return [...entries.keys()].filter((key) => key.startsWith(prefix)).map((key) => new Request(key.slice(prefix.length)));
+    }
 }
 brand(Cache, "Cache");
 
@@ -147,6 +153,31 @@ export class CacheStorage {
         const known = this.#caches.get(String(name)) ?? new Cache(construct, `:${String(name)}`);
         this.#caches.set(String(name), known);
         return known;
+    }
+
+    async has(name: unknown): Promise<boolean> {
+        return this.#caches.has(String(name));
+    }
+
+    async keys(): Promise<string[]> {
+        return [...this.#caches.keys()];
+    }
+
+    async delete(name: unknown): Promise<boolean> {
+        for (const key of [...entries.keys()]) {
+            if (key.startsWith(`:${String(name)}\n`)) forget(key);
+        }
+        return this.#caches.delete(String(name));
+    }
+
+    /** The first response among the caches that were opened by a name; the default cache is none of them. */
+    async match(input: unknown, options?: { ignoreMethod?: boolean; cacheName?: string }): Promise<Response | undefined> {
+        for (const [name, cache] of this.#caches) {
+            const isAsked = options?.cacheName === undefined || options.cacheName === name;
+            const response = isAsked ? await cache.match(input, options) : undefined;
+            if (response !== undefined) return response;
+        }
+        return undefined;
     }
 }
 brand(CacheStorage, "CacheStorage");

@@ -11,8 +11,9 @@ const PROBLEMS_MAX = 20;
 
 type Answer =
     | { errors: string[] }
-    | (Omit<Config, "vars" | "mainPlace" | "secrets" | "policies" | "services"> & {
+    | (Omit<Config, "vars" | "mainPlace" | "secrets" | "policies" | "services" | "tails"> & {
           services: { binding: string; service: string; at: string; entrypoint: string | null; props: string | null }[];
+          tails: { service: string; at: string }[];
           vars: string;
           mainAt: string;
           warning: string | null;
@@ -37,17 +38,18 @@ export default function read(file: string, text: string): Answer {
             const first = problems.sort(byPlace).slice(0, PROBLEMS_MAX);
             return { errors: first.map(({ place, text: problem }) => `${at(place)}: ${problem}`) };
         }
-        const { mainPlace, vars, secrets, policies, services, ...rest } = config;
+        const { mainPlace, vars, secrets, policies, services, tails, ...rest } = config;
         const outbound = {
             secrets: secrets === undefined ? null : JSON.stringify(secrets),
             policies: JSON.stringify(Object.fromEntries(policies.table)),
             hasPolicies: policies.isGiven || secrets !== undefined,
             isClosed: policies.table[0]?.[1] === null,
         };
-        const bound = services.map(({ place, path, ...service }) => ({ ...service, at: `${at(place)}: ${path}` }));
+        const placed = <T extends { place: Place; path: string }>(items: T[]): (Omit<T, "place" | "path"> & { at: string })[] =>
+            items.map(({ place, path, ...item }) => ({ ...item, at: `${at(place)}: ${path}` }));
         const ignored = `${file}: keys that mean nothing to mayfly yet and are ignored: ${unknown.join(", ")}`;
         const warning = unknown.length > 0 ? ignored : null;
-        return { ...rest, ...outbound, services: bound, vars: JSON.stringify(vars), mainAt: at(mainPlace), warning };
+        return { ...rest, ...outbound, services: placed(services), tails: placed(tails), vars: JSON.stringify(vars), mainAt: at(mainPlace), warning };
     } catch (error) {
         if (error instanceof SyntaxProblem) return { errors: [`${at(error.place)}: ${error.message}`] };
         return { errors: [`${file}: cannot be read: ${String(error)}`] };

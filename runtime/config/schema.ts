@@ -15,8 +15,9 @@ export interface Config {
     compatibilityDate: string;
     compatibilityFlags: string[];
     vars: Record<string, unknown>;
-    /** way: the place among the policies of what its workers may reach; -1 as the host worker itself, -2 nothing. */
-    loaders: { binding: string; id: string | null; way: number }[];
+    /** way: the place among the policies of what its workers may reach; -1 as the host worker itself, -2 nothing. jit: they
+     * may be compiled. */
+    loaders: { binding: string; id: string | null; way: number; jit: boolean }[];
     outbounds: { binding: string; way: number }[];
     secrets: unknown;
     policies: Policies;
@@ -24,8 +25,8 @@ export interface Config {
     services: { binding: string; service: string; place: Place; path: string; entrypoint: string | null; props: string | null }[];
     /** Cron expressions that parseCron takes. */
     crons: string[];
-    /** Its own tail handler is told what happens in its other handlers. */
-    isTailed: boolean;
+    /** Whose tail handlers are told what happens in its own handlers. */
+    tails: { service: string; place: Place; path: string }[];
     /** Those that are set. */
     limits: Record<string, number>;
 }
@@ -203,8 +204,10 @@ class Reader {
             const binding = this.binding(section, node);
             const id = section.text("id", false, NOT_EMPTY);
             const policy = section.take("outbound");
+            const jit = section.take("jit");
+            if (jit !== undefined && jit.kind !== "boolean") section.problem(jit.place, "jit", `expected a boolean, not ${described(jit)}`);
             section.close();
-            return { binding, id: id ?? null, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
+            return { binding, id: id ?? null, jit: jit?.kind !== "boolean" || jit.value, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
         });
     }
 
@@ -272,20 +275,15 @@ class Reader {
         });
     }
 
-    /** tail_consumers: [{service}]; only the worker itself can be one. */
-    tails(root: Section, name: string): boolean {
-        const items = root.items("tail_consumers");
-        for (const { node, path } of items) {
+    /** tail_consumers: [{service}] */
+    tails(root: Section): Config["tails"] {
+        return root.items("tail_consumers").map(({ node, path }) => {
             const section = new Section(this, path, node);
             const place = section.placeOf("service");
-            const service = section.text("service", node.kind === "object");
-            if (service !== undefined && service !== name) {
-                const [other, own] = [JSON.stringify(service), JSON.stringify(name)];
-                section.problem(place, "service", `${other} is another worker; only this one, ${own}, can be its tail consumer`);
-            }
+            const service = section.text("service", node.kind === "object", NOT_EMPTY) ?? "";
             section.close();
-        }
-        return items.length > 0;
+            return { service, place, path: section.pathOf("service") };
+        });
     }
 
     services(root: Section): Config["services"] {
@@ -366,7 +364,7 @@ export function readConfig(file: Node): Reading {
         policies,
         services: reader.services(root),
         crons: reader.crons(root),
-        isTailed: reader.tails(root, name),
+        tails: reader.tails(root),
         limits: reader.limits(root),
     };
     root.close();

@@ -67,6 +67,10 @@ export class EventSource extends EventTarget {
         this.#abort?.abort();
     }
 
+    [Symbol.dispose](): void {
+        this.close();
+    }
+
     async #connect(): Promise<void> {
         this.#abort = new globals.AbortController();
         const headers: Record<string, string> = { accept: "text/event-stream", "cache-control": "no-cache" };

@@ -3,13 +3,15 @@
 //   plain    (function($mf,$mf_im){"use strict";const a=$mf.i[0];  body  ;return[x,()=>y]})    run once, at full speed
 //   cyclic   (function*($mf,$mf_im){"use strict";$mf.e([()=>x]);yield;  body  })    hoisted before any of its cycle runs
 //
-// with `async` in front where the body awaits. Imports whose value may change are read through $mf.l (live.ts).
+// with `async` in front where the body awaits. Imports whose value may change are read through $mf.l (live.ts). Where
+// asynchronous contexts are followed, bodies are rewritten (runtime/async/rewrite.ts) and find $mf_a.
 
 import type { Scan } from "../native";
 import { native } from "../web/host";
 import { isFinalFor, resolveImport } from "./exports";
 import { sourcePlace } from "./locate";
 import { errorAt, type Body, type EsModule, type ModuleRecord, type Place } from "./record";
+import type { Shifts } from "./shifts";
 import { syntaxErrorPlace } from "./syntax";
 
 declare const require: (path: string) => unknown;
@@ -41,7 +43,7 @@ export function compileScript(module: ModuleRecord, script: () => string, compil
 }
 
 /** Wraps a scanned body and has the engine compile it. */
-export function compileBody(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
+function compileBody(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
     module.prefixLength = prefix.length;
     const script = (): string => {
         const { handle } = scanModule(module, isScript); // compiling has taken the first
@@ -50,6 +52,37 @@ export function compileBody(module: ModuleRecord, scan: Scan, isScript: boolean,
         return text;
     };
     return compileScript(module, script, () => native.compile(scan.handle, prefix, suffix, module.name));
+}
+
+/** What makes modules keep asynchronous contexts; see runtime/async. */
+export interface Follower {
+    rewrite(body: string, isScript: boolean): { text: string; shifts: Shifts } | undefined;
+    /** What rewritten modules find under `$mf_a`. */
+    helpers: object;
+}
+
+let follower: Follower | undefined;
+
+/** From now on modules are rewritten before they are compiled. */
+export function rewriteBy(given: Follower): void {
+    follower = given;
+}
+
+export const asyncHelpers = (): object | undefined => follower?.helpers;
+
+/** Compiles a scanned body, rewritten if that is wanted and the rewriter can read it. */
+export function compileText(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
+    const rewritten = follower?.rewrite(native.body(scan.handle), isScript);
+    if (rewritten === undefined) return compileBody(module, scan, isScript, prefix, suffix);
+    native.discard(scan.handle);
+    return compileRewritten(module, rewritten, prefix, suffix);
+}
+
+function compileRewritten(module: ModuleRecord, body: { text: string; shifts?: Shifts }, prefix: string, suffix: string): unknown {
+    const script = prefix + body.text + suffix;
+    module.prefixLength = prefix.length;
+    if (body.shifts !== undefined) (module.shifts ??= []).push(body.shifts);
+    return compileScript(module, () => script);
 }
 
 /** A module's exported local names, each once, in the order in which its body hands their values over. */
@@ -81,22 +114,22 @@ export function compileModule(module: EsModule): Body {
     const kind = (scan.topLevelAwait ? "async " : "") + (isCycle ? "function*" : "function");
     let prefix = `(${kind}($mf,$mf_im){"use strict";`;
     if (constants.length > 0) prefix += `const ${constants.join(",")};`;
+    if (follower !== undefined) prefix += "const $mf_a=$mf.a;";
     if (isCycle) prefix += `$mf.e([${getters}]);yield;`;
     const suffix = isCycle || values.length === 0 ? "\n})" : `\n;return[${values}]})`;
-    if (live.size === 0) return compileBody(module, scan, false, prefix, suffix) as Body;
-    const script = prefix + rewrite(module, live) + suffix;
-    module.prefixLength = prefix.length;
-    return compileScript(module, () => script) as Body;
+    if (live.size === 0) return compileText(module, scan, false, prefix, suffix) as Body;
+    const body = rewriteLiveImports(module, live);
+    return compileRewritten(module, follower?.rewrite(body, false) ?? { text: body }, prefix, suffix) as Body;
 }
 
 /** The body with its live imports read through getters. */
-function rewrite(module: EsModule, live: Set<string>): string {
+function rewriteLiveImports(module: EsModule, live: Set<string>): string {
     const { rewriteLive } = require("./live") as typeof import("./live");
     const body = native.body(module.scan.handle);
     native.discard(module.scan.handle);
     try {
         const { text, shifts } = rewriteLive(body, live);
-        module.shifts = shifts;
+        module.shifts = [shifts];
         return text;
     } catch (thrown) {
         const { message, loc } = thrown as { message: string; loc?: Place };

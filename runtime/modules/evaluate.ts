@@ -2,7 +2,7 @@
 // something awaits. What failed fails for ever with the same error.
 
 import { evaluateCommonJs } from "./commonjs";
-import { compileModule, localExports } from "./compile";
+import { asyncHelpers, compileModule, localExports } from "./compile";
 import { isFinalFor, readResolution, resolveImport } from "./exports";
 import type { Body, EsModule, ModuleRecord } from "./record";
 import { evaluateSynthetic } from "./synthetic";
@@ -22,6 +22,7 @@ interface Frame {
     i: unknown[];
     l: object;
     e(getters: (() => unknown)[]): void;
+    a?: object;
 }
 
 /** Evaluates a module. Returns a promise if it has to wait for something; throws or rejects with what failed. */
@@ -99,7 +100,7 @@ function frameOf(module: EsModule): Frame {
     });
     const e = (getters: (() => unknown)[]): void =>
         localExports(module.scan).forEach(({ local }, index) => module.bindings.set(local, { get: getters[index]! }));
-    return { i: values, l: live, e };
+    return { i: values, l: live, e, a: asyncHelpers() };
 }
 
 function run(module: ModuleRecord, around: Surroundings): Promise<void> | undefined {

@@ -26,7 +26,7 @@ function* placesOf(thrown: object): Generator<Located> {
 export function sourcePlace(record: ModuleRecord, { line, column }: Place): Place | undefined {
     let place: Place = { line, column: line === 1 ? column - record.prefixLength : column };
     if (place.column < 1) return undefined;
-    if (record.shifts) place = unshift(record.shifts, place);
+    for (const shifts of record.shifts?.toReversed() ?? []) place = unshift(shifts, place);
     return record.mapPlace?.(place) ?? place;
 }
 

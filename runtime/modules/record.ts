@@ -43,8 +43,8 @@ export interface ModuleRecord {
     body?: Body;
     /** Characters that the wrapper put before column 1 of line 1. */
     prefixLength: number;
-    /** What live imports moved. */
-    shifts?: Shifts;
+    /** What the rewriting of its body moved, the first first. */
+    shifts?: Shifts[];
     namespace?: object;
     /** Runs a cyclic module: up to its hoisted functions first, then the rest. */
     run?: Generator | AsyncGenerator;

@@ -1,4 +1,4 @@
-// Where the rewriting of live imports (live.ts) moved columns, and the way back.
+// Where the rewriting of a body (live.ts, runtime/async/rewrite.ts) moved columns, and the way back.
 
 import type { Place } from "./record";
 

@@ -6,9 +6,13 @@ declare const require: (path: string) => Record<string, unknown>;
 
 type Load = () => Record<string, unknown>;
 
+/** Streams and what stands on them are a part of their own. */
+const stream = (name: string): Load => () => (require("../nodestream/main").modules as Record<string, Load>)[name]!();
+
 const modules: Record<string, Load> = {
     assert: () => require("./assert"),
     "assert/strict": () => require("./assert"),
+    async_hooks: () => require("./async-hooks"),
     buffer: () => require("./buffer"),
     child_process: () => require("unenv/node/child_process"),
     constants: () => require("unenv/node/constants"),
@@ -32,6 +36,10 @@ const modules: Record<string, Load> = {
     process: () => require("./process"),
     punycode: () => require("unenv/node/punycode"),
     querystring: () => require("unenv/node/querystring"),
+    stream: stream("stream"),
+    "stream/consumers": stream("stream/consumers"),
+    "stream/promises": stream("stream/promises"),
+    "stream/web": stream("stream/web"),
     string_decoder: () => require("./string-decoder"),
     timers: () => require("./timers"),
     "timers/promises": () => require("./timers-promises"),
@@ -41,6 +49,7 @@ const modules: Record<string, Load> = {
     util: () => require("./util"),
     "util/types": () => require("./util-types"),
     worker_threads: () => require("unenv/node/worker_threads"),
+    zlib: stream("zlib"),
 };
 
 /** Their names, without `node:`. */

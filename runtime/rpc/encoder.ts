@@ -237,10 +237,16 @@ export class Encoder {
     }
 
     tail(): Uint8Array | undefined {
-        if (this.#parts.length <= 1) return this.#parts[0];
+        const parts = this.#parts;
+        if (parts.length === 0) return undefined;
+        // What was written after them may have shrunk their buffers.
+        if (parts.reduce((sum, part) => sum + part.length, 0) !== this.#tailLength) {
+            throw cannotClone("The bytes of a value changed while it was written.");
+        }
+        if (parts.length === 1) return parts[0];
         const all = new Uint8Array(this.#tailLength);
         let offset = 0;
-        for (const part of this.#parts) {
+        for (const part of parts) {
             all.set(part, offset);
             offset += part.length;
         }

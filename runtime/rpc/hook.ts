@@ -53,6 +53,26 @@ export interface Hook {
     readonly untransferable?: string;
 }
 
+/** What passes on what it is asked: nobody pulls it but by reading, and it lives as long as its cell. */
+export abstract class PassingHook implements Hook {
+    abstract call(path: Path, args: Arguments): Hook;
+    abstract get(path: Path): Hook;
+
+    pull(): Promise<unknown> {
+        return this.get([]).pull();
+    }
+
+    deliver(to: (outcome: Outcome) => void): void {
+        this.get([]).deliver(to);
+    }
+
+    dup(): Hook {
+        return this;
+    }
+
+    dispose(): void {}
+}
+
 export function disposedError(): Error {
     return new Error("RPC stub used after being disposed.");
 }

@@ -79,7 +79,8 @@ export type Lookup = (value: unknown) => Hook | undefined;
 /** What to do where a path meets a stub: the rest of it is the stub's. */
 export type Onward = (hook: Hook, rest: Path, args: unknown[] | undefined) => unknown;
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether whoever awaits the value gets another one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
     return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 

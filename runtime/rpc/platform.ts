@@ -8,7 +8,7 @@
 import type { Exchange } from "../exchange";
 import { AbortController, AbortSignal, onAbort } from "../web/abort";
 import { takeBody } from "../web/body";
-import { release, type BodyBytes, type ByteSource } from "../web/body-source";
+import { bytesSource, release, type BodyBytes, type ByteSource } from "../web/body-source";
 import { Blob, blobBytes, blobFromBytes, File, fileFromBlob } from "../web/blob";
 import { DOMException } from "../web/domexception";
 import { Headers, wireHeaders, type HeaderList } from "../web/headers";
@@ -202,22 +202,8 @@ function encodeReadable(encoder: Encoder, stream: ReadableStream): unknown[] {
     checkRpc(encoder, "ReadableStream");
     if (stream.locked) throw new TypeError("The ReadableStream has been locked to a reader.");
     const content = release({ stream });
-    const source = content.source ?? sourceOf(content.bytes ?? native.utf8Encode(content.text ?? ""));
+    const source = content.source ?? bytesSource(content.bytes?.slice() ?? native.utf8Encode(content.text ?? ""));
     return encodeSource(encoder, stream, source);
-}
-
-function sourceOf(bytes: Uint8Array): ByteSource {
-    let rest: Uint8Array | undefined = bytes.slice();
-    return {
-        read() {
-            const chunk = rest;
-            rest = undefined;
-            return Promise.resolve(chunk);
-        },
-        cancel() {
-            rest = undefined;
-        },
-    };
 }
 
 function encodeWritable(encoder: Encoder, stream: WritableStream): unknown[] {

@@ -25,6 +25,7 @@ import {
     BrokenHook, disposeAll, type Arguments, type Disposable, type Hook, type Opened, type Outcome, type Path,
 } from "./hook";
 import { Import } from "./import";
+import { isThenable } from "./members";
 import { ServiceHook, type Service } from "./target";
 import {
     checkSize, encodeThrown, makeStubFor, OpenedArguments, ProtocolError, writableFor,
@@ -390,6 +391,8 @@ export class RpcSession {
                 return this.#push(first, second, tail);
             case "resolve": {
                 const opened = this.open(second, tail);
+                // What was awaited there is none. Here it would be called, and could keep its caller beyond every limit.
+                if (isThenable(opened.value)) throw new ProtocolError("a result that is a promise");
                 return this.#settle(first, tail?.length ?? 0, (result) => result.resolve(opened));
             }
             case "reject": {

@@ -7,7 +7,7 @@ import type { Connect } from "../sockets";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
 import {
-    BrokenHook, DeferredHook, disposeAll, disposedError,
+    BrokenHook, DeferredHook, disposeAll, disposedError, PassingHook,
     type Arguments, type Disposable, type Hook, type Opened, type Outcome, type Path,
 } from "./hook";
 import { encode } from "./encoder";
@@ -167,11 +167,12 @@ export function setResultMakers(own: typeof ownResult, thrown: typeof thrownHere
 }
 
 /** A function or RpcTarget that was passed by reference; each time it is passed makes one. */
-export class TargetHook implements Hook {
+export class TargetHook extends PassingHook {
     readonly #target: object;
     #holders = 1;
 
     constructor(target: object) {
+        super();
         this.#target = target;
     }
 
@@ -186,21 +187,12 @@ export class TargetHook implements Hook {
         return Answer.to(() => follow(this.#target, path, undefined, this.#lookup, onward));
     }
 
-    /** Nothing pulls a stub itself. */
-    pull(): Promise<unknown> {
-        return this.get([]).pull();
-    }
-
-    deliver(to: (outcome: Outcome) => void): void {
-        this.get([]).deliver(to);
-    }
-
-    dup(): Hook {
+    override dup(): Hook {
         this.#holders++;
         return this;
     }
 
-    dispose(): void {
+    override dispose(): void {
         if (--this.#holders !== 0) return;
         // Nobody is left to call it: its own disposer hears of that, but not in the middle of whatever dropped it.
         void Promise.resolve().then(() => (this.#target as Partial<Disposable>)[Symbol.dispose]?.());
@@ -216,13 +208,14 @@ export interface Service {
     tail?(events: readonly object[]): unknown;
 }
 
-export class ServiceHook implements Hook {
+export class ServiceHook extends PassingHook {
     readonly #service: Service;
     readonly untransferable: string | undefined;
     readonly connect: Hook["connect"];
     readonly tail: Hook["tail"];
 
     constructor(service: Service, untransferable?: string) {
+        super();
         this.#service = service;
         this.connect = service.connect;
         this.tail = service.tail;
@@ -241,20 +234,6 @@ export class ServiceHook implements Hook {
     fetch(request: Request): Promise<Response> {
         return this.#service.fetch(request);
     }
-
-    pull(): Promise<unknown> {
-        return this.get([]).pull();
-    }
-
-    deliver(to: (outcome: Outcome) => void): void {
-        this.get([]).deliver(to);
-    }
-
-    dup(): Hook {
-        return this;
-    }
-
-    dispose(): void {}
 }
 
 export { hookOf, onward };

@@ -8,7 +8,7 @@ import { register, Channel } from "../channel";
 import * as F from "../frames";
 import { answerAsk, ask, requestHead } from "../http";
 import { encode } from "../rpc/encoder";
-import { DeferredHook, type Arguments, type Hook, type Outcome, type Path } from "../rpc/hook";
+import { DeferredHook, PassingHook, type Arguments, type Hook, type Path } from "../rpc/hook";
 import type { Bootstrap } from "../rpc/session";
 import { makeService, type Fetcher } from "../rpc/stubs";
 import type { Encoded } from "../rpc/values";
@@ -78,7 +78,7 @@ class Peer {
 }
 
 /** An entrypoint of another host worker, with the props that the configuration gives it; it lives as long as this cell. */
-class PeerHook implements Hook {
+class PeerHook extends PassingHook {
     readonly #peer: Peer;
     readonly #name: string | undefined;
     readonly #props: Encoded | undefined;
@@ -86,6 +86,7 @@ class PeerHook implements Hook {
     #export: { channel: Channel; number: number } | undefined;
 
     constructor(peer: Peer, name: string | undefined, props: Encoded | undefined) {
+        super();
         this.#peer = peer;
         this.#name = name;
         this.#props = props;
@@ -119,20 +120,6 @@ class PeerHook implements Hook {
     get(path: Path): Hook {
         return this.#push(path, undefined);
     }
-
-    pull(): Promise<unknown> {
-        return this.get([]).pull();
-    }
-
-    deliver(to: (outcome: Outcome) => void): void {
-        this.get([]).deliver(to);
-    }
-
-    dup(): Hook {
-        return this;
-    }
-
-    dispose(): void {}
 }
 
 /** A service binding as the configuration has it. */

@@ -59,5 +59,9 @@ export class DigestStream extends WritableStream {
     get bytesWritten(): bigint {
         return this.#count.bytes;
     }
+
+    [Symbol.dispose](): void {
+        if (!this.locked) void this.abort(new TypeError("The DigestStream was disposed.")).catch(() => {});
+    }
 }
 brand(DigestStream, "DigestStream", ["locked"]);

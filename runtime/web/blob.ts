@@ -50,10 +50,12 @@ function joinParts(parts: unknown, options: BlobPropertyBag): Uint8Array {
     if (typeof parts !== "object" || parts === null || !(Symbol.iterator in parts)) {
         throw new TypeError("Failed to construct 'Blob': The provided value cannot be converted to a sequence.");
     }
-    if (options.endings !== undefined && !["transparent", "native"].includes(options.endings)) {
-        throw new TypeError(`Failed to construct 'Blob': '${options.endings}' is not a valid value for endings.`);
+    const { endings } = options;
+    const wanted = endings === undefined ? "transparent" : String(endings);
+    if (wanted !== "transparent" && wanted !== "native") {
+        throw new TypeError(`Failed to construct 'Blob': '${wanted}' is not a valid value for endings.`);
     }
-    const nativeEndings = options.endings === "native";
+    const nativeEndings = wanted === "native";
     return concatBytes(Array.from(parts as Iterable<unknown>, (part) => partBytes(part, nativeEndings)));
 }
 

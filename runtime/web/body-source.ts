@@ -125,3 +125,18 @@ export function teeContent(content: Content): [Content, Content] {
         { stream: second, length: content.length },
     ];
 }
+
+/** All the bytes as one chunk. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+    let rest: Uint8Array | undefined = bytes;
+    return {
+        read() {
+            const chunk = rest;
+            rest = undefined;
+            return Promise.resolve(chunk);
+        },
+        cancel() {
+            rest = undefined;
+        },
+    };
+}

@@ -25,6 +25,7 @@ const streams = lazy(() => require("./streams") as typeof import("./streams"));
 
 let take: (body: Body) => Content | undefined;
 let clone: (body: Body) => Content | undefined;
+let isNull: (body: Body) => boolean;
 
 /** The base class of Request and Response, which is also a global in Workers. */
 export abstract class Body {
@@ -34,6 +35,7 @@ export abstract class Body {
     static {
         take = (body) => body.#take();
         clone = (body) => body.#clone();
+        isNull = (body) => body.#content === undefined;
     }
 
     constructor(content: Content | undefined) {
@@ -73,8 +75,8 @@ export abstract class Body {
     }
 
     async formData(): Promise<FormData> {
-        const parse = forms().formParser(this.headers.get("content-type"));
-        return parse(await this.#bytes());
+        const bytes = await this.#bytes();
+        return forms().formParser(this.headers.get("content-type"))(bytes);
     }
 
     async #bytes(): Promise<Uint8Array> {
@@ -143,6 +145,11 @@ export function extractBody(init: unknown): { content: Content; type: string | u
         return { content: { bytes }, type };
     }
     return { content: { text: String(init).toWellFormed() }, type: "text/plain;charset=UTF-8" };
+}
+
+/** Whether the message has a null body. */
+export function hasNullBody(message: Body): boolean {
+    return isNull(message);
 }
 
 /** Takes the content of a message for another message; undefined for a null body. Throws if it was used. */

@@ -7,6 +7,11 @@ import { blobBytes, blobFromBytes, fileFromBlob, File, type Blob } from "./blob"
 import { shownAccessors } from "./brand";
 import { DOMException } from "./domexception";
 import { kinds } from "./kinds";
+import { lazy } from "./lazy";
+
+declare const require: (path: string) => unknown;
+
+const streams = lazy(() => require("./transfer-streams") as typeof import("./transfer-streams"));
 
 function cloneError(text: string): DOMException {
     return new DOMException(text, "DataCloneError");
@@ -50,7 +55,7 @@ function copyBuffer(buffer: ArrayBuffer, seen: Seen): ArrayBuffer {
     return copy;
 }
 
-type ViewConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayBufferView;
+type ViewConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length?: number) => ArrayBufferView;
 
 /** The engine's own name of a typed array's kind; undefined for a DataView. */
 const kindOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!;
@@ -66,6 +71,34 @@ function isOutOfBounds(view: ArrayBufferView): boolean {
     }
 }
 
+/**
+ * Whether a view's length follows that of its resizable buffer, which the engine does not tell but by resizing it: by one
+ * element, for a moment.
+ */
+function tracksLength(view: ArrayBufferView, elementSize: number): boolean {
+    const buffer = view.buffer as ArrayBuffer;
+    const { byteLength, maxByteLength } = buffer;
+    if (!buffer.resizable || view.byteOffset + view.byteLength + elementSize <= byteLength) {
+        return false;
+    }
+    const before = view.byteLength;
+    if (byteLength + elementSize <= maxByteLength) {
+        buffer.resize(byteLength + elementSize);
+        const tracks = view.byteLength > before;
+        buffer.resize(byteLength);
+        return tracks;
+    }
+    if (before < elementSize) {
+        return false;
+    }
+    const end = new Uint8Array(buffer, byteLength - elementSize).slice();
+    buffer.resize(byteLength - elementSize);
+    const tracks = !isOutOfBounds(view);
+    buffer.resize(byteLength);
+    new Uint8Array(buffer, byteLength - elementSize).set(end);
+    return tracks;
+}
+
 function copyView(view: ArrayBufferView, seen: Seen): ArrayBufferView {
     if (isOutOfBounds(view) && !(view.buffer as ArrayBuffer).detached) {
         throw cloneError("A view that is out of bounds of its buffer could not be cloned.");
@@ -74,7 +107,8 @@ function copyView(view: ArrayBufferView, seen: Seen): ArrayBufferView {
     const kind = kindOf.call(view) as string | undefined;
     const constructor = (globalThis as unknown as Record<string, ViewConstructor>)[kind ?? "DataView"]!;
     const length = kind === undefined ? view.byteLength : (view as Uint8Array).length;
-    const copy = new constructor(buffer, view.byteOffset, length);
+    const tracks = tracksLength(view, kind === undefined ? 1 : (view as Uint8Array).BYTES_PER_ELEMENT);
+    const copy = new constructor(buffer, view.byteOffset, tracks ? undefined : length);
     seen.set(view, copy);
     return copy;
 }
@@ -215,7 +249,25 @@ function copyValue(value: unknown, seen: Seen): unknown {
     return copy;
 }
 
-function checkTransfer(transfer: unknown): (ArrayBuffer | object)[] {
+/** Throws unless the item is a stream of which nothing is locked or stands in the list already, as `locked` tells. */
+function checkStream(item: unknown, index: number, locked: Set<object>): void {
+    if (typeof item !== "object" || item === null || !streams().isStream(item)) {
+        throw cloneError(`Value at index ${index} does not have a transferable type.`);
+    }
+    for (const side of streams().lockedBy(item)) {
+        if (side.locked || locked.has(side)) {
+            throw cloneError(`The stream at index ${index} is locked or is transferred twice.`);
+        }
+        locked.add(side);
+    }
+}
+
+function move(item: object): object {
+    if (item instanceof ArrayBuffer) return item.transfer();
+    return transferables.isPort(item) ? transferables.move(item) : streams().moveStream(item as never);
+}
+
+function checkTransfer(transfer: unknown): object[] {
     if (transfer === undefined) {
         return [];
     }
@@ -223,12 +275,14 @@ function checkTransfer(transfer: unknown): (ArrayBuffer | object)[] {
         throw new TypeError("Failed to execute 'structuredClone': transfer cannot be converted to a sequence.");
     }
     const buffers = [...(transfer as Iterable<unknown>)];
+    const locked = new Set<object>();
     for (const [index, buffer] of buffers.entries()) {
         if (transferables.isPort(buffer) && buffers.indexOf(buffer) === index && !transferables.isDetached(buffer)) {
             continue;
         }
         if (!(buffer instanceof ArrayBuffer)) {
-            throw cloneError(`Value at index ${index} does not have a transferable type.`);
+            checkStream(buffer, index, locked);
+            continue;
         }
         if (buffer.detached) {
             throw cloneError(`ArrayBuffer at index ${index} is already detached.`);
@@ -246,14 +300,14 @@ function placeholder(buffer: ArrayBuffer): ArrayBuffer {
     return resizable ? new ArrayBuffer(byteLength, { maxByteLength }) : new ArrayBuffer(byteLength);
 }
 
-/** Throws DataCloneError for what cannot be copied; buffers listed in `transfer` are moved and left detached. */
+/** Throws DataCloneError for what cannot be copied; what `transfer` lists is moved and left detached or locked. */
 export function structuredClone(value: unknown, options?: { transfer?: unknown }): unknown {
     needArguments("execute 'structuredClone'", 1, arguments.length);
     return cloneWithTransfer(value, options?.transfer).value;
 }
 
-/** A port that stands in the snapshot for one that will be moved. */
-class PortStand {}
+/** Stands in the snapshot for a port or stream that will be moved. */
+class Stand {}
 
 /** The clone, and the ports that were moved with it, in the order of the list. */
 export function cloneWithTransfer(value: unknown, transfer: unknown): { value: unknown; ports: unknown[] } {
@@ -262,10 +316,10 @@ export function cloneWithTransfer(value: unknown, transfer: unknown): { value: u
         return { value: copyValue(value, new Map()), ports: [] };
     }
     const stands: Seen = new Map(
-        list.map((item) => [item, item instanceof ArrayBuffer ? placeholder(item) : new PortStand()]),
+        list.map((item) => [item, item instanceof ArrayBuffer ? placeholder(item) : new Stand()]),
     );
     const snapshot = copyValue(value, new Map(stands));
-    const moved = list.map((item) => (item instanceof ArrayBuffer ? item.transfer() : transferables.move(item)));
+    const moved = list.map(move);
     const seen: Seen = new Map(list.map((item, i) => [stands.get(item)!, moved[i]!]));
     return { value: copyValue(snapshot, seen), ports: moved.filter((item) => transferables.isPort(item)) };
 }

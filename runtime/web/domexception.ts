@@ -64,6 +64,9 @@ for (const [constant, value] of Object.values(codes)) {
     Object.defineProperty(DOMException, constant, { value, enumerable: true });
     Object.defineProperty(DOMException.prototype, constant, { value, enumerable: true });
 }
+for (const accessor of ["name", "code"]) {
+    Object.defineProperty(DOMException.prototype, accessor, { enumerable: true });
+}
 brand(DOMException, "DOMException");
 
 /** Says how much was asked for and how much there is, where that is known. */

@@ -4,6 +4,7 @@ import { needArguments, wrongType } from "./arguments";
 import { fileFromBlob, File, type Blob } from "./blob";
 import { brand } from "./brand";
 import { kinds } from "./kinds";
+import { definePairIteration, type PairIteration } from "./pair-iterator";
 
 export type FormDataValue = string | File;
 
@@ -79,40 +80,11 @@ export class FormData {
         this.#entries = this.#entries.filter((entry, at) => at <= index || entry[0] !== wanted);
         this.#entries[index] = [wanted, made];
     }
-
-    forEach(callback: (value: FormDataValue, name: string, form: FormData) => void, thisArg?: unknown): void {
-        for (const [name, value] of this.entries()) {
-            callback.call(thisArg, value, name, this);
-        }
-    }
-
-    *entries(): IterableIterator<[string, FormDataValue]> {
-        for (let at = 0; at < this.#entries.length; at++) {
-            const [name, value] = this.#entries[at]!;
-            yield [name, value];
-        }
-    }
-
-    *keys(): IterableIterator<string> {
-        for (const [name] of this.entries()) {
-            yield name;
-        }
-    }
-
-    *values(): IterableIterator<FormDataValue> {
-        for (const [, value] of this.entries()) {
-            yield value;
-        }
-    }
-
-    declare [Symbol.iterator]: () => IterableIterator<[string, FormDataValue]>;
 }
 
-Object.defineProperty(FormData.prototype, Symbol.iterator, {
-    value: FormData.prototype.entries,
-    writable: true,
-    configurable: true,
-});
+export interface FormData extends PairIteration<FormDataValue> {}
+
+definePairIteration(FormData, "FormData", (form) => (at) => entriesOf(form)[at]);
 brand(FormData, "FormData");
 
 kinds.form = (value): value is FormData => typeof value === "object" && value !== null && isForm(value);

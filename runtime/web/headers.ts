@@ -2,8 +2,8 @@
 // folded to lower case when they are compared or listed, not when they arrive, so that a request which only passes
 // through costs nothing.
 
-import { wrongType } from "./arguments";
 import { brand } from "./brand";
+import { definePairIteration, type PairIteration } from "./pair-iterator";
 
 export type HeaderList = [name: string, value: string][];
 export type HeadersInit = Headers | Iterable<Iterable<string>> | Record<string, string>;
@@ -13,10 +13,11 @@ const notValue = /[\0\r\n]|[^\0-\xff]/;
 const edgeSpace = /^[\t\n\r ]+|[\t\n\r ]+$/g;
 
 let listOf: (headers: Headers) => HeaderList;
+let walk: (headers: Headers) => (at: number) => [string, string] | undefined;
 let adopt: (headers: Headers, list: HeaderList, immutable: boolean) => void;
 
 function checkName(name: unknown): string {
-    const text = String(name);
+    const text = `${name as string}`; // which throws TypeError for a symbol
     if (!token.test(text)) {
         throw new TypeError("Invalid header name.");
     }
@@ -24,7 +25,7 @@ function checkName(name: unknown): string {
 }
 
 function checkValue(value: unknown): string {
-    const text = String(value);
+    const text = `${value as string}`;
     const first = text.charCodeAt(0);
     const last = text.charCodeAt(text.length - 1);
     const trimmed = first <= 0x20 || last <= 0x20 ? text.replace(edgeSpace, "") : text;
@@ -34,8 +35,24 @@ function checkValue(value: unknown): string {
     return trimmed;
 }
 
+/** `lower` is in lower case; names mostly differ in length or in their last letter. */
 function sameName(name: string, lower: string): boolean {
-    return name === lower || (name.length === lower.length && name.toLowerCase() === lower);
+    const last = name.length - 1;
+    return (
+        name === lower ||
+        (last === lower.length - 1 &&
+            (name.charCodeAt(last) | 0x20) === (lower.charCodeAt(last) | 0x20) &&
+            name.toLowerCase() === lower)
+    );
+}
+
+function indexOf(list: HeaderList, lower: string, from = 0): number {
+    for (let at = from; at < list.length; at++) {
+        if (sameName(list[at]![0], lower)) {
+            return at;
+        }
+    }
+    return -1;
 }
 
 /** Checks names and values that a worker gives; what came from the wire was checked there. */
@@ -45,6 +62,7 @@ export class Headers {
 
     static {
         listOf = (headers) => headers.#list;
+        walk = (headers) => headers.#walk();
         adopt = (headers, list, immutable) => {
             headers.#list = list;
             headers.#immutable = immutable;
@@ -69,9 +87,10 @@ export class Headers {
         } else if (typeof (init as Iterable<unknown>)[Symbol.iterator] === "function") {
             this.#fillPairs(init as Iterable<Iterable<string>>);
         } else {
-            for (const name of Reflect.ownKeys(init)) {
-                if (Object.getOwnPropertyDescriptor(init, name)?.enumerable) {
-                    this.append(name as string, (init as Record<string, string>)[name as string]!);
+            for (const key of Reflect.ownKeys(init)) {
+                if (Object.getOwnPropertyDescriptor(init, key)?.enumerable) {
+                    const name = checkName(key);
+                    this.append(name, (init as Record<string, string>)[name]!);
                 }
             }
         }
@@ -130,29 +149,22 @@ export class Headers {
 
     has(name: string): boolean {
         const lower = checkName(name).toLowerCase();
-        return this.#list.some((pair) => sameName(pair[0], lower));
+        return indexOf(this.#list, lower) >= 0;
     }
 
     set(name: string, value: string): void {
         const pair: [string, string] = [checkName(name), checkValue(value)];
         this.#checkMutable();
         const lower = pair[0].toLowerCase();
-        const index = this.#list.findIndex((other) => sameName(other[0], lower));
+        const index = indexOf(this.#list, lower);
         if (index < 0) {
             this.#list.push(pair);
             return;
         }
-        this.#list = this.#list.filter((other, at) => at <= index || !sameName(other[0], lower));
+        const isAlone = indexOf(this.#list, lower, index + 1) < 0;
+        // A new list, so that iterators notice.
+        this.#list = isAlone ? this.#list.slice() : this.#list.filter((other, at) => at <= index || !sameName(other[0], lower));
         this.#list[index] = pair;
-    }
-
-    forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
-        if (typeof callback !== "function") {
-            throw wrongType("execute 'forEach' on 'Headers'", 1, "Function");
-        }
-        for (const [name, value] of this.entries()) {
-            callback.call(thisArg, value, name, this);
-        }
     }
 
     /** Lower-case names in order, values of one name joined; each Set-Cookie stays an entry of its own. */
@@ -172,41 +184,25 @@ export class Headers {
         return all.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
     }
 
-    // The list may change under an iterator, which then goes on at its position in the list as it is by then.
-    *entries(): IterableIterator<[string, string]> {
-        let seen = this.#list;
-        let length = seen.length;
-        let sorted = this.#sorted();
-        for (let at = 0; at < sorted.length; at++) {
-            yield [sorted[at]![0], sorted[at]![1]];
+    /** The list may change meanwhile; the same position is then one of the list as it is by then. */
+    #walk(): (at: number) => [string, string] | undefined {
+        let seen: HeaderList | undefined;
+        let length = 0;
+        let sorted: HeaderList = [];
+        return (at) => {
             if (seen !== this.#list || length !== this.#list.length) {
                 seen = this.#list;
                 length = seen.length;
                 sorted = this.#sorted();
             }
-        }
+            return sorted[at];
+        };
     }
-
-    *keys(): IterableIterator<string> {
-        for (const [name] of this.entries()) {
-            yield name;
-        }
-    }
-
-    *values(): IterableIterator<string> {
-        for (const [, value] of this.entries()) {
-            yield value;
-        }
-    }
-
-    declare [Symbol.iterator]: () => IterableIterator<[string, string]>;
 }
 
-Object.defineProperty(Headers.prototype, Symbol.iterator, {
-    value: Headers.prototype.entries,
-    writable: true,
-    configurable: true,
-});
+export interface Headers extends PairIteration<string> {}
+
+definePairIteration(Headers, "Headers", walk);
 brand(Headers, "Headers");
 
 /** Headers over a trusted list, which is kept and not copied. */
@@ -224,7 +220,7 @@ export function wireHeaders(headers: Headers): HeaderList {
 /** Appends a header whose name and value are known to be valid, unless one of that name is there. */
 export function addDefault(headers: Headers, lowerName: string, value: string): void {
     const list = listOf(headers);
-    if (!list.some((pair) => sameName(pair[0], lowerName))) {
+    if (indexOf(list, lowerName) < 0) {
         list.push([lowerName, value]);
     }
 }

@@ -11,6 +11,10 @@ export interface Hooks {
     log(level: Level, message: string, args?: readonly unknown[]): void;
     /** Receives what a callback threw when nobody is left to catch it. */
     report(error: unknown): void;
+    /** Set where asynchronous contexts are followed (runtime/async): the function, to be run in today's context. */
+    bind?<F extends (...args: never[]) => unknown>(f: F): F;
+    /** Likewise: the cell's loop calls into the runtime, in no context. */
+    enter?(): void;
 }
 
 /** The natives; undefined until bindNative. */

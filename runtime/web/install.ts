@@ -58,6 +58,14 @@ const lazyParts: typeof lazyModules = [
     [lazy(() => part("eventsource")), ["EventSource"]],
     [lazy(() => part("messages")), ["MessageChannel", "MessagePort"]],
     [lazy(() => part("rewriter")), ["HTMLRewriter"]],
+    [
+        lazy(() => part("scope")),
+        [
+            "Cloudflare", "ExtendableEvent", "FetchEvent", "PerformanceObserver", "PerformanceObserverEntryList",
+            "PerformanceResourceTiming", "ScheduledEvent", "ServiceWorkerGlobalScope", "TailEvent", "TraceEvent",
+            "WebSocketRequestResponsePair", "WorkerGlobalScope",
+        ],
+    ],
     [lazy(() => part("urlpattern")), ["URLPattern"]],
     [websockets, ["WebSocket", "WebSocketPair"]],
     [subtle, ["CryptoKey", "SubtleCrypto"]],
@@ -130,4 +138,5 @@ export function install(native: Native): void {
     }
     define(globalThis, "scheduler", new timers.Scheduler());
     define(globalThis, "self", globalThis);
+    define(globalThis, "origin", "null");
 }

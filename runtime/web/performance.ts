@@ -68,12 +68,19 @@ interface MeasureOptions {
 }
 
 let timeline: PerformanceEntry[] = [];
+let watcher: ((entry: PerformanceEntry) => void) | undefined;
+
+/** Has `watch` called with each entry from now on; see scope/observer.ts. */
+export function watchEntries(watch: (entry: PerformanceEntry) => void): void {
+    watcher = watch;
+}
 
 function add<T extends PerformanceEntry>(entry: T): T {
     if (timeline.length >= entriesMax) {
         timeline = timeline.slice(entriesMax / 2);
     }
     timeline.push(entry);
+    watcher?.(entry);
     return entry;
 }
 
@@ -153,6 +160,10 @@ export class Performance extends EventTarget {
             timeline.filter((entry) => entry.name === name && (type === undefined || entry.entryType === type)),
         );
     }
+
+    // Workers record none of their requests, so there is nothing to clear and no buffer to size.
+    clearResourceTimings(): void {}
+    setResourceTimingBufferSize(): void {}
 
     toJSON(): object {
         return { timeOrigin: this.timeOrigin };

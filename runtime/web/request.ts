@@ -2,7 +2,7 @@
 // serialised already.
 
 import type { AbortSignal } from "./abort";
-import { Body, cloneContent, extractBody, moveContent, type BodyInit } from "./body";
+import { Body, cloneContent, extractBody, hasNullBody, moveContent, type BodyInit } from "./body";
 import { contentFromWire, type BodyBytes, type Content } from "./body-source";
 import { brand } from "./brand";
 import { addDefault, Headers, headersFromWire, wireHeaders, type HeaderList, type HeadersInit } from "./headers";
@@ -69,6 +69,15 @@ function checkRedirect(redirect: unknown): string {
     return redirect;
 }
 
+const cacheModes = new Set(["default", "no-store", "reload", "no-cache", "force-cache"]);
+
+function checkCache(cache: unknown): string {
+    if (!cacheModes.has(cache as string)) {
+        throw new TypeError(`Unsupported cache mode: ${String(cache)}`);
+    }
+    return cache as string;
+}
+
 function fieldsFromUrl(input: unknown): Fields {
     const text = String(input);
     const url = urls().parseHref(text);
@@ -113,15 +122,19 @@ function applyInit(fields: Fields, init: RequestInit): void {
         fields.signal = init.signal;
     }
     fields.cf = init.cf ?? fields.cf;
-    fields.cache = init.cache ?? fields.cache;
+    fields.cache = init.cache === undefined ? fields.cache : checkCache(init.cache);
     fields.integrity = init.integrity === undefined ? fields.integrity : String(init.integrity);
     fields.keepalive = init.keepalive === undefined ? fields.keepalive : !!init.keepalive;
 }
 
-function contentFromInit(fields: Fields, body: unknown): Content {
-    if (fields.method === "GET" || fields.method === "HEAD") {
+function checkMayHaveBody(method: string): void {
+    if (method === "GET" || method === "HEAD") {
         throw new TypeError("Request with a GET or HEAD method cannot have a body.");
     }
+}
+
+function contentFromInit(fields: Fields, body: unknown): Content {
+    checkMayHaveBody(fields.method);
     const { content, type } = extractBody(body);
     if (type !== undefined) {
         addDefault(fields.headers, "content-type", type);
@@ -142,11 +155,11 @@ function partsFrom(input: unknown, init: RequestInit): Parts {
         return new Parts(fields, contentFromInit(fields, init.body));
     }
     // A null body in init drops the body of the request that this one is made from.
-    const content = from === undefined || init.body === null ? undefined : moveContent(from);
-    if (content !== undefined && (fields.method === "GET" || fields.method === "HEAD")) {
-        throw new TypeError("Request with a GET or HEAD method cannot have a body.");
+    if (from === undefined || init.body === null || hasNullBody(from)) {
+        return new Parts(fields, undefined);
     }
-    return new Parts(fields, content);
+    checkMayHaveBody(fields.method);
+    return new Parts(fields, moveContent(from));
 }
 
 /** Throws TypeError for a wrong URL, method, redirect, signal, header or body. */

@@ -10,6 +10,7 @@ import {
 import { brand } from "./brand";
 import { chunkBytes, type ByteSource, type Content } from "./body-source";
 import { native } from "./host";
+import { define } from "./lazy";
 import { kinds } from "./kinds";
 
 export {
@@ -36,6 +37,15 @@ brand(TransformStreamDefaultController, "TransformStreamDefaultController");
 brand(WritableStream, "WritableStream", ["locked"]);
 brand(WritableStreamDefaultController, "WritableStreamDefaultController");
 brand(WritableStreamDefaultWriter, "WritableStreamDefaultWriter");
+
+/** Workers' old name for a read with a minimum. */
+define(ReadableStreamBYOBReader.prototype, "readAtLeast", function (
+    this: ReadableStreamBYOBReader,
+    minElements: number,
+    view: ArrayBufferView,
+) {
+    return this.read(view, { min: minElements });
+});
 
 kinds.stream = (value): value is ReadableStream => value instanceof ReadableStream;
 

@@ -4,7 +4,7 @@
 import { wrongType } from "./arguments";
 import { brand } from "./brand";
 import { reportException } from "./global";
-import { native } from "./host";
+import { hooks, native } from "./host";
 import { first, insert, remove, type Timer } from "./timer-heap";
 import type { AbortSignal } from "./abort";
 
@@ -34,6 +34,7 @@ function start(name: string, callback: unknown, delay: unknown, repeat: boolean,
     }
     const wanted = Math.trunc(Number(delay));
     const delayMs = wanted > 0 ? Math.min(wanted, delayMax) : 0;
+    const run = args.length === 0 ? (callback as () => void) : () => (callback as Callback)(...args);
     const timer: Timer = {
         id: ++lastId,
         at: native.timerTime() + delayMs,
@@ -41,7 +42,7 @@ function start(name: string, callback: unknown, delay: unknown, repeat: boolean,
         index: -1,
         // A period of zero would keep the cell busy for ever between two requests.
         period: repeat ? Math.max(delayMs, 1) : -1,
-        run: args.length === 0 ? (callback as () => void) : () => (callback as Callback)(...args),
+        run: hooks.bind === undefined ? run : hooks.bind(run),
     };
     timers.set(timer.id, timer);
     insert(timer);

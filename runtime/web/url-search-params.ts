@@ -1,14 +1,16 @@
 // URLSearchParams: an ordered list of pairs, alone or bound to the query of a URL.
 
-import { needArguments, wrongType } from "./arguments";
+import { needArguments } from "./arguments";
 import { brand } from "./brand";
 import { kinds } from "./kinds";
+import { definePairIteration, type PairIteration } from "./pair-iterator";
 import { parseUrlencoded, serialiseUrlencoded } from "./urlencoded";
 
 type Pair = [name: string, value: string];
 
 let reset: (params: URLSearchParams, query: string) => void;
 let bind: (params: URLSearchParams, onChange: (query: string) => void) => void;
+let pairsOf: (params: URLSearchParams) => Pair[];
 let isParams: (value: object) => value is URLSearchParams;
 
 function wellFormed(value: unknown): string {
@@ -59,11 +61,12 @@ export class URLSearchParams {
         bind = (params, onChange) => {
             params.#onChange = onChange;
         };
+        pairsOf = (params) => params.#pairs;
         isParams = (value): value is URLSearchParams => #pairs in value;
     }
 
     constructor(init: unknown = "") {
-        this.#pairs = pairsFrom(init);
+        this.#pairs = init === "" ? [] : pairsFrom(init);
     }
 
     #changed(): void {
@@ -128,46 +131,14 @@ export class URLSearchParams {
         this.#changed();
     }
 
-    forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArg?: unknown): void {
-        if (typeof callback !== "function") {
-            throw wrongType("execute 'forEach' on 'URLSearchParams'", 1, "Function");
-        }
-        for (const [name, value] of this.entries()) {
-            callback.call(thisArg, value, name, this);
-        }
-    }
-
-    *entries(): IterableIterator<Pair> {
-        for (let at = 0; at < this.#pairs.length; at++) {
-            const [name, value] = this.#pairs[at]!;
-            yield [name, value];
-        }
-    }
-
-    *keys(): IterableIterator<string> {
-        for (const [name] of this.entries()) {
-            yield name;
-        }
-    }
-
-    *values(): IterableIterator<string> {
-        for (const [, value] of this.entries()) {
-            yield value;
-        }
-    }
-
     toString(): string {
         return serialiseUrlencoded(this.#pairs);
     }
-
-    declare [Symbol.iterator]: () => IterableIterator<Pair>;
 }
 
-Object.defineProperty(URLSearchParams.prototype, Symbol.iterator, {
-    value: URLSearchParams.prototype.entries,
-    writable: true,
-    configurable: true,
-});
+export interface URLSearchParams extends PairIteration<string> {}
+
+definePairIteration(URLSearchParams, "URLSearchParams", (params) => (at) => pairsOf(params)[at]);
 brand(URLSearchParams, "URLSearchParams");
 
 kinds.params = (value): value is URLSearchParams => typeof value === "object" && value !== null && isParams(value);

@@ -2,6 +2,9 @@
 // answered over its exchange, a request for an upgrade gives a WebSocket. A part of its own.
 
 import { isBufferSource, viewBytes } from "../web/bytes";
+import { blobBytes, blobFromBytes, Blob } from "../web/blob";
+import { structuredClone } from "../web/clone";
+import { defaultBinaryType } from "../context";
 import { brand } from "../web/brand";
 import { DOMException } from "../web/domexception";
 import { CloseEvent, defineHandler, dispatchTrusted, ErrorEvent, Event, EventTarget, MessageEvent } from "../web/events";
@@ -15,7 +18,6 @@ import { Wire, type Data, type Receiver } from "./wire";
 /** Globals that are a worker's own, and may not be built yet. */
 declare const URL: { parse(url: string): { href: string; protocol: string; hash: string } | null };
 declare function queueMicrotask(callback: () => void): void;
-declare const Blob: (abstract new () => object) | undefined;
 declare function fetch(url: string, init: object): Promise<Response>;
 
 const CONNECTING = 0;
@@ -27,6 +29,8 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** Where what a socket sends goes. */
 interface Link {
+    /** Bytes that were sent and have not gone. */
+    pending(): number;
     send(data: string | Uint8Array): void;
     close(code: number | undefined, reason: string): void;
 }
@@ -49,7 +53,8 @@ export class WebSocket extends EventTarget {
     #isTaken = false;
     #url: string | null = null;
     #protocol = "";
-    binaryType = "arraybuffer";
+    #binaryType = defaultBinaryType();
+    #attachment: unknown = null;
 
     static {
         receiverOf = (socket) => ({
@@ -74,13 +79,17 @@ export class WebSocket extends EventTarget {
     constructor(url: unknown, protocols: unknown = []) {
         super();
         this.#receiver = {
-            message: (data) => void dispatchTrusted(this, new MessageEvent("message", { data })),
+            message: (data) => void dispatchTrusted(this, new MessageEvent("message", { data: this.#shown(data) })),
             closed: (code, reason, wasClean) => {
                 this.#state = CLOSED;
                 dispatchTrusted(this, new CloseEvent("close", { code, reason, wasClean }));
             },
         };
         if (url !== unconnected) this.#connect(url, protocols);
+    }
+
+    #shown(data: Data): Data | Blob {
+        return typeof data === "string" || this.#binaryType === "arraybuffer" ? data : blobFromBytes(new Uint8Array(data), "");
     }
 
     #happen(event: Happening): void {
@@ -142,9 +151,8 @@ export class WebSocket extends EventTarget {
         }
         if (this.#state === CONNECTING) throw new DOMException("The WebSocket is not open yet.", "InvalidStateError");
         if (this.#state > OPEN) return;
-        const isBlob = typeof Blob === "function" && data instanceof Blob;
-        if (isBlob) throw new TypeError("WebSocket.send() takes no Blob here: read it into an ArrayBuffer first.");
-        this.#link!.send(isBufferSource(data) ? viewBytes(data).slice() : String(data).toWellFormed());
+        if (data instanceof Blob) this.#link!.send(blobBytes(data));
+        else this.#link!.send(isBufferSource(data) ? viewBytes(data).slice() : String(data).toWellFormed());
     }
 
     close(code?: unknown, reason?: unknown): void {
@@ -173,6 +181,23 @@ export class WebSocket extends EventTarget {
     get extensions(): string {
         return "";
     }
+    get bufferedAmount(): number {
+        return this.#link?.pending() ?? 0;
+    }
+    get binaryType(): "arraybuffer" | "blob" {
+        return this.#binaryType;
+    }
+    set binaryType(type: unknown) {
+        if (type === "arraybuffer" || type === "blob") this.#binaryType = type;
+    }
+
+    /** Workers only: a value that stays with the socket, as a Durable Object keeps one while it hibernates. */
+    serializeAttachment(value: unknown): void {
+        this.#attachment = structuredClone(value);
+    }
+    deserializeAttachment(): unknown {
+        return structuredClone(this.#attachment);
+    }
 }
 for (const [value, name] of ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].entries()) {
     for (const key of [name, `READY_STATE_${name}`]) {
@@ -194,6 +219,7 @@ export class WebSocketPair {
         const sockets = [new WebSocket(unconnected), new WebSocket(unconnected)] as const;
         const closed = new Set<WebSocket>();
         const linkTo = (own: WebSocket, peer: WebSocket): Link => ({
+            pending: () => 0,
             send: (data) => queueMicrotask(() => receiverOf(peer).message(dataOf(data))),
             close: (code = 1005, reason) => {
                 if (closed.has(own)) return;
@@ -211,6 +237,11 @@ export class WebSocketPair {
         join(sockets[1], linkTo(sockets[1], sockets[0]), CONNECTING);
         this[0] = sockets[0];
         this[1] = sockets[1];
+    }
+
+    *[Symbol.iterator](): IterableIterator<WebSocket> {
+        yield this[0];
+        yield this[1];
     }
 }
 brand(WebSocketPair, "WebSocketPair");
@@ -231,7 +262,7 @@ export function connectOver(wire: Wire, incoming: ByteSource): WebSocket {
 }
 
 function wireLink(wire: Wire): Link {
-    return { send: (data) => void wire.send(data), close: (code, reason) => wire.close(code, reason) };
+    return { pending: () => wire.pending, send: (data) => void wire.send(data), close: (code, reason) => wire.close(code, reason) };
 }
 
 /** Ties the socket of a response to the exchange that asked for it. What the head gets more, and the answer's bytes. */

@@ -73,6 +73,11 @@ export class Wire implements ByteSource {
         receiver?.closed(code, native.utf8Decode(payload.subarray(2), false), true);
     }
 
+    /** Bytes that nobody has read yet. */
+    get pending(): number {
+        return this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    }
+
     /** False when the connection takes no more. */
     send(data: string | Uint8Array): boolean {
         if (this.#isOver) return false;

@@ -60,6 +60,15 @@ function bounded(text: string, length: number, max: number): string {
     return `${text.slice(0, max)}\n… (cut: the first ${max} of ${length} characters; return less, e.g. only the fields you need)`;
 }
 
+/** Code that may want Node's modules or globals; the others' cells need not prepare for them. */
+const WANTS_NODE = /\b(?:import|Buffer|process|global)\b/;
+
+/** What a sandbox that did not start says of it: the error, and its place. */
+function startFailure(message: string): { name: string; message: string; stack: string } {
+    const [, name, text, place] = /^Failed to start Worker:\n(?:(\w*Error): )?([^]*?)(?:\n {4}at (\S+))?$/.exec(message) ?? [];
+    return { name: name ?? "Error", message: text ?? message, stack: place ?? "" };
+}
+
 /** Ends the sandbox; stubs may know how. */
 function dispose(...stubs: unknown[]): void {
     for (const stub of stubs) {
@@ -74,7 +83,7 @@ function dispose(...stubs: unknown[]): void {
 async function runInSandbox(loader: Loader, catalog: Catalog, code: string, limits: ExecuteLimits): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
-        compatibilityFlags: ["nodejs_compat"],
+        compatibilityFlags: WANTS_NODE.test(code) ? ["nodejs_compat"] : [],
         mainModule: "main.js",
         modules: { "main.js": SANDBOX_SOURCE, "code.js": code },
         env: {},
@@ -97,7 +106,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, code: string, limi
         const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax });
         return await Promise.race([running, tooLate]);
     } catch (error) {
-        return { failure: { name: "Error", message: (error as Error).message, stack: "" }, logs: [] };
+        return { failure: startFailure((error as Error).message), logs: [] };
     } finally {
         isOver = true;
         clearTimeout(timer);

@@ -4,6 +4,7 @@
 
 export const SANDBOX_SOURCE = String.raw`
 import { WorkerEntrypoint } from "cloudflare:workers";
+import code from "./code.js";
 
 const LOGS_MAX = 200;
 
@@ -71,7 +72,6 @@ export default class extends WorkerEntrypoint {
         const logs = [];
         captureConsole(logs, limits.logs);
         try {
-            const { default: code } = await import("./code.js");
             const scope = Object.fromEntries(namespaces.map((name) => [name, namespaceOf(name, call)]));
             const value = await code(scope);
             const text = value === undefined ? "undefined" : typeof value === "string" ? value : (JSON.stringify(plain(value)) ?? "undefined");

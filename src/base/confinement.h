@@ -22,6 +22,8 @@
     X(LANDLOCK, "Landlock", "no file, no socket, no signal, by the kernel's second opinion",                           \
       "add landlock to the kernel's lsm= list; needs Linux 5.13")                                                      \
     X(MDWE, "MDWE", "no executable memory beside the JIT's, which was there before", "needs Linux 6.3")                \
+    X(CONTROL_KEY, "protection key", "the cell's own state is closed to writes while JavaScript runs",                       \
+      "needs a processor with pku, and a hypervisor that passes it on")                                                \
     X(TSC_TRAP, "rdtsc trap", "no cycle counter for timing attacks",                                                  \
       "x86 only; some hypervisors ignore it")                                       \
     X(STORE_BYPASS, "store bypass closed", "Spectre 4", "the kernel or the processor's microcode does not offer it")   \
@@ -39,6 +41,9 @@ enum confinement_index {
 };
 
 enum confinement {
+    /* Not a layer of the machine but the worker's profile: nothing in the cell's memory can be both written and run, and
+       the seal is the one for that. Beyond the list, since only those have it who ask for it. */
+    CONFINEMENT_NO_JIT = 1 << CONFINEMENT_COUNT,
 #define X(name, text, meaning, hint) CONFINEMENT_##name = 1 << CONFINEMENT_INDEX_##name,
     CONFINEMENT_LAYERS(X)
 #undef X

@@ -34,7 +34,8 @@ enum frame_type {
     FRAME_FETCH = 8,    /* both: head {target, method, url, headers}, tail: first bytes of the body */
     FRAME_RESPONSE = 9, /* both: head {status, statusText, headers}, tail: first bytes of the body */
     FRAME_DATA = 10,    /* both: raw bytes of a body */
-    FRAME_RESET = 11,   /* both: head {name, message}; my side of the exchange failed or was given up */
+    FRAME_RESET = 11, /* both: head {name, message}; my side of the exchange failed or was given up; or, cell -> C host, of
+                         my CALL, which then still counts until it is answered */
     FRAME_STOP = 12,    /* both: I want no more of your body */
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
     FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
@@ -73,6 +74,7 @@ enum {
     FRAME_WAY_OUT = 1,     /* a channel to the egress process */
     FRAME_SERVICE_END = 2, /* a channel on which the cell calls another host worker */
     FRAME_CALLER_END = 4,  /* a channel on which another host worker calls the cell */
+    FRAME_NO_JIT = 8,      /* an idle cell, as without flags, of the profile without JIT; DIED with id 0: no such can be forked */
 };
 
 struct frame {

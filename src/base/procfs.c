@@ -40,6 +40,17 @@ int procfs_anonymous_bytes(int pid, uint64_t *ret_bytes) {
     return 0;
 }
 
+int procfs_has_writable_code(void) {
+    FILE *file = fopen("/proc/self/maps", "re");
+    char line[512], access[5];
+    int found = file ? 0 : -errno;
+    while (file && found == 0 && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%*x-%*x %4s", access) == 1) found = access[1] == 'w' && access[2] == 'x';
+    }
+    if (file) fclose(file);
+    return found;
+}
+
 int procfs_cpu_us(int pid, uint64_t *ret_us) {
     clockid_t clock;
     struct timespec used;

@@ -12,8 +12,12 @@ enum zygote_op {
 
 enum { ZYGOTE_FORK_HOST = 1 };
 
-/* In the place of the namespaces' flags: no jail at all. */
+/* A zygote's arguments: the namespaces' flags, in whose place this one is for no jail at all ... */
 #define JAIL_OFF (-1)
+
+/* ... and whether its engine compiles. */
+#define ZYGOTE_JIT    "jit"
+#define ZYGOTE_NO_JIT "no-jit"
 
 struct zygote_msg {
     uint32_t op, cell, flags;

@@ -42,8 +42,10 @@ static int add_channel(struct cell *c, int fd, uint32_t accepted) {
     while (number < c->channels_len && c->channels[number].fd >= 0) number++;
     if (number == c->channels_len) {
         int len = c->channels_len ? c->channels_len * 2 : 1;
-        struct channel *channels = realloc(c->channels, (size_t)len * sizeof *channels);
+        bool is_in_place = c->channels == &c->first;
+        struct channel *channels = len == 1 ? &c->first : realloc(is_in_place ? NULL : c->channels, (size_t)len * sizeof *channels);
         if (!channels) return -ENOMEM;
+        if (is_in_place) channels[0] = c->first;
         for (int i = c->channels_len; i < len; i++) channels[i] = (struct channel){.fd = -1};
         c->channels = channels;
         c->channels_len = len;
@@ -238,16 +240,19 @@ static int take_frames(struct cell *c, int number) {
     return 1;
 }
 
-static void serve(struct cell *c, int number) {
-    struct channel *channel = channel_at(c, number);
-    if (!channel) return;
-    int n = channel_read(channel);
+/* What has been read: n bytes, or the channel's end as a negative errno. */
+static void serve_read(struct cell *c, int number, int n) {
     int left = 0;
     do {
         left = take_frames(c, number);
         flush_all(c);
     } while (left > 0);
     if (left < 0 || (n < 0 && channel_at(c, number))) lose(c, number);
+}
+
+static void serve(struct cell *c, int number) {
+    struct channel *channel = channel_at(c, number);
+    if (channel) serve_read(c, number, channel_read(channel, false));
 }
 
 /* --- The loop --------------------------------------------------------------------------------------------------- */
@@ -265,6 +270,13 @@ static void wait_poll(struct cell *c) {
     int timeout = timeout_ms(c);
     bool rests = c->rest_ms > 0 && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > c->rest_ms);
     if (rests) timeout = c->rest_ms;
+    if (timeout < 0 && fds[1].fd < 0 && !owner->polls_out) {
+        /* Nothing but the owner can wake it: to wait for bytes and to read them is one system call. */
+        int n = channel_read(owner, true);
+        clock_catch_up(0);
+        serve_read(c, 0, n);
+        return;
+    }
     int r = poll(fds, 2, timeout);
     clock_catch_up(r == 0 ? timeout : 0);
     if (r == 0 && rests) pages_return();

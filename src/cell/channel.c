@@ -48,7 +48,7 @@ static void keep_descriptors(struct channel *channel, struct msghdr *msg) {
     }
 }
 
-int channel_read(struct channel *channel) {
+int channel_read(struct channel *channel, bool waits) {
     uint8_t *room = buf_room(&channel->in, READ_BYTES);
     if (!room) return -ENOMEM;
     ssize_t n;
@@ -63,7 +63,7 @@ int channel_read(struct channel *channel) {
         n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (n > 0) keep_descriptors(channel, &msg);
     } else {
-        n = recv(channel->fd, room, READ_BYTES, MSG_DONTWAIT);
+        n = recv(channel->fd, room, READ_BYTES, waits ? 0 : MSG_DONTWAIT);
     }
     if (n == 0) return -EPIPE;
     if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;

@@ -1,4 +1,4 @@
-/* One end of a framed Unix socket as a cell uses it: never blocks, bounded on both sides. Used by cells only. */
+/* One end of a framed Unix socket as a cell uses it: bounded on both sides. Used by cells only. */
 #pragma once
 #include "base/frame.h"
 
@@ -29,8 +29,9 @@ extern const uint32_t channel_from_owner, channel_from_supervisor, channel_from_
 void channel_init(struct channel *channel, int fd, uint32_t accepted);
 void channel_done(struct channel *channel);
 
-/* Reads what is there. Returns the bytes read, 0 when nothing is there now, -EPIPE at the end, or a negative errno. */
-int channel_read(struct channel *channel);
+/* Reads what is there; with `waits` waits for it, where the socket itself may block. Returns the bytes read, 0 when nothing
+   is there now, -EPIPE at the end, or a negative errno. */
+int channel_read(struct channel *channel, bool waits);
 
 /* Whether the peer still holds its end, as far as the kernel knows. */
 bool channel_is_alive(const struct channel *channel);

@@ -40,8 +40,8 @@ static void codec_free(struct codec *c) {
     free(c);
 }
 
-/* True if the format is known and there is memory. */
-static bool codec_start(struct codec *c, const char *format) {
+/* True if the format is known and there is memory. A strength below 0 is the default one. */
+static bool codec_start(struct codec *c, const char *format, int strength) {
     int window = strcmp(format, "gzip") == 0          ? MAX_WBITS + 16
                  : strcmp(format, "deflate") == 0     ? MAX_WBITS
                  : strcmp(format, "deflate-raw") == 0 ? -MAX_WBITS
@@ -50,15 +50,15 @@ static bool codec_start(struct codec *c, const char *format) {
     if (c->is_brotli) {
         if (c->decodes) c->decoder = BrotliDecoderCreateInstance(NULL, NULL, NULL);
         if (!c->decodes) c->encoder = BrotliEncoderCreateInstance(NULL, NULL, NULL);
-        if (c->encoder) BrotliEncoderSetParameter(c->encoder, BROTLI_PARAM_QUALITY, 5);
+        if (c->encoder) BrotliEncoderSetParameter(c->encoder, BROTLI_PARAM_QUALITY, strength < 0 ? 5 : (uint32_t)strength);
         return c->decoder || c->encoder;
     }
     if (window == 0) return false;
     if (c->decodes) return inflateInit2(&c->zlib, window) == Z_OK;
-    return deflateInit2(&c->zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+    return deflateInit2(&c->zlib, strength < 0 ? Z_DEFAULT_COMPRESSION : strength, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
-/* open(format, decodes): its number; undefined if the format is unknown or too many are open. */
+/* open(format, decodes, strength or undefined): its number; undefined if the format is unknown or too many are open. */
 static int codec_open(const struct engine_value *args, struct engine_value *ret) {
     size_t i = 0;
     while (i < CODECS_MAX && codecs[i]) i++;
@@ -66,7 +66,8 @@ static int codec_open(const struct engine_value *args, struct engine_value *ret)
     struct codec *c = calloc(1, sizeof *c);
     CHECK(c);
     c->decodes = args[1].number != 0;
-    if (!codec_start(c, args[0].data)) {
+    bool has_strength = args[2].kind == ENGINE_NUMBER && args[2].number >= 0 && args[2].number <= BROTLI_MAX_QUALITY;
+    if (!codec_start(c, args[0].data, has_strength ? (int)args[2].number : -1)) {
         free(c);
         return 0;
     }
@@ -143,6 +144,22 @@ static int codec_take(const struct engine_value *args, struct engine_value *ret)
     return 0;
 }
 
+/* left(number): how many bytes stand behind the end of what was decoded; undefined if it has not ended. */
+static int codec_left(const struct engine_value *args, struct engine_value *ret) {
+    struct codec *c = codec_of(&args[0]);
+    if (!c) return -EINVAL;
+    if (c->has_ended) *ret = (struct engine_value){.kind = ENGINE_NUMBER, .number = (double)buf_len(&c->input)};
+    return 0;
+}
+
+/* crc32(bytes, the sum before) */
+static int codec_crc32(const struct engine_value *args, struct engine_value *ret) {
+    if (args[0].kind != ENGINE_BYTES || args[1].kind != ENGINE_NUMBER) return -EINVAL;
+    uLong before = args[1].number >= 0 && args[1].number <= UINT32_MAX ? (uLong)args[1].number : 0;
+    *ret = (struct engine_value){.kind = ENGINE_NUMBER, .number = (double)crc32_z(before, args[0].data, args[0].len)};
+    return 0;
+}
+
 static int codec_close(const struct engine_value *args, struct engine_value *ret) {
     struct codec *c = codec_of(&args[0]);
     (void)ret;
@@ -156,7 +173,8 @@ static int codec(void *context, const struct engine_value *args, struct engine_v
     static const struct {
         const char *name;
         int (*run)(const struct engine_value *args, struct engine_value *ret);
-    } rows[] = {{"open", codec_open}, {"give", codec_give}, {"take", codec_take}, {"close", codec_close}};
+    } rows[] = {{"open", codec_open}, {"give", codec_give}, {"take", codec_take},
+                {"left", codec_left}, {"crc32", codec_crc32}, {"close", codec_close}};
     (void)context;
     for (size_t i = 0; args[0].kind == ENGINE_TEXT && i < COUNT_OF(rows); i++) {
         if (strcmp(args[0].data, rows[i].name) != 0) continue;

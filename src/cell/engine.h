@@ -47,8 +47,9 @@ typedef int engine_native(void *context, const struct engine_value *args, struct
 /* The entry points that the runtime registers by native.handlers({...}). */
 enum engine_handler { ENGINE_ON_FRAME, ENGINE_ON_CLOSED, ENGINE_ON_TIMER, ENGINE_ON_WARM, ENGINE_HANDLERS };
 
-/* Makes the process's engine: the VM and its JIT memory. NULL without memory. */
-struct engine *engine_new(void);
+/* Makes the process's engine: the VM and its JIT memory; or, without that, one that interprets all it runs (regular
+   expressions and WebAssembly, too). NULL without memory. */
+struct engine *engine_new(bool is_jitless);
 
 /* Offers a native under a name; `name` and `context` are borrowed for ever. Before engine_boot. */
 int engine_native_add(struct engine *engine, const char *name, engine_native *call, void *context);

@@ -4,7 +4,10 @@
 #include "base/confinement.h"
 #include "base/landlock.h"
 #include "base/macros.h"
+#include "base/procfs.h"
+#include "cell/cell.h"
 #include "cell/clock.h"
+#include "cell/pkey.h"
 #include "cell/syscalls.h"
 #include <elf.h>
 #include <errno.h>
@@ -161,17 +164,19 @@ static void make_libc_look_up(void) {
 }
 
 /* A sanitizer reports by calls that the filter kills for, and its report is worth more than the layer. */
-static bool filter_calls(void) {
+static bool filter_calls(bool is_jitless) {
 #ifdef __SANITIZE_ADDRESS__
+    (void)is_jitless;
     return false;
 #else
     static struct sock_filter filter[SYSCALLS_FILTER_MAX];
-    for (size_t i = 0; i < COUNT_OF(seals); i++) seals[i].len = syscalls_compile_seal(seals[i].caller, seals[i].code);
-    return syscalls_install(filter, syscalls_compile_wide(filter)) == 0;
+    for (size_t i = 0; i < COUNT_OF(seals); i++) seals[i].len = syscalls_compile_seal(is_jitless, seals[i].caller, seals[i].code);
+    return syscalls_install(filter, syscalls_compile_wide(is_jitless, filter)) == 0;
 #endif
 }
 
-void jail_zygote(int namespaces) {
+void jail_zygote(int namespaces, bool is_jitless) {
+    add_layer(is_jitless && procfs_has_writable_code() == 0, CONFINEMENT_NO_JIT);
     add_namespaces(namespaces);
     add_layer(drop_capabilities(), CONFINEMENT_NO_CAPABILITIES);
     add_layer(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, CONFINEMENT_NO_NEW_PRIVILEGES);
@@ -183,10 +188,11 @@ void jail_zygote(int namespaces) {
     int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS);
     add_layer(ruleset >= 0 && landlock_enter(ruleset), CONFINEMENT_LANDLOCK);
     add_layer(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0, CONFINEMENT_MDWE);
+    add_layer(pkey_protect(&the_cell, sizeof the_cell), CONFINEMENT_CONTROL_KEY);
     make_libc_look_up();
     clock_coarsen();
     add_layer(trap_cycle_counter(), CONFINEMENT_TSC_TRAP);
-    add_layer(filter_calls(), CONFINEMENT_SYSCALL_FILTER);
+    add_layer(filter_calls(is_jitless), CONFINEMENT_SYSCALL_FILTER);
 }
 
 uint32_t jail_layers(void) {

@@ -145,6 +145,15 @@ static int body(void *context, const struct engine_value *args, struct engine_va
     return 0;
 }
 
+static int mentions(void *context, const struct engine_value *args, struct engine_value *ret,
+                    struct engine_error *error) {
+    (void)context;
+    if (args[0].kind != ENGINE_BYTES || args[1].kind != ENGINE_TEXT) return refuse(error, "mentions: bytes and words");
+    bool has = args[0].len && memmem(args[0].data, args[0].len, args[1].data, args[1].len);
+    *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = has};
+    return 0;
+}
+
 static void drop(struct modules *m, size_t handle) {
     module_scan_done(m->scans[handle]);
     free(m->scans[handle]);
@@ -186,5 +195,6 @@ void cell_modules_add(struct cell *cell) {
     CHECK(engine_native_add(cell->engine, "scan", scan, &the_modules) == 0);
     CHECK(engine_native_add(cell->engine, "body", body, &the_modules) == 0);
     CHECK(engine_native_add(cell->engine, "compile", compile, &the_modules) == 0);
+    CHECK(engine_native_add(cell->engine, "mentions", mentions, &the_modules) == 0);
     CHECK(engine_native_add(cell->engine, "discard", discard, &the_modules) == 0);
 }

@@ -8,15 +8,18 @@
 #include <string.h>
 
 #define PARTS(X)                                                                                                       \
+    X(async)                                                                                                           \
     X(caches)                                                                                                          \
     X(capnweb)                                                                                                         \
     X(compression)                                                                                                     \
     X(encodings)                                                                                                       \
     X(eventsource)                                                                                                     \
     X(messages)                                                                                                        \
+    X(nodestream)                                                                                                      \
     X(node)                                                                                                            \
     X(rewriter)                                                                                                        \
     X(scheduled)                                                                                                       \
+    X(scope)                                                                                                           \
     X(services)                                                                                                        \
     X(subtle)                                                                                                          \
     X(tails)                                                                                                           \

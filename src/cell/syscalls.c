@@ -41,6 +41,9 @@
 #define EVERYBODY  (CALLER_ZYGOTE | ALL_CELLS)
 #define ANY_THREAD (CALLER_HOST | CALLER_THREADS)
 
+/* Beside callers: all rules of this number are for the profile with the JIT alone. */
+#define ONLY_JIT 128
+
 /* (argument & mask) == value, on its low 32 bits, which is all that the kernel reads of these. mask 0: no check. */
 struct check {
     unsigned argument;
@@ -117,8 +120,8 @@ static const struct rule rules[] = {
 #endif
     {SYS_epoll_pwait, CALLER_HOST, 0, {{0}}},
 
-    /* WebAssembly's compiler thread: made, named, told its place, stopped by SIGUSR1 while code changes. glibc tries
-       clone3 first, whose flags a filter cannot see. */
+    /* WebAssembly's compiler thread: made, named, told its place. glibc tries clone3 first, whose flags a filter cannot
+       see. */
     {SYS_clone3, ANY_THREAD | CALLER_ZYGOTE, ENOSYS, {{0}}},
     {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, FLAGS_OF_FORK}}},
     {SYS_clone, ANY_THREAD, 0, {{0, ALL, FLAGS_OF_THREAD}}},
@@ -132,8 +135,9 @@ static const struct rule rules[] = {
     {SYS_sched_setscheduler, ANY_THREAD, EPERM, {{0}}}, /* a wish, not a need */
     {SYS_sched_getaffinity, ANY_THREAD, 0, {{0}}},
     {SYS_gettid, ANY_THREAD, 0, {{0}}},
-    {SYS_tgkill, ANY_THREAD, 0, {{2, ALL, SIGUSR1}}},
-    {SYS_rt_sigsuspend, ANY_THREAD, 0, {{0}}},
+    /* Threads are stopped while code changes that they may be running. */
+    {SYS_tgkill, ANY_THREAD | ONLY_JIT, 0, {{2, ALL, SIGUSR1}}},
+    {SYS_rt_sigsuspend, ANY_THREAD | ONLY_JIT, 0, {{0}}},
     {SYS_exit, ANY_THREAD, 0, {{0}}},
     {SYS_eventfd2, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}}, /* by which that thread wakes the cell's own */
     {SYS_dup3, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}},
@@ -193,7 +197,18 @@ static void put_rule(struct program *p, const struct rule *rule) {
     for (size_t i = 0; i < failures_len; i++) land_failure(p, failures[i]);
 }
 
-size_t syscalls_compile_wide(struct sock_filter *out) {
+/* Whether a rule is in the filters of this profile. */
+static bool belongs(const struct rule *rule, bool is_jitless) {
+    return !(is_jitless && rule->callers & ONLY_JIT);
+}
+
+static size_t group_len(size_t first) {
+    size_t len = 1;
+    while (first + len < COUNT_OF(rules) && rules[first + len].number == rules[first].number) len++;
+    return len;
+}
+
+size_t syscalls_compile_wide(bool is_jitless, struct sock_filter *out) {
     struct program p = {out, 0};
     LOAD(&p, arch);
     emit(&p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
@@ -203,12 +218,12 @@ size_t syscalls_compile_wide(struct sock_filter *out) {
     emit(&p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
     RETURN(&p, SECCOMP_RET_KILL_PROCESS);
 #endif
-    for (size_t i = 0; i < COUNT_OF(rules);) {
-        uint32_t number = rules[i].number;
-        size_t other = SKIP_UNLESS_EQ(&p, number);
-        bool has_checks = rules[i].checks[0].mask != 0;
-        for (; i < COUNT_OF(rules) && rules[i].number == number; i++) put_rule(&p, &rules[i]);
-        if (has_checks) RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+    for (size_t i = 0, len; i < COUNT_OF(rules); i += len) {
+        len = group_len(i);
+        if (!belongs(&rules[i], is_jitless)) continue;
+        size_t other = SKIP_UNLESS_EQ(&p, rules[i].number);
+        for (size_t k = 0; k < len; k++) put_rule(&p, &rules[i + k]);
+        if (rules[i].checks[0].mask != 0) RETURN(&p, SECCOMP_RET_KILL_PROCESS);
         land_failure(&p, other);
     }
     RETURN(&p, SECCOMP_RET_KILL_PROCESS);
@@ -222,18 +237,24 @@ static int by_number(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static bool may_call(uint32_t number, enum syscall_caller caller) {
+struct kind {
+    bool is_jitless;
+    enum syscall_caller caller;
+};
+
+static bool may_call(uint32_t number, struct kind kind) {
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
-        if (rules[i].number == number && rules[i].callers & caller) return true;
+        bool is_its = rules[i].callers & kind.caller && belongs(&rules[i], kind.is_jitless);
+        if (rules[i].number == number && is_its) return true;
     }
     return false;
 }
 
 /* The wide filter's numbers, sorted, each once. */
-static size_t list_numbers(uint32_t out[static COUNT_OF(rules)]) {
+static size_t list_numbers(bool is_jitless, uint32_t out[static COUNT_OF(rules)]) {
     size_t len = 0;
-    for (size_t i = 0; i < COUNT_OF(rules); i++) {
-        if (i == 0 || rules[i].number != rules[i - 1].number) out[len++] = rules[i].number;
+    for (size_t i = 0; i < COUNT_OF(rules); i += group_len(i)) {
+        if (belongs(&rules[i], is_jitless)) out[len++] = rules[i].number;
     }
     qsort(out, len, sizeof *out, by_number);
     return len;
@@ -241,13 +262,13 @@ static size_t list_numbers(uint32_t out[static COUNT_OF(rules)]) {
 
 /* Numbers that the wide filter refuses need no instruction here, so what is closed falls into few intervals:
    below the next one: allowed; above its end: look at the one after it; else: kill. */
-static void put_intervals(struct program *p, enum syscall_caller caller) {
+static void put_intervals(struct program *p, struct kind kind) {
     uint32_t numbers[COUNT_OF(rules)];
-    size_t len = list_numbers(numbers), jumps[COUNT_OF(rules)], jumps_len = 0;
+    size_t len = list_numbers(kind.is_jitless, numbers), jumps[COUNT_OF(rules)], jumps_len = 0;
     for (size_t i = 0; i < len; i++) {
-        if (may_call(numbers[i], caller)) continue;
+        if (may_call(numbers[i], kind)) continue;
         size_t first = i;
-        while (i + 1 < len && !may_call(numbers[i + 1], caller)) i++;
+        while (i + 1 < len && !may_call(numbers[i + 1], kind)) i++;
         jumps[jumps_len++] = emit(p, BPF_JMP | BPF_JGE | BPF_K, numbers[first], 0, 0);
         if (i + 1 < len) emit(p, BPF_JMP | BPF_JGT | BPF_K, numbers[i], 1, 0);
         RETURN(p, SECCOMP_RET_KILL_PROCESS);
@@ -256,10 +277,11 @@ static void put_intervals(struct program *p, enum syscall_caller caller) {
     RETURN(p, SECCOMP_RET_ALLOW);
 }
 
-size_t syscalls_compile_seal(enum syscall_caller caller, struct sock_filter *out) {
+size_t syscalls_compile_seal(bool is_jitless, enum syscall_caller caller, struct sock_filter *out) {
+    const struct kind kind = {is_jitless, caller};
     struct program p = {out, 0};
     LOAD(&p, nr);
-    if (may_call(SYS_clone, caller)) { /* a thread, but no process */
+    if (may_call(SYS_clone, kind)) { /* a thread, but no process */
         size_t other = SKIP_UNLESS_EQ(&p, SYS_clone);
         load_argument(&p, 0);
         emit(&p, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
@@ -267,7 +289,7 @@ size_t syscalls_compile_seal(enum syscall_caller caller, struct sock_filter *out
         RETURN(&p, SECCOMP_RET_KILL_PROCESS);
         land_failure(&p, other);
     }
-    put_intervals(&p, caller);
+    put_intervals(&p, kind);
     return p.len;
 }
 

@@ -4,7 +4,9 @@
    A filter costs some 200 us to install here and nothing to inherit, so there are two. The wide one is installed in the
    zygote, once, and has all that the zygote and any cell needs. The seal closes for one cell what only its zygote, or
    another kind of cell, needs; it has some ten instructions and is installed before the cell looks at its worker. A
-   call has to pass both. */
+   call has to pass both.
+
+   A zygote whose engine never compiles, and so its cells, have filters of their own, without what only the JIT needs. */
 #pragma once
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -21,8 +23,8 @@ enum syscall_caller {
 #define SYSCALLS_FILTER_MAX 400
 
 /* Compile a filter into `out`, which has room for SYSCALLS_FILTER_MAX instructions. Return its length. */
-size_t syscalls_compile_wide(struct sock_filter *out);
-size_t syscalls_compile_seal(enum syscall_caller caller, struct sock_filter *out);
+size_t syscalls_compile_wide(bool is_jitless, struct sock_filter *out);
+size_t syscalls_compile_seal(bool is_jitless, enum syscall_caller caller, struct sock_filter *out);
 
 /* Installs a filter for this process, for good. Returns 0 or a negative errno. Needs no_new_privs. */
 int syscalls_install(struct sock_filter *filter, size_t len);

@@ -2,8 +2,8 @@
    message and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
    forked child, cell_main takes over and never returns.
 
-   Started by a supervisor as `mayfly-cell NAMESPACES` (flags of clone(2), or JAIL_OFF) with the control socket as
-   descriptor 3. */
+   Started by a supervisor as `mayfly-cell NAMESPACES PROFILE` (flags of clone(2), or JAIL_OFF; zygote_wire.h) with the
+   control socket as descriptor 3. */
 #include "base/macros.h"
 #include "base/procfs.h"
 #include "base/zygote_wire.h"
@@ -190,9 +190,9 @@ static _Noreturn void serve(struct zygote *z) {
 
 /* --- Start ------------------------------------------------------------------------------------------------------ */
 
-static void start_engine(struct zygote *z) {
+static void start_engine(struct zygote *z, bool is_jitless) {
     char message[180];
-    z->engine = engine_new();
+    z->engine = engine_new(is_jitless);
     if (!z->engine) refuse("the engine did not start: out of memory?");
     the_cell.engine = z->engine;
     cell_natives_add(&the_cell);
@@ -236,20 +236,23 @@ static void open_oom_score(struct zygote *z) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2 || fcntl(CONTROL_FD, F_GETFD) < 0) {
+    if (argc != 3 || fcntl(CONTROL_FD, F_GETFD) < 0) {
         fprintf(stderr, "mayfly-cell is started by mayfly, not by hand\n");
         return 2;
     }
     int namespaces = atoi(argv[1]);
+    bool is_jitless = strcmp(argv[2], ZYGOTE_NO_JIT) == 0;
     close_range(CONTROL_FD + 1, ~0u, 0);
 
     struct zygote z = {0};
     clearenv();
     setenv("TZ", "UTC", 1);
     hugepages_move_library("libjavascriptcoregtk");
-    start_engine(&z);
+    start_engine(&z, is_jitless);
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
+
+    if (is_jitless && procfs_has_writable_code() != 0) refuse("without its JIT the engine still has memory for code");
 
     budget_prepare();
     if (pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
@@ -265,7 +268,7 @@ int main(int argc, char **argv) {
     signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
     if (namespaces != JAIL_OFF) {
         jail_scrub(argc, argv);
-        jail_zygote(namespaces);
+        jail_zygote(namespaces, is_jitless);
     }
     send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
                                   .confinement = jail_layers(),

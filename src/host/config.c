@@ -30,9 +30,8 @@ void config_done(struct config *c) {
         free(c->loaders[i].binding);
         free(c->loaders[i].id);
     }
-    for (size_t i = 0; i < c->services_len; i++) {
-        free_service(&c->services[i]);
-    }
+    for (size_t i = 0; i < c->services_len; i++) free_service(&c->services[i]);
+    for (size_t i = 0; i < c->tails_len; i++) free_service(&c->tails[i]);
     for (size_t i = 0; i < c->outbounds_len; i++) free(c->outbounds[i].binding);
     char *const texts[] = {c->name,      c->root_dir, c->main_name,    c->main_path,    c->compatibility_date,
                            c->vars_json, c->warning,  c->secrets_json, c->policies_json};
@@ -41,6 +40,7 @@ void config_done(struct config *c) {
     free(c->crons);
     free(c->loaders);
     free(c->services);
+    free(c->tails);
     free(c->outbounds);
     *c = (struct config){0};
 }
@@ -178,7 +178,8 @@ static void take_loaders(struct config *c, json_t *list) {
     c->loaders = calloc(json_array_size(list) + 1, sizeof *c->loaders);
     CHECK(c->loaders);
     json_array_foreach(list, i, loader) {
-        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id"), way_of(loader)};
+        struct config_loader taken = {copy_member(loader, "binding"), copy_member(loader, "id"), way_of(loader),
+                                      json_is_false(json_object_get(loader, "jit"))};
         if (taken.binding)
             c->loaders[c->loaders_len++] = taken;
         else
@@ -186,11 +187,12 @@ static void take_loaders(struct config *c, json_t *list) {
     }
 }
 
-static void take_services(struct config *c, json_t *list) {
-    size_t i;
+/* Tail consumers are services without a binding. */
+static size_t take_services(json_t *list, bool has_binding, struct config_service **ret) {
+    size_t i, len = 0;
     json_t *service;
-    c->services = calloc(json_array_size(list) + 1, sizeof *c->services);
-    CHECK(c->services);
+    *ret = calloc(json_array_size(list) + 1, sizeof **ret);
+    CHECK(*ret);
     json_array_foreach(list, i, service) {
         struct config_service taken = {.binding = copy_member(service, "binding"),
                                        .entrypoint = copy_member(service, "entrypoint"),
@@ -198,11 +200,12 @@ static void take_services(struct config *c, json_t *list) {
                                        .at = copy_member(service, "at"),
                                        .props = copy_member(service, "props"),
                                        .worker = SERVICE_SELF};
-        if (taken.binding && taken.service && taken.at)
-            c->services[c->services_len++] = taken;
+        if (!taken.binding == !has_binding && taken.service && taken.at)
+            (*ret)[len++] = taken;
         else
             free_service(&taken);
     }
+    return len;
 }
 
 static void take_limits(struct config *c, json_t *limits) {
@@ -244,9 +247,9 @@ static int take_answer(struct config *c, const char *path, json_t *answer, char 
     take_texts(json_object_get(answer, "crons"), &c->crons, &c->crons_len);
     take_loaders(c, json_object_get(answer, "loaders"));
     take_limits(c, json_object_get(answer, "limits"));
-    take_services(c, json_object_get(answer, "services"));
+    c->services_len = take_services(json_object_get(answer, "services"), true, &c->services);
+    c->tails_len = take_services(json_object_get(answer, "tails"), false, &c->tails);
     take_outbounds(c, json_object_get(answer, "outbounds"));
-    c->is_tailed = json_is_true(json_object_get(answer, "isTailed"));
     c->secrets_json = copy_member(answer, "secrets");
     c->policies_json = copy_member(answer, "policies");
     if (!c->policies_json) c->policies_json = copy(POLICIES_DEFAULT);
@@ -330,7 +333,7 @@ static int describe_bare(struct config *c, const char *path, char **ret_problems
     c->compatibility_flags = calloc(1, sizeof *c->compatibility_flags);
     c->loaders = calloc(1, sizeof *c->loaders);
     CHECK(c->loaders && c->compatibility_flags);
-    c->loaders[c->loaders_len++] = (struct config_loader){copy("LOADER"), NULL, WAY_INHERITED};
+    c->loaders[c->loaders_len++] = (struct config_loader){.binding = copy("LOADER"), .way = WAY_INHERITED};
     c->policies_json = copy(POLICIES_DEFAULT);
     return set_main(c, file, path, ret_problems);
 }
@@ -391,12 +394,31 @@ int config_take(const char *root_dir, const char *answer, struct config *ret, ch
 
 /* --- Use -------------------------------------------------------------------------------------------------------- */
 
+static json_t *pack_service(const struct config_service *service) {
+    bool is_self = service->worker == SERVICE_SELF;
+    json_t *binding = json_pack("{s:s, s:s*, s:s*}", "type", is_self ? "self" : "service", "entrypoint",
+                                service->entrypoint, "props", service->props);
+    if (is_self) return binding;
+    json_object_set_new(binding, "worker", json_integer(service->worker));
+    json_object_set_new(binding, "service", json_string(service->service));
+    return binding;
+}
+
+/* NULL where there is none. */
+static json_t *pack_tails(const struct config *c) {
+    if (c->tails_len == 0) return NULL;
+    json_t *tails = json_array();
+    for (size_t i = 0; i < c->tails_len; i++) json_array_append_new(tails, pack_service(&c->tails[i]));
+    return tails;
+}
+
 static json_t *pack_bindings(const struct config *c) {
     json_t *bindings = json_object();
     for (size_t i = 0; i < c->loaders_len; i++) {
         json_t *binding = json_pack("{s:s, s:s*}", "type", "loader", "namespace", c->loaders[i].id);
         if (c->loaders[i].way >= 0) json_object_set_new(binding, "way", json_integer(c->loaders[i].way));
         if (c->loaders[i].way == WAY_CLOSED) json_object_set_new(binding, "way", json_null());
+        if (c->loaders[i].is_jitless) json_object_set_new(binding, "jit", json_false());
         json_object_set_new(bindings, c->loaders[i].binding, binding);
     }
     for (size_t i = 0; i < c->outbounds_len; i++) {
@@ -404,15 +426,7 @@ static json_t *pack_bindings(const struct config *c) {
         json_object_set_new(bindings, c->outbounds[i].binding, binding);
     }
     for (size_t i = 0; i < c->services_len; i++) {
-        const struct config_service *service = &c->services[i];
-        bool is_self = service->worker == SERVICE_SELF;
-        json_t *binding = json_pack("{s:s, s:s*, s:s*}", "type", is_self ? "self" : "service", "entrypoint",
-                                    service->entrypoint, "props", service->props);
-        if (!is_self) {
-            json_object_set_new(binding, "worker", json_integer(service->worker));
-            json_object_set_new(binding, "service", json_string(service->service));
-        }
-        json_object_set_new(bindings, c->services[i].binding, binding);
+        json_object_set_new(bindings, c->services[i].binding, pack_service(&c->services[i]));
     }
     return bindings;
 }
@@ -431,10 +445,10 @@ static json_t *pack_rpc(const struct config *c) {
 /* Everything but vars, which stay the text that they are: jansson would change numbers. */
 static char *dump_load(const struct config *c, const char *main_kind, size_t main_bytes) {
     json_t *head = json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "name", c->name, "mainModule",
+        "{s:s, s:s, s:s, s:o, s:o, s:b, s:o*, s:s?, s:o, s:o*, s:[{s:s, s:s, s:I}]}", "name", c->name, "mainModule",
         c->main_name, "compatibilityDate", c->compatibility_date, "compatibilityFlags",
         pack_texts(c->compatibility_flags, c->compatibility_flags_len), "crons", pack_texts(c->crons, c->crons_len),
-        "testScheduled", c->has_test_scheduled, "isTailed", c->is_tailed, "outbound", c->is_closed ? NULL : "egress",
+        "testScheduled", c->has_test_scheduled, "tails", pack_tails(c), "outbound", c->is_closed ? NULL : "egress",
         "bindings", pack_bindings(c), "rpc", pack_rpc(c), "modules", "name", c->main_name, "kind", main_kind, "size",
         (json_int_t)main_bytes);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;

@@ -9,6 +9,7 @@
 struct config_loader {
     char *binding, *id;
     int way; /* the place in policies_json of what its workers may reach; WAY_INHERITED or WAY_CLOSED */
+    bool is_jitless; /* its workers are never compiled */
 };
 
 enum { WAY_INHERITED = -1, WAY_CLOSED = -2 };
@@ -19,7 +20,8 @@ struct config_outbound {
     int way;
 };
 
-/* A binding to a host worker, perhaps this one; entrypoint NULL is the default export. */
+/* A binding to a host worker, perhaps this one; entrypoint NULL is the default export. Or a tail consumer, which is no
+   binding. */
 struct config_service {
     char *binding, *entrypoint;
     char *service; /* the worker's name */
@@ -47,7 +49,8 @@ struct config {
     size_t services_len;
     char **crons; /* cron expressions that were checked */
     size_t crons_len;
-    bool is_tailed; /* by its own tail handler */
+    struct config_service *tails; /* whose tail handlers hear of its calls */
+    size_t tails_len;
     struct operator_limits limits; /* of dynamic workers */
     char *warning;                 /* one line, or NULL */
     /* Of the command line: where clients call an entrypoint by Cap'n Web, and which (NULL: the default one); borrowed. */

@@ -54,7 +54,7 @@ static void on_death(void *context, const struct zygote_death *death) {
     (void)death;
 }
 
-static void on_lost(void *context, const char *reason) {
+static void on_failed(void *context, const char *reason) {
     struct trial *trial = context;
     trial->is_over = true;
     snprintf(trial->lost, sizeof trial->lost, "%s", reason);
@@ -66,9 +66,10 @@ static void on_late(uv_timer_t *timer) {
     snprintf(trial->lost, sizeof trial->lost, "nothing happened for %d s", START_MS / 1000);
 }
 
-static void run_trial(const char *cell_path, struct trial *trial) {
-    static const struct pool_handler events = {on_ready, on_idle, on_death, on_lost, NULL};
-    struct pool_config config = {.cell_path = cell_path, .idle_target = 1};
+static void run_trial(const char *cell_path, bool is_jitless, struct trial *trial) {
+    static const struct pool_handler events = {
+        .on_ready = on_ready, .on_idle = on_idle, .on_death = on_death, .on_failed = on_failed};
+    struct pool_config config = {.cell_path = cell_path, .idle_target = 1, .is_jitless = is_jitless};
     struct pool *pool = NULL;
     uv_loop_t loop;
     uv_timer_t late;
@@ -110,12 +111,16 @@ static void try_cells(struct report *report) {
         return;
     }
     report_add(report, CELLS, "cell binary", FINDING_YES, NULL, "%s", path);
-    run_trial(path, &trial);
+    run_trial(path, false, &trial);
     report_add(report, CELLS, "zygote", trial.is_up ? FINDING_YES : FINDING_FATAL, "see the engine's section", "%s",
                trial.is_up ? "started, and single-threaded before it forks" : trial.lost);
     if (!trial.is_up) return;
     report_add(report, CELLS, "cell", trial.has_cell ? FINDING_YES : FINDING_FATAL, "see the limits' section", "%s",
                trial.has_cell ? "forked, jailed and ready" : trial.lost);
+    struct trial jitless = {0};
+    run_trial(path, true, &jitless);
+    report_add(report, CELLS, "cell without JIT", jitless.has_cell ? FINDING_YES : FINDING_NO, "see the engine's section",
+               "%s", jitless.has_cell ? "no memory of it can be both written and run; \"jit\": false, --no-jit" : jitless.lost);
     add_layers(report, trial.confinement);
 }
 

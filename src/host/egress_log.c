@@ -1,15 +1,15 @@
 /* The log of what left: one line of JSON for each exchange, with the names of the secrets that went along and never
    their values. Runs in the egress process. */
+#include "base/line_log.h"
 #include "host/egress_private.h"
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static int log_fd = -1;
+static struct line_log file = {.fd = -1};
 
 void log_open(int fd) {
-    log_fd = fd;
+    file.fd = fd;
 }
 
 static void put(struct buf *out, const char *key, const char *value) {
@@ -18,7 +18,7 @@ static void put(struct buf *out, const char *key, const char *value) {
 }
 
 void log_exchange(const struct exchange *e, const char *why) {
-    if (log_fd < 0) return;
+    if (file.fd < 0) return;
     struct buf line = {0};
     struct timespec now;
     struct tm tm;
@@ -53,9 +53,8 @@ void log_exchange(const struct exchange *e, const char *why) {
     buf_append_text(&line, "]");
     if (why) put(&line, "error", why);
     buf_append_text(&line, "}\n");
-    /* A line that the reader has no room for is lost: egress waits for nobody. */
-    struct pollfd room = {.fd = log_fd, .events = POLLOUT};
-    if (poll(&room, 1, 0) > 0 && write(log_fd, buf_bytes(&line), buf_len(&line)) < 0) {
-    }
+    int64_t r = line_log_write(&file, &line);
+    if (r < 0) fprintf(stderr, "mayfly: outbound log: lines are lost: %s\n", strerror((int)-r));
+    if (r > 0) fprintf(stderr, "mayfly: outbound log: lines are written again; %lld were lost\n", (long long)r);
     buf_done(&line);
 }

@@ -5,6 +5,7 @@
      connect():  open --> plain or TLS bytes --FRAME_TLS--> plain bytes that came before it --> handshake --> TLS bytes
      WebSocket:  handshake of HTTP (egress_upgrade.c) --101--> bytes, or another answer and the end */
 #include "base/macros.h"
+#include "host/egress_frames.h"
 #include "host/egress_private.h"
 #include <errno.h>
 #include <openssl/err.h>
@@ -23,6 +24,8 @@ struct tunnel {
     int fd, handles;
     struct buf lead; /* of a WebSocket: the head of the request, which may hold secrets */
     struct upgrade *upgrade;
+    struct frames frames; /* of a WebSocket to which secrets went: where frames end */
+    struct buf held;      /* of what came: what may be the beginning of a secret */
     SSL *tls; /* of startTls(); libcurl's own is not seen here */
     bool wants_out, has_shut, is_secure, is_over;
 };
@@ -64,6 +67,32 @@ static ssize_t get(struct tunnel *t, uint8_t *bytes, size_t len) {
     size_t n = 0;
     CURLcode r = curl_easy_recv(transfer_easy(t->exchange->transfer), bytes, len, &n);
     return r == CURLE_OK ? (ssize_t)n : r == CURLE_AGAIN ? -EAGAIN : -EIO;
+}
+
+/* --- What came ---------------------------------------------------------------------------------------------------- */
+
+/* Hands bytes on to the cell, without secrets. What may be the beginning of one waits for the rest of its frame. */
+static void pass_on(struct tunnel *t, const uint8_t *bytes, size_t len, bool is_end) {
+    struct exchange *e = t->exchange;
+    e->received += len;
+    if (e->scrub) {
+        CHECK(buf_append(&t->held, bytes, len) == 0);
+        uint64_t unfinished = frames_follow(&t->frames, bytes, len);
+        size_t wait = scrub_text(e->scrub, buf_bytes(&t->held), buf_len(&t->held));
+        if (is_end || unfinished < wait) wait = is_end ? 0 : (size_t)unfinished;
+        bytes = buf_bytes(&t->held);
+        len = buf_len(&t->held) - wait;
+    }
+    if (len > 0 || is_end) tenant_send(e->tenant, FRAME_DATA, is_end ? FRAME_FIN : 0, e->id, NULL, bytes, len);
+    e->credit -= (uint32_t)len;
+    if (e->scrub) buf_consume(&t->held, len);
+}
+
+/* Bytes that may be read: those that may be held count as sent. */
+static size_t room(const struct tunnel *t) {
+    size_t held = buf_len(&t->held), credit = t->exchange->credit;
+    if (t->exchange->tenant->is_congested || credit <= held) return 0;
+    return credit - held < CHUNK_BYTES ? credit - held : CHUNK_BYTES;
 }
 
 /* --- Handshakes ------------------------------------------------------------------------------------------------- */
@@ -133,10 +162,7 @@ static bool upgrade(struct tunnel *t) {
         exchange_answer(e, true);
         upgrade_free(t->upgrade);
         t->upgrade = NULL;
-        size_t rest = (size_t)n - used; /* less than the window, which is whole still */
-        if (rest > 0) tenant_send(e->tenant, FRAME_DATA, 0, e->id, NULL, bytes + used, rest);
-        e->credit -= (uint32_t)rest;
-        e->received += rest;
+        pass_on(t, bytes + used, (size_t)n - used, false); /* less than the window, which is whole still */
         return true;
     }
 }
@@ -171,18 +197,15 @@ static bool send_some(struct tunnel *t) {
 static bool receive_some(struct tunnel *t) {
     struct exchange *e = t->exchange;
     static uint8_t bytes[CHUNK_BYTES];
-    while (e->credit > 0 && !e->tenant->is_congested) {
-        ssize_t n = get(t, bytes, e->credit < CHUNK_BYTES ? e->credit : CHUNK_BYTES);
+    for (size_t most; (most = room(t)) > 0;) {
+        ssize_t n = get(t, bytes, most);
         if (n == -EAGAIN) return true;
         if (n < 0) return lose(t), false;
-        scrub_text(e->scrub, bytes, (size_t)n);
-        tenant_send(e->tenant, FRAME_DATA, n == 0 ? FRAME_FIN : 0, e->id, NULL, bytes, (size_t)n);
+        pass_on(t, bytes, (size_t)n, n == 0);
         if (n == 0) {
             exchange_finish(e);
             return false;
         }
-        e->credit -= (uint32_t)n;
-        e->received += (uint64_t)n;
         if (exchange_is_over_bytes(e)) {
             exchange_fail(e, "connect() to %s:%u failed: it went over the bytes that its rule allows", e->url.host,
                           e->url.port);
@@ -209,7 +232,7 @@ static void turn(struct tunnel *t) {
     if (t->is_over) return;
     bool is_shaking = t->upgrade || (e->wants_tls && !t->is_secure);
     if (!is_shaking && !receive_some(t)) return;
-    watch(t, is_shaking || (e->credit > 0 && !e->tenant->is_congested));
+    watch(t, is_shaking || room(t) > 0);
 }
 
 void tunnel_turn(struct exchange *e) {
@@ -263,6 +286,8 @@ void tunnel_close(struct exchange *e) {
     upgrade_free(t->upgrade);
     if (buf_len(&t->lead)) explicit_bzero((uint8_t *)buf_bytes(&t->lead), buf_len(&t->lead));
     buf_done(&t->lead);
+    if (buf_len(&t->held)) explicit_bzero((uint8_t *)buf_bytes(&t->held), buf_len(&t->held));
+    buf_done(&t->held);
     t->tls = NULL;
     t->upgrade = NULL;
     uv_close((uv_handle_t *)&t->poll, on_closed);

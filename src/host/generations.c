@@ -17,17 +17,23 @@
    must not keep a processor busy with starting zygotes. */
 #define WATCH_MS 5000
 
+/* When the current zygote died, the next one is started after so long, twice as long each time that none comes up. */
+#define RESTART_MS_FIRST 50
+#define RESTART_MS_MAX   5000
+
 struct generation {
     struct generations *all;
     struct generation *next;
     struct zygote *zygote;
     uint64_t started_ms;
-    unsigned forks, living;
+    unsigned forks;
+    uint32_t *cells; /* that live */
+    unsigned cells_len, cells_capacity;
     bool is_up;
 };
 
-/* Invariants: `list` has all generations, the newest first; `current` is the newest one that is up; at most one, the
-   first of the list, is not up yet. */
+/* Invariants: `list` has all generations, the newest first; `current` is the newest one that is up, or NULL after that one
+   died; at most one, the first of the list, is not up yet. */
 struct generations {
     uv_loop_t *loop;
     struct generations_config config;
@@ -35,7 +41,10 @@ struct generations {
     void *context;
     struct generation *list, *current;
     unsigned ups; /* zygotes that came up */
-    uv_timer_t watch;
+    uv_timer_t watch, restart;
+    unsigned restart_ms;
+    int timers; /* of the two, not yet closed */
+    bool is_ending;
     char library_path[PATH_MAX]; /* of the engine; "" where that cannot be told */
     struct stat library;
     bool is_due;
@@ -50,11 +59,32 @@ static void unlink_generation(struct generation *g) {
 static void stop(struct generation *g) {
     unlink_generation(g);
     zygote_stop(g->zygote);
+    free(g->cells);
     free(g);
 }
 
 static void stop_if_drained(struct generation *g) {
-    if (g != g->all->current && g->is_up && g->living == 0) stop(g);
+    if (g != g->all->current && g->is_up && g->cells_len == 0) stop(g);
+}
+
+static int remember(struct generation *g, uint32_t cell) {
+    if (g->cells_len == g->cells_capacity) {
+        unsigned capacity = g->cells_capacity ? g->cells_capacity * 2 : 64;
+        uint32_t *cells = realloc(g->cells, capacity * sizeof *cells);
+        if (!cells) return -ENOMEM;
+        g->cells = cells;
+        g->cells_capacity = capacity;
+    }
+    g->cells[g->cells_len++] = cell;
+    return 0;
+}
+
+static void forget(struct generation *g, uint32_t cell) {
+    for (unsigned i = 0; i < g->cells_len; i++) {
+        if (g->cells[i] != cell) continue;
+        g->cells[i] = g->cells[--g->cells_len];
+        return;
+    }
 }
 
 /* --- The engine's library --------------------------------------------------------------------------------------- */
@@ -97,6 +127,7 @@ static void on_ready(void *context, uint32_t confinement) {
     struct generation *before = all->current;
     g->is_up = true;
     all->ups++;
+    all->restart_ms = RESTART_MS_FIRST;
     all->current = g;
     find_library(all);
     if (before) stop_if_drained(before);
@@ -113,21 +144,54 @@ static bool is_suspicious(int status) {
 static void on_death(void *context, const struct zygote_death *death) {
     struct generation *g = context;
     struct generations *all = g->all;
-    g->living--;
+    forget(g, death->cell);
     if (is_suspicious(death->status) && g == all->current) replace_current(all);
     stop_if_drained(g);
     all->handler->on_death(all->context, death);
 }
 
+static void on_restart(uv_timer_t *timer);
+
+static void start_again(struct generations *all) {
+    uv_timer_start(&all->restart, on_restart, all->restart_ms, 0);
+    all->restart_ms = all->restart_ms * 2 < RESTART_MS_MAX ? all->restart_ms * 2 : RESTART_MS_MAX;
+}
+
+static void on_restart(uv_timer_t *timer) {
+    struct generations *all = timer->data;
+    int r = start(all);
+    /* With its spawner gone the supervisor will never be able to. */
+    if (r == -EPIPE || r == -ECONNRESET) all->handler->on_failed(all->context, strerror(-r));
+    else if (r < 0) start_again(all);
+}
+
+/* The kernel kills the cells of a zygote that died, and with it nobody is left who could report them. */
+static void report_all_dead(struct generations *all, const uint32_t *cells, unsigned len) {
+    for (unsigned i = 0; i < len && !all->is_ending; i++) {
+        all->handler->on_death(all->context, &(struct zygote_death){.cell = cells[i], .status = SIGKILL});
+    }
+}
+
 static void on_lost(void *context, const char *reason) {
     struct generation *g = context;
     struct generations *all = g->all;
-    if (!g->is_up && all->current) {
-        stop(g); /* the one before it goes on, and on_watch tries again */
-        all->is_due = true;
+    if (all->ups == 0) {
+        all->handler->on_failed(all->context, reason);
         return;
     }
-    all->handler->on_lost(all->context, reason);
+    uint32_t *cells = g->cells;
+    unsigned cells_len = g->cells_len;
+    bool was_current = g == all->current;
+    g->cells = NULL;
+    if (was_current) all->current = NULL;
+    stop(g);
+    if (was_current) all->handler->on_lost(all->context, reason);
+    report_all_dead(all, cells, cells_len);
+    free(cells);
+    if (all->is_ending) return;
+    bool is_starting = all->list && !all->list->is_up;
+    if (all->current) all->is_due = true; /* on_watch tries again */
+    else if (!is_starting) start_again(all);
 }
 
 static const struct zygote_handler events = {on_ready, on_death, on_lost};
@@ -136,7 +200,8 @@ static int start(struct generations *all) {
     struct generation *g = calloc(1, sizeof *g);
     if (!g) return -ENOMEM;
     *g = (struct generation){.all = all, .next = all->list, .started_ms = uv_now(all->loop)};
-    int r = zygote_start(all->loop, all->config.cell_path, all->config.has_jail, &events, g, &g->zygote);
+    const struct zygote_config config = {all->config.cell_path, all->config.has_jail, all->config.is_jitless};
+    int r = zygote_start(all->loop, &config, &events, g, &g->zygote);
     if (r < 0) {
         free(g);
         return r;
@@ -159,23 +224,29 @@ int generations_new(uv_loop_t *loop, const struct generations_config *config, co
         free(all);
         return r;
     }
-    CHECK(uv_timer_init(loop, &all->watch) == 0);
-    all->watch.data = all;
+    CHECK(uv_timer_init(loop, &all->watch) == 0 && uv_timer_init(loop, &all->restart) == 0);
+    all->watch.data = all->restart.data = all;
+    all->timers = 2;
+    all->restart_ms = RESTART_MS_FIRST;
     CHECK(uv_timer_start(&all->watch, on_watch, WATCH_MS, WATCH_MS) == 0);
     uv_unref((uv_handle_t *)&all->watch);
+    uv_unref((uv_handle_t *)&all->restart);
     *ret = all;
     return 0;
 }
 
-static void on_watch_closed(uv_handle_t *handle) {
-    free(handle->data);
+static void on_timer_closed(uv_handle_t *handle) {
+    struct generations *all = handle->data;
+    if (--all->timers == 0) free(all);
 }
 
 void generations_free(struct generations *all) {
     if (!all) return;
+    all->is_ending = true;
     all->current = NULL;
     while (all->list) stop(all->list);
-    uv_close((uv_handle_t *)&all->watch, on_watch_closed);
+    uv_close((uv_handle_t *)&all->watch, on_timer_closed);
+    uv_close((uv_handle_t *)&all->restart, on_timer_closed);
 }
 
 int generations_fork(struct generations *all, uint32_t cell, bool is_host, int fd) {
@@ -184,9 +255,13 @@ int generations_fork(struct generations *all, uint32_t cell, bool is_host, int f
         close(fd);
         return -EAGAIN;
     }
-    int r = zygote_fork(g->zygote, cell, is_host, fd);
-    if (r < 0) return r;
-    g->living++;
+    int r = remember(g, cell);
+    if (r < 0) close(fd);
+    else r = zygote_fork(g->zygote, cell, is_host, fd);
+    if (r < 0) {
+        forget(g, cell);
+        return r;
+    }
     if (++g->forks >= all->config.forks_max) replace_current(all);
     return 0;
 }

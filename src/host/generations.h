@@ -4,6 +4,9 @@
 
      starting --HELLO--> current: forks --a successor is up--> retired: keeps its cells --the last one ended--> stopped
 
+   One that dies takes its own cells along and no others; if it was the current one, another is started, ever more seldom
+   while none comes up.
+
    Used by the pool, on one libuv loop. */
 #pragma once
 #include "host/zygote.h"
@@ -12,7 +15,7 @@ struct generations;
 
 struct generations_config {
     const char *cell_path;
-    bool has_jail;
+    bool has_jail, is_jitless;
     unsigned forks_max; /* of one zygote; 0 is the default */
     uint64_t age_ms_max;
 };
@@ -21,8 +24,10 @@ struct generations_handler {
     /* Called for each zygote that is up: from now on it forks. The first one's confinement, or a later one's. */
     void (*on_ready)(void *context, uint32_t confinement);
     void (*on_death)(void *context, const struct zygote_death *death);
-    /* A zygote with living cells is gone, or the first one never came up. */
+    /* The current zygote is gone: nothing forks until the next on_ready. The deaths of its cells follow. */
     void (*on_lost)(void *context, const char *reason);
+    /* The first one never came up, or none can be started any more: no other is tried. */
+    void (*on_failed)(void *context, const char *reason);
 };
 
 /* Starts the first zygote. Returns 0 or a negative errno. */

@@ -28,16 +28,21 @@ static json_t *confinement(uint32_t layers, uint32_t all) {
     return json_pack("{s:I, s:o, s:o}", "mask", (json_int_t)layers, "holds", names_of(layers & all), "missing", names_of(all & ~layers));
 }
 
+static json_t *zygotes(const struct zygote_stats *stats) {
+    if (stats->number == 0) return NULL;
+    return json_pack("{s:i, s:i, s:i, s:I}", "generation", stats->number, "alive", stats->alive, "forks", stats->forks,
+                     "ageMs", (json_int_t)stats->age_ms);
+}
+
 static json_t *pack(const struct health *h) {
     json_t *cells = json_pack("{s:i, s:i, s:i, s:i, s:I}", "idle", h->idle, "granted", h->loader.granted, "loaded",
                               h->loader.claimed, "named", h->loader.named, "namedBytes", (json_int_t)h->loader.named_bytes);
-    json_t *zygotes = json_pack("{s:i, s:i, s:i, s:I}", "generation", h->zygotes.number, "alive", h->zygotes.alive,
-                                "forks", h->zygotes.forks, "ageMs", (json_int_t)h->zygotes.age_ms);
     json_t *layers = json_pack("{s:b, s:o, s:o}", "controlGroup", h->has_group, "cells", confinement(h->cells, confinement_all()), "supervisor",
                                confinement(h->supervisor, supervisor_layers));
-    return json_pack("{s:s, s:s*, s:s, s:o, s:o, s:I, s:I, s:o}", "status",
+    return json_pack("{s:s, s:s*, s:s, s:o, s:o*, s:o*, s:I, s:I, s:o}", "status",
                      !h->is_serving ? "restarting" : h->stalled ? "stalled" : "ok", "reason", h->stalled, "worker",
-                     h->worker, "cells", cells, "zygotes", zygotes, "loads", (json_int_t)h->loader.loads, "evictions",
+                     h->worker, "cells", cells, "zygotes", zygotes(&h->zygotes[PROFILE_JIT]), "zygotesWithoutJit",
+                     zygotes(&h->zygotes[PROFILE_NO_JIT]), "loads", (json_int_t)h->loader.loads, "evictions",
                      (json_int_t)h->loader.evictions, "confinement", layers);
 }
 

@@ -430,18 +430,20 @@ static void on_closed(void *context, int error) {
 
 static const struct host_channel_handler channel_handler = {.on_frame = on_frame, .on_closed = on_closed};
 
-int host_cell_new(uv_loop_t *loop, struct pool *pool, const struct host_cell_config *config,
+int host_cell_new(uv_loop_t *loop, struct pool *const pools[static PROFILES], const struct host_cell_config *config,
                   const struct host_cell_handler *handler, void *context, struct host_cell **ret) {
     struct host_cell *c = calloc(1, sizeof *c);
     if (!c) return -ENOMEM;
-    c->pool = pool;
+    struct pool *loads[PROFILES];
+    for (enum profile i = 0; i < PROFILES; i++) loads[i] = config->loads[i] ? pools[i] : NULL;
+    c->pool = pools[PROFILE_JIT];
     c->config = *config;
     c->handler = handler;
     c->context = context;
     for (uint32_t i = 0; i < EXCHANGES_MAX; i++) c->free_slots[c->free_len++] = EXCHANGES_MAX - 1 - i;
-    int fd = pool_fork_host(pool, &c->number);
+    int fd = pool_fork_host(c->pool, &c->number);
     if (fd >= 0) c->channel = host_channel_new(loop, fd, host_channel_from_idle, &channel_handler, c);
-    if (c->channel) c->loader = loader_new(loop, pool, c->channel, &config->loader);
+    if (c->channel) c->loader = loader_new(loop, loads, c->channel, &config->loader);
     if (!c->loader) {
         if (fd >= 0 && !c->channel) close(fd);
         host_channel_free(c->channel);

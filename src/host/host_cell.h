@@ -11,6 +11,7 @@ struct host_cell;
 struct host_cell_config {
     const struct config *worker;
     struct loader_config loader;
+    bool loads[PROFILES]; /* of which profiles it can load workers */
     bool shows_errors; /* uncaught errors of the fetch handler are shown to clients */
 };
 
@@ -26,8 +27,9 @@ struct host_cell_handler {
     int (*on_service)(void *context, unsigned number);
 };
 
-/* Forks the cell and loads the worker's main module. Returns 0 or a negative errno. */
-int host_cell_new(uv_loop_t *loop, struct pool *pool, const struct host_cell_config *config,
+/* Forks the cell from the first of the pools and loads the worker's main module. Returns 0 or a negative errno, -EAGAIN if
+   there is no zygote now. */
+int host_cell_new(uv_loop_t *loop, struct pool *const pools[static PROFILES], const struct host_cell_config *config,
                   const struct host_cell_handler *handler, void *context, struct host_cell **ret);
 void host_cell_free(struct host_cell *cell);
 

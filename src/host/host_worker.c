@@ -19,7 +19,7 @@ struct host_worker {
     struct host_worker_config config;
     const struct host_worker_handler *handler;
     void *context;
-    struct pool *pool;         /* NULL while there is none */
+    struct pool *pools[PROFILES]; /* from host_worker_start on */
     struct outbound *outbound; /* NULL until somebody needs it, unless there are policies or secrets */
     struct host_cell *cell;
     unsigned restart_ms;
@@ -49,7 +49,7 @@ void host_worker_log(void *worker, const char *level, const char *message) {
 
 static void on_restart(uv_timer_t *timer) {
     struct host_worker *w = timer->data;
-    if (w->pool && !w->cell) start_cell(w);
+    if (w->pools[PROFILE_JIT] && !w->cell) start_cell(w);
 }
 
 static void restart_later(struct host_worker *w) {
@@ -164,21 +164,14 @@ static const struct host_cell_handler cell_events = {on_started, on_closed, host
 
 static void start_cell(struct host_worker *w) {
     w->is_broken = false;
-    int r = host_cell_new(w->loop, w->pool, &w->config.cell, &cell_events, w, &w->cell);
-    if (r < 0) {
-        host_worker_log(w, "error", strerror(-r));
-        restart_later(w);
-    }
+    int r = host_cell_new(w->loop, w->pools, &w->config.cell, &cell_events, w, &w->cell);
+    if (r < 0 && r != -EAGAIN) host_worker_log(w, "error", strerror(-r));
+    if (r < 0) restart_later(w);
 }
 
-void host_worker_start(struct host_worker *w, struct pool *pool) {
-    w->pool = pool;
+void host_worker_start(struct host_worker *w, struct pool *const pools[static PROFILES]) {
+    memcpy(w->pools, pools, sizeof w->pools);
     if (!w->cell) start_cell(w);
-}
-
-void host_worker_pool_lost(struct host_worker *w) {
-    drop_cell(w);
-    w->pool = NULL;
 }
 
 void host_worker_pool_grew(struct host_worker *w) {
@@ -196,8 +189,8 @@ void host_worker_pool_death(struct host_worker *w, const struct zygote_death *de
     host_cell_died(w->cell, reason);
 }
 
-void host_worker_pool_stalled(struct host_worker *w, const char *reason) {
-    if (w->cell) loader_stalled(host_cell_loader(w->cell), reason);
+void host_worker_pool_stalled(struct host_worker *w, enum profile profile, const char *reason) {
+    if (w->cell) loader_stalled(host_cell_loader(w->cell), profile, reason);
 }
 
 struct host_cell *host_worker_cell(const struct host_worker *w) {

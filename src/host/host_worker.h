@@ -31,16 +31,13 @@ struct host_worker *host_worker_new(uv_loop_t *loop, const struct host_worker_co
 /* Starts what its policies need before anything else: the egress process. Returns 0 or a negative errno. */
 int host_worker_prepare(struct host_worker *worker);
 
-/* The pool can be taken from: starts the cell if there is none. */
-void host_worker_start(struct host_worker *worker, struct pool *pool);
+/* The pools can be taken from, or again: starts the cell if there is none. They must outlive the worker. */
+void host_worker_start(struct host_worker *worker, struct pool *const pools[static PROFILES]);
 
-/* The pool is gone, and the cell with it. */
-void host_worker_pool_lost(struct host_worker *worker);
-
-/* What the pool tells: a cell more, a cell that ended (perhaps this worker's, or one that it holds), no cell to be had. */
+/* What the pools tell: a cell more, a cell that ended (perhaps this worker's, or one that it holds), no cell to be had. */
 void host_worker_pool_grew(struct host_worker *worker);
 void host_worker_pool_death(struct host_worker *worker, const struct zygote_death *death);
-void host_worker_pool_stalled(struct host_worker *worker, const char *reason);
+void host_worker_pool_stalled(struct host_worker *worker, enum profile profile, const char *reason);
 
 /* A port of this process, which the worker's requests may not go to. */
 void host_worker_own_port(struct host_worker *worker, uint16_t port);

@@ -51,13 +51,33 @@ uint64_t library_now_ms(struct mf_loader *loader) {
     return uv_now(&loader->loop);
 }
 
+/* The loader that this thread is inside of. */
+static _Thread_local struct mf_loader *inside;
+
+struct library_before library_enter(struct mf_loader *loader) {
+    struct library_before before = {loader->is_running, inside};
+    loader->is_running = true;
+    inside = loader;
+    return before;
+}
+
+void library_leave(struct mf_loader *loader, struct library_before before) {
+    loader->is_running = before.was_running;
+    inside = before.inside;
+}
+
+bool library_is_inside(const struct mf_loader *loader) {
+    return inside == loader;
+}
+
 void library_stir(struct mf_loader *loader) {
     loader->is_stirred = true;
     if (!loader->is_running) uv_async_send(&loader->kick);
 }
 
 static void on_kick(uv_async_t *kick) {
-    (void)kick;
+    struct mf_loader *loader = kick->data;
+    answers_deliver(loader->answers);
 }
 
 static void on_alarm(uv_poll_t *alarm, int status, int events) {
@@ -84,7 +104,7 @@ static bool has_events(struct mf_loader *loader) {
    one: otherwise the loop's descriptor would not tell of them. */
 int mf_loader_dispatch(struct mf_loader *loader) {
     if (loader->is_running) return -EBUSY;
-    loader->is_running = true;
+    struct library_before before = library_enter(loader);
     bool quiet = false;
     for (int turn = 0; turn < DISPATCH_TURNS_MAX && !quiet; turn++) {
         quiet = !has_events(loader);
@@ -92,7 +112,7 @@ int mf_loader_dispatch(struct mf_loader *loader) {
         uv_run(&loader->loop, UV_RUN_NOWAIT);
         quiet = quiet && !loader->is_stirred && uv_backend_timeout(&loader->loop) != 0;
     }
-    loader->is_running = false;
+    library_leave(loader, before);
     if (!quiet) uv_async_send(&loader->kick);
     set_alarm(loader);
     return 0;
@@ -100,9 +120,9 @@ int mf_loader_dispatch(struct mf_loader *loader) {
 
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error) {
     if (loader->is_running) return library_fail(error, -EBUSY, "a callback cannot wait: use the _start form");
-    loader->is_running = true;
+    struct library_before before = library_enter(loader);
     while (!*done) uv_run(&loader->loop, UV_RUN_ONCE);
-    loader->is_running = false;
+    library_leave(loader, before);
     uv_async_send(&loader->kick);
     return 0;
 }
@@ -153,39 +173,23 @@ static void on_death(void *context, const struct zygote_death *death) {
     }
 }
 
-static void on_lost(void *context, const char *reason) {
+static void on_failed(void *context, const char *reason) {
     struct mf_loader *loader = context;
     library_stir(loader);
-    loader->is_lost = true;
-    snprintf(loader->lost_reason, sizeof loader->lost_reason, "%s", reason);
-    /* A callback may free any worker, so each search begins anew; an ended worker is not found again. */
-    for (struct mf_worker *worker = loader->workers; worker;) {
-        if (worker->state >= WORKER_ENDED) {
-            worker = worker->next;
-            continue;
-        }
-        worker_end(worker, -EOWNERDEAD, "ended with the process that made it", "the worker's cell ended: %s", reason);
-        worker = loader->workers;
-    }
+    loader->has_failed = true;
+    snprintf(loader->failure, sizeof loader->failure, "%s", reason);
 }
 
-static const struct pool_handler pool_events = {on_ready, on_idle, on_death, on_lost, NULL};
+static const struct pool_handler pool_events = {
+    .on_ready = on_ready, .on_idle = on_idle, .on_death = on_death, .on_failed = on_failed};
 
 static int start_pool(struct mf_loader *loader, struct mf_error *error) {
     struct pool_config config = {
-        .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required};
+        .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required,
+        .is_jitless = loader->is_jitless};
     int r = pool_new(&loader->loop, &config, &pool_events, loader, &loader->pool);
     if (r < 0) return library_fail(error, r, "cannot start %s: %s", loader->cell_path, strerror(-r));
     return 0;
-}
-
-int library_revive(struct mf_loader *loader, struct mf_error *error) {
-    if (!loader->is_lost) return 0;
-    pool_free(loader->pool);
-    loader->pool = NULL;
-    int r = start_pool(loader, error);
-    loader->is_lost = r < 0;
-    return r;
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
@@ -195,6 +199,7 @@ static void free_texts(struct mf_loader *loader) {
     free(loader->secrets_json);
     free(loader->dns);
     free(loader->ca_file);
+    free(loader->proxy);
 }
 
 static int configure(struct mf_loader *loader, const struct mf_config *config) {
@@ -209,11 +214,13 @@ static int configure(struct mf_loader *loader, const struct mf_config *config) {
         char **to;
     } texts[] = {{config->secrets_json, &loader->secrets_json},
                  {config->dns, &loader->dns},
-                 {config->ca_file, &loader->ca_file}};
+                 {config->ca_file, &loader->ca_file},
+                 {config->proxy, &loader->proxy}};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         if (texts[i].from && !(*texts[i].to = strdup(texts[i].from))) return -ENOMEM;
     }
     loader->outbound_log_fd = config->outbound_log_fd > 0 ? config->outbound_log_fd : -1;
+    loader->is_jitless = config->no_jit;
     loader->idle_cells = config->idle_cells ? config->idle_cells : IDLE_CELLS_DEFAULT;
     loader->start_timeout_ms = config->start_timeout_ms ? config->start_timeout_ms : START_TIMEOUT_MS_DEFAULT;
     return r == 0 && !loader->cell_path ? -ENOMEM : r;
@@ -231,7 +238,7 @@ static int open_loop(struct mf_loader *loader) {
     CHECK(uv_async_init(&loader->loop, &loader->kick, on_kick) == 0);
     CHECK(uv_poll_init(&loader->loop, &loader->alarm, loader->alarm_fd) == 0);
     CHECK(uv_poll_start(&loader->alarm, UV_READABLE, on_alarm) == 0);
-    loader->alarm.data = loader;
+    loader->alarm.data = loader->kick.data = loader;
     return 0;
 }
 
@@ -245,11 +252,11 @@ static void close_loop(struct mf_loader *loader) {
 
 /* Waits for the zygote. */
 static int await_start(struct mf_loader *loader, struct mf_error *error) {
-    loader->is_running = true;
-    while (!loader->is_up && !loader->is_lost) uv_run(&loader->loop, UV_RUN_ONCE);
-    loader->is_running = false;
-    if (loader->is_lost) {
-        return library_fail(error, -ECHILD, "%s did not start: %s", loader->cell_path, loader->lost_reason);
+    struct library_before before = library_enter(loader);
+    while (!loader->is_up && !loader->has_failed) uv_run(&loader->loop, UV_RUN_ONCE);
+    library_leave(loader, before);
+    if (loader->has_failed) {
+        return library_fail(error, -ECHILD, "%s did not start: %s", loader->cell_path, loader->failure);
     }
     return 0;
 }
@@ -266,8 +273,10 @@ int mf_loader_new(const struct mf_config *config, struct mf_loader **ret, struct
         return library_fail(error, -EINVAL, "require_confinement: there is no layer \"%s\"", unknown);
     }
     int r = configure(loader, config);
+    if (r == 0 && !(loader->answers = answers_new(loader))) r = -ENOMEM;
     if (r == 0) r = open_loop(loader);
     if (r < 0) {
+        answers_leave(loader->answers);
         free_texts(loader);
         free(loader);
         return library_fail(error, r, "cannot make a loader: %s", strerror(-r));
@@ -288,6 +297,7 @@ void mf_loader_free(struct mf_loader *loader) {
     while (loader->workers) mf_worker_free(loader->workers);
     pool_free(loader->pool);
     outbound_free(loader->outbound);
+    answers_leave(loader->answers);
     close_loop(loader);
     free_texts(loader);
     free(loader);

@@ -1,25 +1,9 @@
-/* Part of libmayfly: calls of the host to a worker, and calls of a worker to the host's capabilities. What comes from
-   the cell is hostile: checked as JSON before anybody sees it, bounded in number, matched against what was asked. */
+/* Part of libmayfly: calls of the host to a worker. What comes from the cell is hostile: checked as JSON before anybody
+   sees it, matched against what was asked. */
 #include "base/macros.h"
 #include "host/library_private.h"
 #include <errno.h>
 #include <string.h>
-
-/* Capability calls of one worker that may wait for their answers. */
-#define INCOMING_MAX 1024
-
-/* A worker's call of a capability, until the host answers. */
-struct mf_call {
-    struct mf_worker *worker; /* NULL once that is gone */
-    struct mf_call *next;
-    uint32_t id;
-    char *method, *args;
-};
-
-static int breach(struct mf_worker *w, const char *text) {
-    snprintf(w->breach, sizeof w->breach, "%s", text);
-    return -EPROTO;
-}
 
 void error_from_head(const char *head, size_t head_len, struct mf_error *ret) {
     struct json_slice value, member;
@@ -105,7 +89,7 @@ static void finish(struct pending_call *call, bool is_return, const char *head, 
 
 int calls_on_answer(struct mf_worker *w, const struct frame *frame, const char *head, size_t head_len) {
     struct pending_call *call = take_pending(w, frame->id);
-    if (!call) return breach(w, "an answer to a call that was not made");
+    if (!call) return worker_breach(w, "an answer to a call that was not made");
     finish(call, frame->type == FRAME_RETURN, head, head_len);
     free_pending(call);
     return 0;
@@ -215,114 +199,4 @@ int mf_worker_call(struct mf_worker *w, const struct mf_target *target, const ch
     CHECK(r == 0);
     if (wait.result == 0) *ret_json = wait.json;
     return wait.result;
-}
-
-/* --- The worker calls ------------------------------------------------------------------------------------------- */
-
-static void free_call(struct mf_call *call) {
-    free(call->method);
-    free(call->args);
-    free(call);
-}
-
-void calls_orphan(struct mf_worker *w) {
-    for (struct mf_call *call = w->incoming; call; call = call->next) call->worker = NULL;
-    w->incoming = NULL;
-    w->incoming_len = 0;
-}
-
-static int throw_to(struct mf_worker *w, uint32_t id, const char *name, const char *message) {
-    struct buf head = {0};
-    int r = buf_append_text(&head, "{\"name\":");
-    if (r == 0) r = append_string(&head, name);
-    if (r == 0) r = buf_append_text(&head, ",\"message\":");
-    if (r == 0) r = append_string(&head, message);
-    if (r == 0) r = buf_append_text(&head, "}");
-    if (r == 0) {
-        r = host_channel_send(w->channel, FRAME_THROW, 0, id, (const char *)buf_bytes(&head), buf_len(&head), NULL, 0);
-    }
-    buf_done(&head);
-    library_stir(w->loader);
-    return r;
-}
-
-static const struct binding *find_binding(const struct mf_worker *w, const char *name) {
-    for (size_t i = 0; i < w->bindings_len; i++) {
-        if (strcmp(w->bindings[i].name, name) == 0) return &w->bindings[i];
-    }
-    return NULL;
-}
-
-static bool is_answered_already(const struct mf_worker *w, uint32_t id) {
-    const struct mf_call *call = w->incoming;
-    while (call && call->id != id) call = call->next;
-    return !call;
-}
-
-static int begin_call(struct mf_worker *w, const struct binding *binding, uint32_t id, struct json_slice method,
-                      struct json_slice args) {
-    struct mf_call *call = calloc(1, sizeof *call);
-    if (!call) return -ENOMEM;
-    *call = (struct mf_call){w, w->incoming, id, json_text_copy(method), strndup(args.data, args.len)};
-    if (!call->method || !call->args) {
-        free_call(call);
-        return -ENOMEM;
-    }
-    w->incoming = call;
-    w->incoming_len++;
-    binding->handler(binding->ctx, call, call->method, call->args);
-    return 0;
-}
-
-int calls_on_call(struct mf_worker *w, const struct frame *frame, const char *head, size_t head_len) {
-    struct json_slice value, name, method, args;
-    if (frame->id % 2 == 0 || !is_answered_already(w, frame->id)) return breach(w, "a CALL whose id is not its own");
-    if (json_text_check(head, head_len, &value) < 0 || !json_text_member(value, "binding", &name) ||
-        !json_text_member(value, "method", &method) || !json_text_is_string(method) ||
-        !json_text_member(value, "args", &args) || !json_text_is_array(args)) {
-        return breach(w, "a CALL without binding, method and arguments");
-    }
-    char *binding_name = json_text_copy(name);
-    if (!binding_name) return -ENOMEM;
-    const struct binding *binding = find_binding(w, binding_name);
-    free(binding_name);
-    if (!binding) return breach(w, "a CALL of a binding that it does not have");
-    if (w->incoming_len >= INCOMING_MAX) {
-        return throw_to(w, frame->id, "RangeError", "Too many calls of capabilities wait for their answers.");
-    }
-    return begin_call(w, binding, frame->id, method, args);
-}
-
-/* Takes a call out of its worker's list. Returns the worker if it can still take an answer. */
-static struct mf_worker *leave(struct mf_call *call) {
-    struct mf_worker *w = call->worker;
-    if (!w) return NULL;
-    struct mf_call **place = &w->incoming;
-    while (*place != call) place = &(*place)->next;
-    *place = call->next;
-    w->incoming_len--;
-    return w->channel ? w : NULL;
-}
-
-int mf_call_return(struct mf_call *call, const char *json) {
-    struct mf_worker *w = leave(call);
-    struct json_slice value;
-    int r = json_text_check(json ? json : "null", json ? strlen(json) : 4, &value);
-    if (r < 0) {
-        if (w) throw_to(w, call->id, "TypeError", "The capability's result is not JSON.");
-        r = -EINVAL;
-    } else if (w) {
-        r = host_channel_send(w->channel, FRAME_RETURN, 0, call->id, value.data, value.len, NULL, 0);
-        if (r == -EMSGSIZE) throw_to(w, call->id, "RangeError", "The capability's result is too large.");
-        library_stir(w->loader);
-    }
-    free_call(call);
-    return r;
-}
-
-int mf_call_throw(struct mf_call *call, const char *name, const char *message) {
-    struct mf_worker *w = leave(call);
-    int r = w ? throw_to(w, call->id, name ? name : "Error", message ? message : "") : 0;
-    free_call(call);
-    return r;
 }

@@ -8,8 +8,7 @@
 
 #define BIT(type) (1u << (type))
 
-const uint32_t library_streams =
-    BIT(FRAME_FETCH) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
+const uint32_t library_streams = BIT(FRAME_FETCH) | BIT(FRAME_DATA) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
 static const uint32_t from_egress =
     BIT(FRAME_RESPONSE) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW);
 
@@ -37,6 +36,7 @@ int outbound_prepare(struct mf_loader *loader, struct mf_error *error) {
     struct outbound_config config = {.secrets_json = loader->secrets_json,
                                      .dns = loader->dns,
                                      .ca_file = loader->ca_file,
+                                     .proxy = loader->proxy,
                                      .log_fd = loader->outbound_log_fd};
     int r = outbound_start(&loader->loop, &config, &handler, loader, &loader->outbound);
     return r < 0 ? library_fail(error, r, "cannot start the egress process: %s", strerror(-r)) : 0;

@@ -1,12 +1,23 @@
 /* What the files of libmayfly share; nobody else includes it. library.c has the loader and its loop, library_worker.c
-   the life of a worker, library_call.c the calls in both directions, library_code.c makes LOAD frames. */
+   the life of a worker, library_call.c the host's calls, library_capability.c the workers', library_code.c makes LOAD
+   frames. */
 #pragma once
 #include "host/json_text.h"
 #include "host/outbound.h"
 #include "host/police.h"
 #include "host/pool.h"
 #include <mayfly.h>
+#include <pthread.h>
 #include <stdint.h>
+
+/* Answers to capability calls that were given on other threads, or while the loader's was elsewhere: the loader's kick
+   has them sent. Outlives its loader until the last call is answered. */
+struct answers {
+    pthread_mutex_t lock;     /* recursive; of all below, and of each call's on_cancel */
+    unsigned refs;            /* the loader's, and one of each call */
+    struct mf_loader *loader; /* NULL once that is freed */
+    struct mf_call *first, **end;
+};
 
 struct mf_loader {
     uv_loop_t loop;
@@ -17,13 +28,15 @@ struct mf_loader {
     char *cell_path;
     unsigned idle_cells, start_timeout_ms;
     uint32_t required;               /* enum confinement */
-    bool is_up, is_lost, is_running; /* running: inside uv_run or a callback */
+    bool is_jitless;
+    bool is_up, has_failed, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
-    char lost_reason[200];
-    char *secrets_json, *dns, *ca_file;
+    char failure[200];
+    char *secrets_json, *dns, *ca_file, *proxy;
     int outbound_log_fd;
     struct outbound *outbound; /* from the first worker on that has a way out */
     char outbound_error[300];  /* why the egress process does not start */
+    struct answers *answers;
     struct mf_worker *workers;
     struct mf_worker *waiting; /* without a cell yet, in the order of their loads */
 };
@@ -94,12 +107,19 @@ int library_fail(struct mf_error *error, int result, const char *format, ...) __
 uint64_t library_now_ms(struct mf_loader *loader);
 /* Something was queued on the loop: sees to it that it is noticed. */
 void library_stir(struct mf_loader *loader);
+/* Between these two the loader is in use on this thread, and callbacks come. `before` is what enter returned. */
+struct library_before {
+    bool was_running;
+    struct mf_loader *inside;
+};
+struct library_before library_enter(struct mf_loader *loader);
+void library_leave(struct mf_loader *loader, struct library_before before);
+/* Whether this thread is between them. */
+bool library_is_inside(const struct mf_loader *loader);
 /* Runs the loop until *done. Returns 0, or -EBUSY inside a callback. */
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error);
 /* Takes an idle cell that is alive. Returns the descriptor of its channel, or -EAGAIN when there is none. */
 int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell);
-/* Starts the pool again if it was lost. Returns 0 or a negative errno. */
-int library_revive(struct mf_loader *loader, struct mf_error *error);
 
 /* library_code.c */
 
@@ -124,6 +144,8 @@ void worker_died(struct mf_worker *worker, int status);
    of the callbacks, but its memory stays until the loop's next turn. */
 void worker_end(struct mf_worker *worker, int result, const char *death, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Notes what the cell did wrong; returns -EPROTO, which ends its channel. */
+int worker_breach(struct mf_worker *worker, const char *what);
 /* Sets the timer to what the state and the first call need. */
 void worker_arm(struct mf_worker *worker);
 
@@ -145,10 +167,22 @@ void calls_fail(struct pending_call *calls, int result, const struct mf_error *e
 int calls_send_early(struct mf_worker *worker);
 /* A new time begins for all calls, which were made before the worker had started. */
 void calls_restart_deadlines(struct mf_worker *worker);
-/* Forgets the worker in the capability calls that are still to be answered. */
-void calls_orphan(struct mf_worker *worker);
-/* The frames of calls. Return 0, or -EPROTO with worker->breach set. */
+/* A RETURN or THROW. Returns 0, or -EPROTO with worker->breach set. */
 int calls_on_answer(struct mf_worker *worker, const struct frame *frame, const char *head, size_t head_len);
-int calls_on_call(struct mf_worker *worker, const struct frame *frame, const char *head, size_t head_len);
 /* Fills an error from {name, message, stack}, which a cell wrote. */
 void error_from_head(const char *head, size_t head_len, struct mf_error *ret);
+
+/* library_capability.c */
+
+/* Returns NULL without memory. */
+struct answers *answers_new(struct mf_loader *loader);
+/* The loader is about to be freed, and has no worker any more. */
+void answers_leave(struct answers *answers);
+/* Sends what other threads have answered. */
+void answers_deliver(struct answers *answers);
+/* A CALL. Returns 0, -ENOMEM, or -EPROTO with worker->breach set. */
+int capability_on_call(struct mf_worker *worker, const struct frame *frame, const char *head, size_t head_len);
+/* A RESET: the worker gave a call up. Returns whether it is one of these calls. */
+bool capability_on_reset(struct mf_worker *worker, uint32_t id);
+/* The worker has ended: nobody waits for its calls any more. `result` is what it ended with. Callbacks may free it. */
+void capability_orphan(struct mf_worker *worker, int result);

@@ -73,12 +73,16 @@ static bool look(struct mf_worker *w, uint64_t now_ms) {
     return limit != LIMIT_NONE;
 }
 
+int worker_breach(struct mf_worker *w, const char *what) {
+    snprintf(w->breach, sizeof w->breach, "%s", what);
+    return -EPROTO;
+}
+
 static int on_exceeded(struct mf_worker *w, const uint8_t *tail, size_t tail_len) {
     if (w->state >= WORKER_ENDED) return 0;
     uint64_t value, used;
     if (tail_len != LIMIT_EXCEEDED_BYTES || tail[0] <= LIMIT_NONE || tail[0] >= LIMITS) {
-        snprintf(w->breach, sizeof w->breach, "an EXCEEDED without sense");
-        return -EPROTO;
+        return worker_breach(w, "an EXCEEDED without sense");
     }
     memcpy(&value, tail + 8, sizeof value);
     memcpy(&used, tail + 16, sizeof used);
@@ -150,7 +154,6 @@ static void end_with(struct mf_worker *w, int result, const struct mf_error *err
     w->failure = malloc(sizeof *w->failure);
     if (w->failure) *w->failure = *error;
     set_state(w, WORKER_ENDED);
-    calls_orphan(w);
     mf_load_done *on_load = w->on_load;
     w->on_load = NULL;
     struct pending_call *calls = w->calls;
@@ -158,6 +161,7 @@ static void end_with(struct mf_worker *w, int result, const struct mf_error *err
     w->calls_end = &w->calls;
     if (on_load) on_load(w->load_ctx, w, result, error);
     calls_fail(calls, result, error);
+    capability_orphan(w, result);
 }
 
 void worker_end(struct mf_worker *w, int result, const char *death, const char *format, ...) {
@@ -204,8 +208,7 @@ static int on_started(struct mf_worker *w, const char *head, size_t head_len) {
     struct json_slice value, failure;
     if (w->state == WORKER_ENDING) return 0;
     if (w->state != WORKER_STARTING || json_text_check(head, head_len, &value) < 0) {
-        snprintf(w->breach, sizeof w->breach, "an unexpected STARTED");
-        return -EPROTO;
+        return worker_breach(w, "an unexpected STARTED");
     }
     if (json_text_member(value, "error", &failure)) {
         struct mf_error error;
@@ -227,8 +230,7 @@ static int on_log(struct mf_worker *w, const char *head, size_t head_len) {
     struct json_slice value, level, message;
     if (json_text_check(head, head_len, &value) < 0 || !json_text_member(value, "level", &level) ||
         !json_text_member(value, "message", &message)) {
-        snprintf(w->breach, sizeof w->breach, "a LOG without level and message");
-        return -EPROTO;
+        return worker_breach(w, "a LOG without level and message");
     }
     char level_text[16];
     json_text_decode(level, level_text, sizeof level_text);
@@ -252,12 +254,12 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_BUSY: return 0; /* a C host ends its workers itself */
     case FRAME_ABORTED: return 0; /* its end follows */
     case FRAME_EXCEEDED: return on_exceeded(w, tail, tail_len);
+    case FRAME_RESET: return capability_on_reset(w, frame->id) || !w->outbound_json ? 0 : worker_on_stream(w, frame);
     case FRAME_FETCH:
     case FRAME_DATA:
-    case FRAME_RESET:
     case FRAME_STOP:
     case FRAME_WINDOW: return worker_on_stream(w, frame);
-    case FRAME_CALL: return calls_on_call(w, frame, head, head_len);
+    case FRAME_CALL: return capability_on_call(w, frame, head, head_len);
     default: return calls_on_answer(w, frame, head, head_len);
     }
 }
@@ -352,7 +354,6 @@ int mf_worker_load_start(struct mf_loader *loader, const struct mf_code *code, m
                          struct mf_worker **ret, struct mf_error *error) {
     struct buf head = {0}, tail = {0};
     int r = code_encode(code, &head, &tail, error);
-    if (r == 0) r = library_revive(loader, error);
     if (r == 0 && code->outbound_json) r = outbound_prepare(loader, error);
     struct mf_worker *w = r == 0 ? worker_new(loader, code) : NULL;
     if (!w) {
@@ -413,12 +414,11 @@ void mf_worker_free(struct mf_worker *w) {
     struct mf_loader *loader = w->loader;
     *w->place = w->next;
     if (w->next) w->next->place = w->place;
-    bool was_running = loader->is_running;
-    loader->is_running = true; /* for the callbacks */
+    struct library_before before = library_enter(loader); /* for the callbacks */
     if (w->cell) pool_kill(loader->pool, w->cell);
     if (w->state < WORKER_ENDED) worker_end(w, -ECANCELED, NULL, "the worker was freed");
     w->state = WORKER_FREED;
     uv_close((uv_handle_t *)&w->timer, on_timer_closed);
-    loader->is_running = was_running;
+    library_leave(loader, before);
     library_stir(loader);
 }

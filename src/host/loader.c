@@ -1,4 +1,5 @@
 #include "host/loader.h"
+#include "base/line_log.h"
 #include "base/macros.h"
 #include "base/procfs.h"
 #include "host/launch.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Named cells are weighed so often, and so many of them at a time. */
@@ -22,6 +24,7 @@ struct held_cell {
     struct held_cell *older, *newer;
     uint32_t number;
     enum held_state state;
+    enum profile profile;
     bool is_named, is_stale; /* is_stale: used since it was last weighed */
     struct police police;
     enum limit exceeded; /* it was killed for that */
@@ -31,9 +34,11 @@ struct held_cell {
 };
 
 struct loader {
-    struct pool *pool;
+    struct pool *pools[PROFILES];
+    unsigned granted[PROFILES];
     struct host_channel *channel;
     struct loader_config config;
+    struct line_log usage;
     uv_timer_t timer, police;
     int timers; /* of the two, not yet closed */
     struct held_cell *buckets[BUCKETS];
@@ -74,25 +79,27 @@ static void unname(struct loader *l, struct held_cell *cell) {
 
 /* --- Granting and claiming -------------------------------------------------------------------------------------- */
 
-static int grant_one(struct loader *l) {
+static int grant_one(struct loader *l, enum profile profile) {
     struct pool_cell taken;
-    int fd = pool_take(l->pool, &taken);
+    int fd = pool_take(l->pools[profile], &taken);
     if (fd < 0) return fd;
     struct held_cell *cell = calloc(1, sizeof *cell);
     if (!cell) {
         close(fd);
         return -ENOMEM;
     }
-    *cell = (struct held_cell){.number = taken.number, .police.pid = taken.pid, .state = GRANTED};
+    *cell = (struct held_cell){.number = taken.number, .police.pid = taken.pid, .state = GRANTED, .profile = profile};
     cell->bucket_next = l->buckets[cell->number % BUCKETS];
     l->buckets[cell->number % BUCKETS] = cell;
-    l->stats.granted++;
-    return host_channel_grant(l->channel, 0, taken.number, fd);
+    l->granted[profile]++;
+    return host_channel_grant(l->channel, profile == PROFILE_NO_JIT ? FRAME_NO_JIT : 0, taken.number, fd);
 }
 
 void loader_grant(struct loader *l) {
-    while (l->stats.granted < l->config.grants_target) {
-        if (grant_one(l) < 0) return;
+    for (enum profile profile = 0; profile < PROFILES; profile++) {
+        while (l->pools[profile] && l->granted[profile] < l->config.grants_target) {
+            if (grant_one(l, profile) < 0) break;
+        }
     }
 }
 
@@ -111,7 +118,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     cell->calls = 1;
     cell->state = CLAIMED;
     cell->is_named = cell->is_stale = is_named;
-    l->stats.granted--;
+    l->granted[cell->profile]--;
     l->stats.claimed++;
     l->stats.loads++;
     if (is_named) {
@@ -152,15 +159,17 @@ void loader_release(struct loader *l, uint32_t number, const char *head, size_t 
 
 /* --- The end ---------------------------------------------------------------------------------------------------- */
 
-/* What the cell used, for whoever bills. One write a line, so that several may append to one file. */
-static void write_usage(const struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
+/* What the cell used, for whoever bills. */
+static void write_usage(struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
                         const char *reason) {
     if (l->config.usage_fd < 0 || cell->state == GRANTED) return;
     struct buf line = {0};
     int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
                        cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
                        (unsigned long long)death->peak_bytes, reason);
-    if (r == 0 && write(l->config.usage_fd, buf_bytes(&line), buf_len(&line)) < 0) fprintf(stderr, "mayfly: usage: %m\n");
+    int64_t said = r == 0 ? line_log_write(&l->usage, &line) : r;
+    if (said < 0) fprintf(stderr, "mayfly: usage: lines are lost: %s\n", strerror((int)-said));
+    if (said > 0) fprintf(stderr, "mayfly: usage: lines are written again; %lld were lost\n", (long long)said);
     buf_done(&line);
 }
 
@@ -179,10 +188,10 @@ static int describe_end(const struct held_cell *cell, const struct zygote_death 
     return snprintf(out, out_len, "{\"reason\":\"%s\"}", reason);
 }
 
-void loader_stalled(struct loader *l, const char *reason) {
+void loader_stalled(struct loader *l, enum profile profile, const char *reason) {
     char text[200];
     int n = snprintf(text, sizeof text, "{\"reason\":\"%s\"}", reason);
-    host_channel_send(l->channel, FRAME_DIED, 0, 0, text, (size_t)n, NULL, 0);
+    host_channel_send(l->channel, FRAME_DIED, profile == PROFILE_NO_JIT ? FRAME_NO_JIT : 0, 0, text, (size_t)n, NULL, 0);
 }
 
 static void free_cell(struct held_cell *cell) {
@@ -197,7 +206,7 @@ void loader_cell_died(struct loader *l, const struct zygote_death *death) {
     *place = cell->bucket_next;
     unname(l, cell);
     if (cell->state >= RELEASED) l->released_len--;
-    if (cell->state == GRANTED) l->stats.granted--;
+    if (cell->state == GRANTED) l->granted[cell->profile]--;
     else l->stats.claimed--;
     char reason[100], text[200];
     zygote_describe_death(death->status, reason, sizeof reason);
@@ -229,7 +238,7 @@ static void weigh(struct loader *l, struct held_cell *cell) {
 static void kill_overdue(struct loader *l) {
     for (size_t i = 0; i < BUCKETS && l->released_len > 0; i++) {
         for (struct held_cell *cell = l->buckets[i]; cell; cell = cell->bucket_next) {
-            if (cell->state == OVERDUE) pool_kill(l->pool, cell->number);
+            if (cell->state == OVERDUE) pool_kill(l->pools[cell->profile], cell->number);
             else if (cell->state == RELEASED) cell->state = OVERDUE;
         }
     }
@@ -240,8 +249,8 @@ static void kill_overdue(struct loader *l) {
 /* A cell that is over a limit is killed; how far is told when it has ended. */
 static void police_cell(struct loader *l, struct held_cell *cell) {
     if (cell->state == GRANTED || cell->exceeded) return;
-    cell->exceeded = police_look(&cell->police, pool_cell_bytes(l->pool));
-    if (cell->exceeded) pool_kill(l->pool, cell->number);
+    cell->exceeded = police_look(&cell->police, pool_cell_bytes(l->pools[cell->profile]));
+    if (cell->exceeded) pool_kill(l->pools[cell->profile], cell->number);
 }
 
 static void on_police(uv_timer_t *timer) {
@@ -265,13 +274,14 @@ static void on_timer(uv_timer_t *timer) {
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channel *channel,
+struct loader *loader_new(uv_loop_t *loop, struct pool *const pools[static PROFILES], struct host_channel *channel,
                           const struct loader_config *config) {
     struct loader *l = calloc(1, sizeof *l);
     if (!l) return NULL;
-    l->pool = pool;
+    memcpy(l->pools, pools, sizeof l->pools);
     l->channel = channel;
     l->config = *config;
+    l->usage.fd = config->usage_fd;
     CHECK(uv_timer_init(loop, &l->timer) == 0 && uv_timer_init(loop, &l->police) == 0);
     l->timer.data = l->police.data = l;
     l->timers = 2;
@@ -300,4 +310,5 @@ void loader_free(struct loader *l) {
 
 void loader_stats(const struct loader *l, struct loader_stats *ret) {
     *ret = l->stats;
+    for (enum profile profile = 0; profile < PROFILES; profile++) ret->granted += l->granted[profile];
 }

@@ -7,13 +7,14 @@
 struct loader;
 
 struct loader_config {
-    unsigned grants_target;   /* idle cells that the host worker holds ahead of need */
+    unsigned grants_target;   /* idle cells of each profile that the host worker holds ahead of need */
     uint64_t named_bytes_max; /* private memory that all named cells may have together */
     int usage_fd;             /* where lines about ended cells go, the caller's; -1 for nowhere */
 };
 
-/* `channel` is the host worker's cell's; it must outlive the loader. NULL without memory. */
-struct loader *loader_new(uv_loop_t *loop, struct pool *pool, struct host_channel *channel,
+/* `pools` has those of the profiles that the worker loads, NULL for others; they and `channel`, which is the host worker's
+   cell's, must outlive the loader. NULL without memory. */
+struct loader *loader_new(uv_loop_t *loop, struct pool *const pools[static PROFILES], struct host_channel *channel,
                           const struct loader_config *config);
 
 /* Forgets all cells; they end by themselves when the host worker's cell is gone. */
@@ -30,8 +31,8 @@ void loader_touch(struct loader *loader, uint32_t cell, const char *head, size_t
    within two seconds. */
 void loader_release(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
-/* No cell can be had for now: loads that wait for one fail with the reason. */
-void loader_stalled(struct loader *loader, const char *reason);
+/* No cell of a profile can be had for now: loads that wait for one fail with the reason. */
+void loader_stalled(struct loader *loader, enum profile profile, const char *reason);
 
 /* A cell ended; tells the host worker why, if it held that cell. */
 void loader_cell_died(struct loader *loader, const struct zygote_death *death);

@@ -28,7 +28,15 @@ static void print_help(FILE *to) {
     fputs("\nmayfly COMMAND --help tells more; mayfly --version prints the version.\n", to);
 }
 
+/* Processes of one mayfly, and the programs it starts, share standard error: each line there is one write, however many
+   calls it is made of, so that no other's comes between. Inherited by every process that main forks. */
+static void write_whole_lines(void) {
+    static char room[64 * 1024];
+    setvbuf(stderr, room, _IOLBF, sizeof room);
+}
+
 int main(int argc, char **argv) {
+    write_whole_lines();
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < COMMANDS_LEN; i++) {
         if (strcmp(name, commands[i].name) != 0) continue;

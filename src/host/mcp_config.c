@@ -46,22 +46,23 @@ static int read_source(const char *path, const char *name, const json_t *value, 
     if (!mcp_config_is_name(name)) return refuse(path, name, "the name of a source is an identifier");
     if (mcp_project_find(project, name)) return refuse(path, name, "another source has this name");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(path, name, "64 sources at most");
-    struct mcp_source source = {.name = name};
-    int r = read_command(path, value, &source);
+    struct mcp_source *source = &project->sources[project->sources_len]; /* one of them only if all is well */
+    *source = (struct mcp_source){.name = name};
+    int r = read_command(path, value, source);
     if (r < 0) return r;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         const char *place = json_string_value(json_object_get(value, kinds[i].key));
         if (!place) continue;
-        if (source.place || source.argv) return refuse(path, name, "one of openapi, mcp, command and tools, not two");
-        source.kind = kinds[i].kind;
-        source.place = place;
+        if (source->place || source->argv) return refuse(path, name, "one of openapi, mcp, command and tools, not two");
+        source->kind = kinds[i].kind;
+        source->place = place;
     }
-    if (!source.place && !source.argv) return refuse(path, name, "needs openapi, mcp, command or tools, each a string");
-    source.server = json_string_value(json_object_get(value, "server"));
-    if (source.server && strncmp(source.server, "http", 4) != 0) return refuse(path, name, "its server is no address");
+    if (!source->place && !source->argv) return refuse(path, name, "needs openapi, mcp, command or tools, each a string");
+    source->server = json_string_value(json_object_get(value, "server"));
+    if (source->server && strncmp(source->server, "http", 4) != 0) return refuse(path, name, "its server is no address");
     const json_t *secret = json_object_get(value, "secret");
-    if (secret) r = read_secret(path, secret, &source);
-    if (r == 0) project->sources[project->sources_len++] = source;
+    if (secret) r = read_secret(path, secret, source);
+    if (r == 0) project->sources_len++;
     return r;
 }
 
@@ -82,6 +83,7 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
         fprintf(stderr, "mayfly mcp: %s:%d:%d: %s\n", path, error.line, error.column, error.text);
         return -EINVAL;
     }
+    json_object_set_new(project->texts, path, root);
     json_t *sources = json_object_get(root, "sources"), *servers = json_object_get(root, "mcpServers"), *value;
     const char *name;
     int r = 0;
@@ -98,5 +100,5 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
         r = refuse(path, "timeoutMs", "is to be from 1 to 86400000");
     else if (timeout_ms > 0)
         project->timeout_ms = (unsigned)timeout_ms;
-    return r; /* the root stays: the project's strings are its */
+    return r;
 }

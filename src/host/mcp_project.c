@@ -6,9 +6,14 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* A directory without a lock that is younger than that may belong to somebody who is about to take it. */
+#define ORPHAN_SECONDS 60
 
 static const char *const kind_names[] = {"openapi", "mcp", "typescript"};
 
@@ -156,8 +161,8 @@ static char *make_config(const struct mcp_project *project) {
                              "TOKEN", project->token, "CHILDREN", project->children);
     json_t *policies = json_pack("{s:o}", "mayfly.outbound", make_outbound(project));
     json_t *config =
-        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
-                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "vars", as_text(vars),
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:b}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
+                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "jit", !project->no_jit, "vars", as_text(vars),
                   "secrets", as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true);
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     json_decref(config);
@@ -199,15 +204,59 @@ static int copy_file(const struct mcp_project *project, const struct mcp_source 
     return r;
 }
 
-int mcp_project_write(struct mcp_project *project) {
+/* Where projects are written. */
+static const char *parent_dir(void) {
     const char *parent = getenv("TMPDIR");
-    snprintf(project->dir, sizeof project->dir, "%s/mayfly-mcp-XXXXXX", parent && *parent ? parent : "/tmp");
+    return parent && *parent ? parent : "/tmp";
+}
+
+#define DIR_PREFIX "mayfly-mcp-"
+
+static void remove_dir(const char *path) {
+    DIR *dir = opendir(path);
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    closedir(dir);
+    rmdir(path);
+}
+
+/* True if a directory is of ours and has no owner that runs: one holds a lock as long as it lives. One that was just
+   made may not have it yet. */
+static bool is_orphan(const char *path) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool is_ours = fstat(fd, &st) == 0 && st.st_uid == geteuid() && time(NULL) - st.st_mtime > ORPHAN_SECONDS;
+    bool is_free = is_ours && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    close(fd);
+    return is_free;
+}
+
+static void remove_orphans(void) {
+    char path[PATH_MAX + 300];
+    DIR *dir = opendir(parent_dir());
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, DIR_PREFIX, strlen(DIR_PREFIX)) != 0) continue;
+        snprintf(path, sizeof path, "%s/%s", parent_dir(), entry->d_name);
+        if (is_orphan(path)) remove_dir(path);
+    }
+    closedir(dir);
+}
+
+int mcp_project_write(struct mcp_project *project) {
+    remove_orphans();
+    snprintf(project->dir, sizeof project->dir, "%s/" DIR_PREFIX "XXXXXX", parent_dir());
     if (!mkdtemp(project->dir)) {
         int r = -errno;
         fprintf(stderr, "mayfly mcp: %s: %s\n", project->dir, strerror(errno));
         project->dir[0] = 0;
         return r;
     }
+    project->lock_fd = open(project->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (project->lock_fd >= 0) flock(project->lock_fd, LOCK_EX | LOCK_NB);
     int r = write_file(project, "mcp.js", mcp_source, (size_t)(mcp_source_end - mcp_source));
     project->config = make_config(project);
     if (r == 0 && !project->config) r = -ENOMEM;
@@ -220,11 +269,5 @@ int mcp_project_write(struct mcp_project *project) {
 }
 
 void mcp_project_remove(const struct mcp_project *project) {
-    DIR *dir = project->dir[0] ? opendir(project->dir) : NULL;
-    if (!dir) return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] != '.') unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    closedir(dir);
-    rmdir(project->dir);
+    if (project->dir[0]) remove_dir(project->dir);
 }

@@ -2,6 +2,7 @@
    sdk/mcp and the sources' texts, and the configuration that binds them. Documents are copied unread: they are parsed
    in the worker's cell alone. */
 #pragma once
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 
 enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
 
-/* All strings are the command line's, or live as long. */
+/* All strings are the command line's, or live as long as the project. */
 struct mcp_source {
     enum mcp_kind kind;
     const char *name;
@@ -24,10 +25,13 @@ struct mcp_project {
     struct mcp_source sources[MCP_SOURCES_MAX];
     size_t sources_len;
     unsigned timeout_ms; /* 0: the worker's default */
+    bool no_jit;         /* executions are interpreted, never compiled */
     char token[33];      /* what requests must carry; "" for none */
     char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */
     char *config;        /* likewise: what serve_project takes; lives as long as the process */
+    json_t *texts;       /* configuration files by their paths: sources' strings are theirs */
+    int lock_fd;         /* says that the directory has an owner, while it is open */
 };
 
 /* The source of this name, or NULL. */
@@ -37,6 +41,6 @@ struct mcp_source *mcp_project_find(struct mcp_project *project, const char *nam
    -EINVAL. */
 int mcp_project_check(const struct mcp_project *project);
 
-/* Writes the directory, for its owner alone. Prints what is wrong; returns 0 or a negative errno. */
+/* Writes the directory, for its owner alone, and removes those whose owners were killed before they could. Prints what is wrong; returns 0 or a negative errno. */
 int mcp_project_write(struct mcp_project *project);
 void mcp_project_remove(const struct mcp_project *project);

@@ -17,6 +17,9 @@
 #define PAUSE_MS  5
 #define LOW_SHARE 4
 
+/* See numbers_from. */
+#define NUMBERS_STEP 2
+
 /* When a fork fails, or a cell dies before it is ready, the next try comes after so long, twice as long each time. */
 #define RETRY_MS_FIRST 50
 #define RETRY_MS_MAX   1600
@@ -45,7 +48,7 @@ struct pool {
     uint64_t taken_at_ms; /* on the loop's clock */
     uint32_t next_number;
     uint32_t confinement; /* what holds for each cell */
-    bool is_up;
+    bool is_up, was_up;
 };
 
 static void refill(struct pool *pool);
@@ -105,8 +108,11 @@ static const struct host_channel_handler cell_handler = {.on_frame = on_frame, .
 /* Makes a socket pair and asks the zygote for a cell at its other end. Returns the owner's end. */
 static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
     int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0) return -errno;
-    uint32_t number = ++pool->next_number;
+    /* The cell's end may block, which spares it a system call for each message; libuv sees to this one. */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+    pool->next_number += NUMBERS_STEP;
+    if (pool->next_number == 0) pool->next_number = NUMBERS_STEP; /* 0 is nobody's */
+    uint32_t number = pool->next_number;
     int r = generations_fork(pool->zygotes, number, is_host, sockets[1]);
     if (r < 0) {
         close(sockets[0]);
@@ -219,6 +225,19 @@ static void drop_idle(struct pool *pool) {
     }
 }
 
+static void on_zygote_failed(void *context, const char *reason) {
+    struct pool *pool = context;
+    pool->handler->on_failed(pool->context, reason);
+}
+
+static void on_zygote_lost(void *context, const char *reason) {
+    struct pool *pool = context;
+    pool->is_up = false;
+    drop_idle(pool);
+    if (!pool->was_up) on_zygote_failed(pool, reason);
+    else if (pool->handler->on_lost) pool->handler->on_lost(pool->context, reason);
+}
+
 static void on_zygote_ready(void *context, uint32_t confinement) {
     struct pool *pool = context;
     pool->confinement = confinement |= CONFINEMENT_ONE_SOCKET;
@@ -227,14 +246,13 @@ static void on_zygote_ready(void *context, uint32_t confinement) {
         char names[600], reason[700];
         snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
                  confinement_names(missing, names, sizeof names));
-        pool->is_up = false;
-        pool->handler->on_lost(pool->context, reason);
+        on_zygote_lost(pool, reason);
         return;
     }
     if (pool->is_up) {
         drop_idle(pool);
     } else {
-        pool->is_up = true;
+        pool->is_up = pool->was_up = true;
         pool->handler->on_ready(pool->context, confinement);
     }
     refill(pool);
@@ -254,21 +272,18 @@ static void on_zygote_death(void *context, const struct zygote_death *death) {
     pool->handler->on_death(pool->context, death);
 }
 
-static void on_zygote_lost(void *context, const char *reason) {
-    struct pool *pool = context;
-    pool->is_up = false;
-    pool->handler->on_lost(pool->context, reason);
-}
-
-static const struct generations_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost};
+static const struct generations_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost,
+                                                         on_zygote_failed};
 
 int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
              struct pool **ret) {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
+    pool->next_number = config->numbers_from;
+    if (config->is_jitless && !config->has_no_jail) pool->config.required |= CONFINEMENT_NO_JIT;
     struct generations_config zygotes = {
-        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .forks_max = config->forks_max,
+        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .is_jitless = config->is_jitless, .forks_max = config->forks_max,
         .age_ms_max = config->age_ms_max};
     int r = generations_new(loop, &zygotes, &zygote_events, pool, &pool->zygotes);
     if (r < 0) {

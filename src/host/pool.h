@@ -6,6 +6,9 @@
 
 struct pool;
 
+/* The kinds of cells. Each has a zygote of its own, and so a pool. */
+enum profile { PROFILE_JIT, PROFILE_NO_JIT, PROFILES };
+
 struct pool_config {
     const char *cell_path; /* the cell binary */
     unsigned idle_target;  /* idle cells to keep */
@@ -13,6 +16,8 @@ struct pool_config {
     unsigned forks_max;    /* after so many forks a zygote is replaced; 0 is the default */
     uint64_t age_ms_max;   /* after so long, too; 0 is the default */
     bool has_no_jail;      /* for debugging */
+    bool is_jitless;       /* cells interpret, and have no memory that can be both written and run */
+    unsigned numbers_from; /* cells of one host have numbers of their own: of two pools one begins at 0, one at 1 */
 };
 
 /* A cell that was taken. */
@@ -28,8 +33,11 @@ struct pool_handler {
     void (*on_idle)(void *context);
     /* A cell that was taken, or forked for a host worker, has ended. */
     void (*on_death)(void *context, const struct zygote_death *death);
-    /* The zygote is gone and all cells with it. */
+    /* The zygote is gone and its cells with it, whose deaths follow; another one is started, and on_ready comes again.
+       May be NULL. */
     void (*on_lost)(void *context, const char *reason);
+    /* No zygote came up, or it lacks what is required: there will be no cells. */
+    void (*on_failed)(void *context, const char *reason);
     /* No cell can be forked now: out of descriptors, processes or memory. It is tried again. May be NULL. */
     void (*on_stalled)(void *context, const char *reason);
 };

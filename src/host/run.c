@@ -28,7 +28,9 @@ static const char help[] =
     "which\n"
     "                  the snippet never sees\n"
     "  --ca-file FILE  certificate authorities to trust besides the system's\n"
+    "  --proxy URL     HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
+    "  --no-jit        interpret and never compile: slower where it computes much, and no memory can be written and run\n"
     "  --require-confinement LIST\n"
     "                  refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "\n"
@@ -37,8 +39,9 @@ static const char help[] =
     "is printed as JSON, console output goes to standard error, and an error there too, with exit status 1.\n";
 
 struct run {
-    const char *file, *input, *required, *ca_file;
+    const char *file, *input, *required, *ca_file, *proxy;
     struct mf_limits limits;
+    bool no_jit;
     json_t *rules, *secrets; /* of the policy, if there is one */
 };
 
@@ -123,7 +126,9 @@ static int run(const struct run *options, const char *source, size_t len) {
     config.idle_cells = 1;
     config.require_confinement = options->required;
     config.secrets_json = secrets;
+    config.no_jit = options->no_jit;
     config.ca_file = options->ca_file;
+    config.proxy = options->proxy;
     if (json_array_size(options->rules) > 0) {
         json_t *all = json_pack("{s:O}", "allow", options->rules);
         code.outbound_json = policy = json_dumps(all, JSON_COMPACT);
@@ -225,9 +230,11 @@ static int parse_options(struct run *options, int argc, char **argv) {
                                           {"allow-net", required_argument, NULL, 'a'},
                                           {"secret", required_argument, NULL, 's'},
                                           {"ca-file", required_argument, NULL, 'C'},
+                                          {"proxy", required_argument, NULL, 'x'},
                                           {"timeout", required_argument, NULL, 't'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"memory", required_argument, NULL, 'm'},
+                                          {"no-jit", no_argument, NULL, 'n'},
                                           {"require-confinement", required_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -238,10 +245,12 @@ static int parse_options(struct run *options, int argc, char **argv) {
         case 't': r = parse_limit("timeout", "milliseconds", optarg, &options->limits.wall_ms); break;
         case 'c': r = parse_limit("cpu", "milliseconds", optarg, &options->limits.cpu_ms); break;
         case 'm': r = parse_limit("memory", "MiB", optarg, &options->limits.memory_mb); break;
+        case 'n': options->no_jit = true; break;
         case 'r': options->required = optarg; break;
         case 'a': r = parse_allow(options, optarg); break;
         case 's': r = parse_secret(options, optarg); break;
         case 'C': options->ca_file = optarg; break;
+        case 'x': options->proxy = optarg; break;
         case 'h': fputs(help, stdout); return 1;
         default: r = -EINVAL;
         }

@@ -24,12 +24,18 @@
 #include <unistd.h>
 
 #define DRAIN_MS         5000
-#define RESTART_MS_FIRST 50
-#define RESTART_MS_MAX   5000
 
 #define WORKERS_MAX 64
 
 struct server;
+
+/* Cells of one profile, and whom their pool tells of them. */
+struct profiled {
+    struct server *server;
+    struct pool *pool; /* NULL: no worker asks for it */
+    enum profile profile;
+    bool is_up; /* its zygote has come up once */
+};
 
 /* One host worker; the first of them answers clients. */
 struct served {
@@ -41,30 +47,25 @@ struct served {
 struct server {
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
-    uv_timer_t restart; /* of the pool */
     struct served workers[WORKERS_MAX];
     unsigned workers_len;
     struct operator_limits limits; /* of the command line, which go before the configuration's */
     struct pool_config pool_config;
     struct host_worker_config worker_config; /* what all workers have in common */
     struct ingress_config ingress_config;
-    struct pool *pool;
+    struct profiled profiles[PROFILES];
     struct ingress *ingress;
     const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
     const char *health_path;               /* --health, or NULL */
     uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
     struct cgroups_config cgroups_config;
     bool has_group;                        /* cells live in a control group */
-    unsigned zygotes_before;               /* that came up in pools that are lost */
     char stalled[200];                     /* why no cell could be forked */
-    unsigned restart_ms;
     int exit_status;
     bool is_stalled;  /* no cell could be forked, and it has been said */
     bool tests_scheduled; /* --test-scheduled */
     bool is_stopping;
 };
-
-static void start_pool(struct server *s);
 
 /* --- Ending ----------------------------------------------------------------------------------------------------- */
 
@@ -75,19 +76,19 @@ static void finish(void *context) {
         host_worker_free(s->workers[i].worker);
         s->workers[i].worker = NULL;
     }
-    pool_free(s->pool);
-    s->pool = NULL;
+    for (enum profile i = 0; i < PROFILES; i++) {
+        pool_free(s->profiles[i].pool);
+        s->profiles[i].pool = NULL;
+    }
     launch_end();
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
-    uv_close((uv_handle_t *)&s->restart, NULL);
 }
 
 static void stop(struct server *s, int status) {
     if (s->is_stopping) return;
     s->is_stopping = true;
     s->exit_status = status;
-    uv_timer_stop(&s->restart);
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_stop(s->workers[i].worker);
     if (s->ingress)
         ingress_stop(s->ingress, status == 0 ? DRAIN_MS : 0, finish, s);
@@ -166,13 +167,26 @@ static uint64_t share_of_memory(const struct server *s) {
     return s->worker_config.cell.loader.named_bytes_max / (loaders ? loaders : 1);
 }
 
+/* With --no-jit all cells are of one profile, and its pool stands where the other one's does otherwise. */
+static enum profile profile_of(const struct server *s, const struct config_loader *loader) {
+    return loader->is_jitless && !s->pool_config.is_jitless ? PROFILE_NO_JIT : PROFILE_JIT;
+}
+
+static struct outbound_config outbound_of(const struct server *s, const struct served *served) {
+    struct outbound_config config = s->worker_config.outbound;
+    config.secrets_json = served->config.secrets_json;
+    config.policies_json = served->config.policies_json;
+    config.has_fixed_policies = true;
+    config.number = (unsigned)(served - s->workers);
+    return config;
+}
+
 static void make_worker(struct server *s, struct served *served) {
     struct host_worker_config config = s->worker_config;
     config.cell.worker = &served->config;
     config.cell.loader.named_bytes_max = share_of_memory(s);
-    if (served->config.loaders_len == 0) config.cell.loader.grants_target = 0;
-    config.outbound.secrets_json = served->config.secrets_json;
-    config.outbound.policies_json = served->config.policies_json;
+    for (size_t i = 0; i < served->config.loaders_len; i++) config.cell.loads[profile_of(s, &served->config.loaders[i])] = true;
+    config.outbound = outbound_of(s, served);
     served->server = s;
     served->worker = host_worker_new(&s->loop, &config, &worker_events, served);
 }
@@ -189,67 +203,83 @@ static void prepare_workers(struct server *s) {
 
 /* --- The pool --------------------------------------------------------------------------------------------------- */
 
-static void on_restart(uv_timer_t *timer) {
-    start_pool(timer->data);
+/* Host workers start when there are cells of every profile. */
+static void start_workers(struct server *s) {
+    struct pool *pools[PROFILES];
+    for (enum profile i = 0; i < PROFILES; i++) {
+        if (s->profiles[i].pool && !s->profiles[i].is_up) return;
+        pools[i] = s->profiles[i].pool;
+    }
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_start(s->workers[i].worker, pools);
 }
 
 static void on_pool_ready(void *context, uint32_t confinement) {
-    struct server *s = context;
+    struct profiled *p = context;
+    struct server *s = p->server;
     char names[600];
     uint32_t missing = confinement_all() & ~confinement;
-    s->cell_layers = confinement;
-    if (missing && !s->ingress && !s->worker_config.is_quiet && !s->pool_config.has_no_jail) {
+    bool is_first = p->profile == PROFILE_JIT && !p->is_up;
+    p->is_up = true;
+    if (p->profile == PROFILE_JIT) s->cell_layers = confinement;
+    if (missing && is_first && !s->worker_config.is_quiet && !s->pool_config.has_no_jail) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
-    s->restart_ms = RESTART_MS_FIRST;
-    for (unsigned i = 0; i < s->workers_len; i++) host_worker_start(s->workers[i].worker, s->pool);
+    start_workers(s);
 }
 
 static void on_pool_idle(void *context) {
-    struct server *s = context;
+    struct server *s = ((struct profiled *)context)->server;
     s->is_stalled = false;
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_grew(s->workers[i].worker);
 }
 
 static void on_death(void *context, const struct zygote_death *death) {
-    struct server *s = context;
+    struct server *s = ((struct profiled *)context)->server;
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_death(s->workers[i].worker, death);
 }
 
 static void on_pool_stalled(void *context, const char *reason) {
-    struct server *s = context;
+    struct profiled *p = context;
+    struct server *s = p->server;
     if (!s->is_stalled) log_error(s, "no cell can be forked, which is tried again and again:");
     if (!s->is_stalled) log_error(s, reason);
     s->is_stalled = true;
     snprintf(s->stalled, sizeof s->stalled, "%s", reason);
-    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_stalled(s->workers[i].worker, reason);
+    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_stalled(s->workers[i].worker, p->profile, reason);
 }
 
 static void on_pool_lost(void *context, const char *reason) {
-    struct server *s = context;
-    if (!s->ingress) {
-        fail(s, "the zygote did not start", reason);
-        return;
-    }
-    log_error(s, reason);
-    for (unsigned i = 0; i < s->workers_len; i++) host_worker_pool_lost(s->workers[i].worker);
-    struct zygote_stats zygotes;
-    pool_zygotes(s->pool, &zygotes);
-    s->zygotes_before += zygotes.number;
-    pool_free(s->pool);
-    s->pool = NULL;
-    if (s->is_stopping) return;
-    uv_timer_start(&s->restart, on_restart, s->restart_ms, 0);
-    s->restart_ms = s->restart_ms * 2 < RESTART_MS_MAX ? s->restart_ms * 2 : RESTART_MS_MAX;
+    log_error(((struct profiled *)context)->server, reason);
 }
 
-static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on_death, on_pool_lost,
+static void on_pool_failed(void *context, const char *reason) {
+    fail(((struct profiled *)context)->server, "no zygote can be started", reason);
+}
+
+static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on_death, on_pool_lost, on_pool_failed,
                                                  on_pool_stalled};
 
-static void start_pool(struct server *s) {
-    int r = pool_new(&s->loop, &s->pool_config, &pool_handler, s, &s->pool);
+/* `is_loaded`: some host worker loads workers of this profile, so that idle cells are worth their memory. */
+static void start_pool(struct server *s, enum profile profile, bool is_loaded) {
+    struct profiled *p = &s->profiles[profile];
+    struct pool_config config = s->pool_config;
+    *p = (struct profiled){.server = s, .profile = profile};
+    config.numbers_from = profile;
+    if (profile == PROFILE_NO_JIT) config.is_jitless = true;
+    if (!is_loaded) config.idle_target = 0;
+    int r = pool_new(&s->loop, &config, &pool_handler, p, &p->pool);
     if (r < 0) fail(s, s->pool_config.cell_path, strerror(-r));
+}
+
+static void start_pools(struct server *s) {
+    bool is_loaded[PROFILES] = {0};
+    for (unsigned i = 0; i < s->workers_len; i++) {
+        const struct config *config = &s->workers[i].config;
+        for (size_t k = 0; k < config->loaders_len; k++) is_loaded[profile_of(s, &config->loaders[k])] = true;
+    }
+    start_pool(s, PROFILE_JIT, is_loaded[PROFILE_JIT]);
+    if (is_loaded[PROFILE_NO_JIT] && !s->is_stopping) start_pool(s, PROFILE_NO_JIT, true);
 }
 
 /* --- Its own confinement ---------------------------------------------------------------------------------------- */
@@ -301,9 +331,11 @@ static void tell_health(struct server *s, struct ingress_req *req) {
                             .supervisor = s->own_layers,
                             .has_group = s->has_group};
     struct buf text = {0};
-    if (s->pool) health.idle = pool_idle(s->pool);
-    if (s->pool) pool_zygotes(s->pool, &health.zygotes);
-    health.zygotes.number += s->zygotes_before;
+    for (enum profile i = 0; i < PROFILES; i++) {
+        if (!s->profiles[i].pool) continue;
+        health.idle += pool_idle(s->profiles[i].pool);
+        pool_zygotes(s->profiles[i].pool, &health.zygotes[i]);
+    }
     if (host) loader_stats(host_cell_loader(host), &health.loader);
     int status = host && !s->is_stalled ? 200 : 503;
     if (health_put(&health, &text) < 0 || ingress_respond(req, status, NULL, headers, COUNT_OF(headers),
@@ -390,6 +422,7 @@ static const char help[] =
     "  --zygote-seconds N     and after so long (3600)\n"
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
+    "  --no-jit               interpret all workers and compile none; worker_loaders of the configuration have \"jit\": false\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
     "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
@@ -483,6 +516,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
                                             {"usage", required_argument, NULL, 'u'},
                                             {"require-confinement", required_argument, NULL, 'c'},
                                             {"no-jail", no_argument, NULL, 'j'},
+                                            {"no-jit", no_argument, NULL, 'J'},
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
                                             {"health", required_argument, NULL, 'H'},
@@ -513,6 +547,7 @@ static int parse_options(struct server *s, int argc, char **argv) {
         case 'u': r = open_log("usage", optarg, 0600, &s->worker_config.cell.loader.usage_fd); break;
         case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
         case 'j': s->pool_config.has_no_jail = true; break;
+        case 'J': s->pool_config.is_jitless = true; break;
         case 'r': r = parse_rpc(optarg, s); break;
         case 'o': r = open_log("outbound-log", optarg, 0640, &s->worker_config.outbound.log_fd); break;
         case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
@@ -557,13 +592,11 @@ static void add_signal(struct server *s, uv_signal_t *handle, int signal) {
 
 static void run(struct server *s) {
     CHECK(uv_loop_init(&s->loop) == 0);
-    CHECK(uv_timer_init(&s->loop, &s->restart) == 0);
-    s->restart.data = s;
     add_signal(s, &s->interrupt, SIGINT);
     add_signal(s, &s->terminate, SIGTERM);
     raise_descriptor_limit();
     for (unsigned i = 0; i < s->workers_len; i++) make_worker(s, &s->workers[i]);
-    start_pool(s);
+    start_pools(s);
     if (!s->is_stopping) prepare_workers(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&s->loop) == 0);
@@ -578,11 +611,11 @@ static struct served *find_worker(struct server *s, const char *name) {
     return NULL;
 }
 
-/* Finds whom each service binding means. Prints what is wrong, all of it; returns 0 or -EINVAL. */
-static int bind_services(struct server *s, struct config *config) {
+/* Finds whom each service means. Prints what is wrong, all of it; returns 0 or -EINVAL. */
+static int bind_services(struct server *s, const struct config *config, struct config_service *services, size_t len) {
     int r = 0;
-    for (size_t i = 0; i < config->services_len; i++) {
-        struct config_service *service = &config->services[i];
+    for (size_t i = 0; i < len; i++) {
+        struct config_service *service = &services[i];
         const struct served *found = find_worker(s, service->service);
         if (found) {
             service->worker = &found->config == config ? SERVICE_SELF : (int)(found - s->workers);
@@ -621,7 +654,9 @@ static int read_configs(struct server *s, const char *answer, int argc, char **a
     for (int i = optind; i < argc && r == 0; i++) r = read_config(s, argv[i], answer);
     if (r < 0) return r;
     for (unsigned i = 0; i < s->workers_len; i++) {
-        if (bind_services(s, &s->workers[i].config) < 0) r = -EINVAL;
+        struct config *config = &s->workers[i].config;
+        if (bind_services(s, config, config->services, config->services_len) < 0) r = -EINVAL;
+        if (bind_services(s, config, config->tails, config->tails_len) < 0) r = -EINVAL;
     }
     if (r < 0) return r;
     struct config *first = &s->workers[0].config;
@@ -636,11 +671,27 @@ static void free_server(struct server *s) {
     free(s);
 }
 
+/* Before the first client is heard: what the spawner may start is settled here. */
+static int start_spawner(const struct server *s, const char *cell_path, const char *egress_path, const struct cgroups *groups) {
+    struct buf starts[WORKERS_MAX] = {0};
+    const char *texts[WORKERS_MAX];
+    int r = 0;
+    for (unsigned i = 0; i < s->workers_len && r == 0; i++) {
+        struct outbound_config config = outbound_of(s, &s->workers[i]);
+        r = outbound_put_start(&config, &starts[i]);
+        if (r == 0) r = buf_append(&starts[i], "", 1);
+        texts[i] = (const char *)buf_bytes(&starts[i]);
+    }
+    struct launch_config config = {cell_path, egress_path, *groups, texts, s->workers_len};
+    if (r == 0) r = launch_begin(&config);
+    for (unsigned i = 0; i < s->workers_len; i++) buf_done(&starts[i]);
+    return r;
+}
+
 static int serve_one(const char *answer, int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
     char cell_path[PATH_MAX], egress_path[PATH_MAX];
-    s->restart_ms = RESTART_MS_FIRST;
     s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
     s->worker_config.cell.loader.grants_target = 16;
     s->worker_config.outbound.log_fd = -1;
@@ -665,7 +716,7 @@ static int serve_one(const char *answer, int argc, char **argv) {
     struct cgroups groups = {0};
     if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
     s->has_group = groups.len > 0;
-    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
+    r = s->pool_config.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;

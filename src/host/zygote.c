@@ -2,16 +2,12 @@
 #include "base/macros.h"
 #include "host/launch.h"
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define NAMESPACES                                                                                                     \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 struct zygote {
     uv_poll_t poll;
@@ -53,14 +49,13 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     }
 }
 
-int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct zygote_handler *handler, void *context,
+int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const struct zygote_handler *handler, void *context,
                  struct zygote **ret) {
-    if (access(path, X_OK) < 0) return -errno;
+    if (access(config->path, X_OK) < 0) return -errno;
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? launch_zygote(path, has_jail ? NAMESPACES : JAIL_OFF, sockets[1]) : -ENOMEM;
-    if (z && pid < 0 && has_jail) pid = launch_zygote(path, 0, sockets[1]);
+    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->is_jitless, sockets[1]) : -ENOMEM;
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);
@@ -111,7 +106,7 @@ static void on_poll_closed(uv_handle_t *handle) {
 void zygote_stop(struct zygote *z) {
     if (!z) return;
     z->lost = true;
-    kill(z->pid, SIGKILL);
+    launch_kill(z->pid);
     while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     uv_close((uv_handle_t *)&z->poll, on_poll_closed);

@@ -29,10 +29,15 @@ struct zygote_handler {
     void (*on_lost)(void *context, const char *reason);
 };
 
-/* Starts the cell binary at `path` as a zygote. Namespaces that the machine refuses are left out, all or none of them;
-   the zygote says on_ready which layers hold. Without a jail there are none, which is for debugging. Returns 0 or a
-   negative errno. */
-int zygote_start(uv_loop_t *loop, const char *path, bool has_jail, const struct zygote_handler *handler, void *context,
+struct zygote_config {
+    const char *path; /* the cell binary */
+    bool has_jail;    /* without one there are no layers at all, which is for debugging */
+    bool is_jitless;  /* the engine interprets, and has no memory that can be both written and run */
+};
+
+/* Starts the cell binary as a zygote. Namespaces that the machine refuses are left out, all or none of them; the zygote
+   says on_ready which layers hold. Returns 0 or a negative errno. */
+int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const struct zygote_handler *handler, void *context,
                  struct zygote **ret);
 
 /* Asks for a fork. `cell` is the caller's number for it, `fd` the cell's end of its channel, which is closed here.

@@ -1,6 +1,6 @@
 // Cases 7 and 8: what is left of a worker in others, and what happens when the machine runs out of something.
 
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,10 +158,42 @@ async function withoutProcesses(host) {
     }
 }
 
+/** Usage that is written to a disk which is full for a while. */
+async function outOfDisk(host) {
+    const dir = mkdtempSync(join(tmpdir(), "mayfly-disk-"));
+    const run = { modules: { "main.js": "export default { run() { return 1; } };" }, method: "run" };
+    let isMounted = false;
+    try {
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=8k", "none", dir], { stdio: "ignore" });
+        isMounted = true;
+    } catch {
+        console.log("# out of disk: recovery is not tried, since nothing can be mounted here");
+    }
+    const usage = isMounted ? join(dir, "usage.jsonl") : "/dev/full";
+    if (isMounted) writeFileSync(join(dir, "other"), Buffer.alloc(8192));
+    const server = await startServer(host, ["--usage", usage]);
+    try {
+        for (let i = 0; i < 20; i++) expect("a result", (await attempt(server, run))[0].value, 1);
+        await until("words about the loss", () => server.errors.includes("mayfly: usage: lines are lost: No space left on device"));
+        expect("how often it is said", server.errors.split("lines are lost").length, 2);
+        if (!isMounted) return;
+        rmSync(join(dir, "other"));
+        await until("lines", async () => {
+            expect("a result", (await attempt(server, run))[0].value, 1);
+            return readFileSync(usage, "utf8").endsWith("}\n");
+        });
+        if (!/usage: lines are written again; \d+ were lost/.test(server.errors)) throw new Error(`expected words about the end, got ${server.errors}`);
+    } finally {
+        await server.stop();
+        if (isMounted) execFileSync("umount", [dir]);
+        rmSync(dir, { recursive: true });
+    }
+}
+
 export function orchestrationCases(host) {
     return {
         "isolation: a secret is in no other process's memory": () => residue(host),
-        "burst: 60 workers that spin at once": async () => {
+        "orchestration: burst: 60 workers that spin at once": async () => {
             const server = await startServer(host, ["--pool", "4", "--grants", "8"]);
             const test = { modules: { "main.js": "export default { run() { for (;;); } };" }, method: "run", limits: { cpuMs: 20 } };
             const ends = await Promise.all(Array.from({ length: 60 }, () => attempt(server, test)));
@@ -170,7 +202,7 @@ export function orchestrationCases(host) {
             await until("as few processes as before", () => server.tree().length <= 3 + 12 + 1, 20_000);
             expect("the end", (await server.stop()).code, 0);
         },
-        "the supervisor is killed while workers spin": async () => {
+        "orchestration: the supervisor is killed while workers spin": async () => {
             const server = await startServer(host, ["--pool", "2", "--grants", "4"]);
             const test = { modules: { "main.js": "export default { run() { for (;;); } };" }, method: "run", limits: { cpuMs: 60_000 } };
             const before = server.tree().length;
@@ -181,9 +213,10 @@ export function orchestrationCases(host) {
             await until("the end of all", () => stillThere(tree).length === 0, 5_000);
             await server.stop();
         },
-        "out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
-        "out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
-        "usage: each worker that ended has its line": async () => {
+        "orchestration: out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),
+        "orchestration: out of processes: loads fail with the reason, and work again": () => withoutProcesses(host),
+        "orchestration: out of disk: workers go on, what is lost is said once, and lines come again": async () => outOfDisk(host),
+        "orchestration: usage: each worker that ended has its line": async () => {
             const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
             const server = await startServer(host, ["--usage", file]);
             const run = (lines, more) => ({ modules: { "main.js": `export default { run() { ${lines} } };` }, method: "run", ...more });
@@ -201,7 +234,7 @@ export function orchestrationCases(host) {
             rmSync(file);
             expect("what they used", [spun?.cpuUs >= 50_000, grown?.peakBytes >= 20 << 20, good?.calls, good?.name], [true, true, 2, null]);
         },
-        "options: a limit that is none is refused": async () => {
+        "orchestration: options: a limit that is none is refused": async () => {
             for (const option of ["cpu_ms", "cpu_ms=x", "nothing=5", "cpu_ms=-1", "cpu_ms=99999999999"]) {
                 const server = new Server([host, "--listen", "127.0.0.1:0", "--limit", option]);
                 await until("its end", () => server.hasEnded);

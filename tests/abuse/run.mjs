@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { ask, startServer, until } from "../behaviour/server.mjs";
 import { cpuCases } from "./cpu.mjs";
 import { memoryCases } from "./memory.mjs";
+import { isolationCases } from "./isolation.mjs";
+import { realmCases } from "./realm.mjs";
 import { limitSuites } from "./limits.mjs";
 import { orchestrationCases } from "./orchestration.mjs";
 
@@ -16,6 +18,15 @@ const HOST = fileURLToPath(new URL("host.js", import.meta.url));
 const filter = process.argv[2] ?? "";
 let passed = 0;
 let failed = 0;
+
+/** Of each case of peers-and-sandboxing.md, part C, by the first word of a case's name. */
+const counts = { CPU: 0, memory: 0, realm: 0, isolation: 0, orchestration: 0, limits: 0 };
+const CASES_MIN = 150;
+
+function count(name) {
+    const word = name.slice(0, name.indexOf(":"));
+    counts[word in counts ? word : "limits"]++;
+}
 
 async function run(name, body) {
     try {
@@ -37,17 +48,22 @@ export async function attempt(server, test) {
     return value;
 }
 
+/** Calls of a neighbour that must be answered during each attack, at least. */
+const NEIGHBOUR_CALLS = 5;
+
 /** A neighbour's calls, from now until stop(): each must be answered, in order, by one and the same worker. */
 async function watchNeighbour(server) {
     const count = async () => JSON.parse(await ask(server, "/neighbour"));
     let last = await count();
     let isOver = false;
+    let answers = 0;
     const watching = (async () => {
         do {
             const next = await count();
             if (next !== last + 1) throw new Error(`expected the neighbour's call ${last + 1}, got ${next}`);
             last = next;
-        } while (!isOver);
+            answers++;
+        } while (!isOver || answers < NEIGHBOUR_CALLS);
     })();
     watching.catch(() => {});
     return async () => {
@@ -80,12 +96,10 @@ async function runCase(server, { test, exceeds, ends, check }) {
 }
 
 /** Waits until there are as few processes as when the server was idle. */
-async function settles(server, name, quiet) {
-    await run(`${name}: nothing is left behind`, async () => {
-        let now;
-        await until("an idle server", () => (now = server.tree().length) <= quiet, 15_000).catch(() => {
-            throw new Error(`expected ${quiet} processes, got ${now}`);
-        });
+async function settles(server, quiet) {
+    let now;
+    await until("an idle server", () => (now = server.tree().length) <= quiet, 15_000).catch(() => {
+        throw new Error(`something is left behind: expected ${quiet} processes, got ${now}`);
     });
 }
 
@@ -98,9 +112,12 @@ async function runSuite({ name, options = [], cases, kept = 0 }) {
     await until("a full pool", () => server.tree().length === quiet);
     const { pid } = server;
     for (const [caseName, body] of chosen) {
-        await run(caseName, () => (typeof body === "function" ? body(server) : runCase(server, body)));
+        count(caseName);
+        await run(caseName, async () => {
+            await (typeof body === "function" ? body(server, { attempt }) : runCase(server, body));
+            await settles(server, quiet + kept);
+        });
     }
-    await settles(server, name, quiet + kept);
     await run(`${name}: the server ends cleanly`, async () => {
         const { code, left } = await server.stop();
         if (server.pid !== pid || code !== 0 || left !== 0) throw new Error(`expected status 0, got ${code}, ${left} left`);
@@ -118,11 +135,18 @@ await Promise.all([
     })(),
     (async () => {
         await runSuite({ name: "memory", cases: memoryCases });
+        await runSuite({ name: "realm", cases: { ...realmCases, ...isolationCases }, kept: 2 }); // egress, and its keeper
         for (const [name, body] of Object.entries(orchestrationCases(HOST))) {
-            if (name.includes(filter)) await run(name, body);
+            if (!name.includes(filter)) continue;
+            count(name);
+            await run(name, body);
         }
     })(),
 ]);
+const cases = counts.CPU + counts.memory + counts.realm + counts.isolation + counts.orchestration;
+const each = Object.entries(counts).map(([name, n]) => `${n} ${name}`).join(", ");
+console.log(`# ${cases} abuse cases of part C, 1, 2, 3, 7 and 8, and those of limits: ${each}`);
+if (filter === "") await run(`at least ${CASES_MIN} abuse cases`, () => cases >= CASES_MIN || Promise.reject(new Error(`got ${cases}`)));
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 process.exit(failed > 0 ? 1 : 0); // whatever a failed case left running ends now

@@ -31,6 +31,11 @@ export default class extends WorkerEntrypoint {
     throwing(kind) { throw thrown[kind](); }
     async recurse(f, n) { return n === 0 ? 0 : 1 + await f(n - 1); }
     disposeAll(f) { f[Symbol.dispose](); f[Symbol.dispose](); return "disposed"; }
+    async pass(f, kind) { const g = args[kind](f, this.env); try { return [await f(...g)]; } catch (e) { return e.name + ": " + e.message; } }
+    keys(name) { return [Object.keys(this.env), Object.hasOwn(this.env, name) && this.env[name], Object.getPrototypeOf(this.env) === Object.prototype, {}.x]; }
+    props() { return [Object.keys(this.ctx.props), {}.x]; }
+    async numbers(n) { const all = []; for (let i = 0; i < n; i++) all.push(await this.env["E" + i].number()); return all; }
+    async callBack(f, n, ms) { for (let i = 0; i < n; i++) { await new Promise((r) => setTimeout(r, ms)); await f(i); } return "all"; }
     async readProps() { return [this.ctx.props, Object.keys(this.ctx)]; }
     async useEnv(name, method) { try { return await this.env[name][method]("x"); } catch (e) { return e.message; } }
 }
@@ -45,6 +50,25 @@ const make = {
     typed: () => { const a = new Uint8Array(4); Object.defineProperty(a, "byteLength", { value: 1 << 30 }); return a; },
     array: () => { const a = []; a.length = 1e6; return a.length; },
     date: () => { const d = new Date(5); d.getTime = () => { throw new RangeError("no time"); }; return d; },
+};
+// What a worker passes to its owner.
+const args = {
+    throws: () => [{ get a() { throw new RangeError("a getter that throws"); } }],
+    proxy: () => [new Proxy([1], { get(t, k) { if (k === "length") return 3; return Reflect.get(t, k); } })],
+    proxyArray: () => [new Proxy([], { get() { throw new RangeError("a proxy that throws"); } })],
+    // The getters of an argument that is being written use what it is written for.
+    reenters: (f) => [{ get a() { f("from a getter"); return 1; } }, "outer"],
+    disposes: (f) => [f.dup(), { get a() { f[Symbol.dispose](); return 1; } }],
+    changes: () => { const o = { get a() { delete o.b; o.c = 3; return 1; }, b: 2 }; return [o]; },
+    map: () => { const m = new Map([[{ get k() { m.clear(); return 1; } }, 1], [2, 2]]); return [m]; },
+    cycles: () => { const m = new Map(), s = new Set([m]); m.set(m, s); m.set("s", s); const e = new Error("e"); e.cause = { e, m }; return [[m, s, e]]; },
+    numbers: () => [[NaN, -0, Infinity, -Infinity, 2 ** 53 + 2, 5e-324, new Date(NaN), new Date(8.64e15), new Float64Array([NaN, -0])]],
+    resizable: () => { const b = new ArrayBuffer(4, { maxByteLength: 1 << 20 }); const v = new Uint8Array(b); return [v, { get a() { b.resize(0); return v; } }]; },
+    sparse: () => [new Array(2 ** 32 - 1)],
+    lengthLies: () => [{ length: 2 ** 53, 0: "x" }, Object.assign([1, 2], { length: 2 })],
+    detached: () => { const b = new ArrayBuffer(8), v = new Uint8Array(b); structuredClone(b, { transfer: [b] }); return [v]; },
+    tag: () => [{ [Symbol.toStringTag]: "Request", get url() { throw new RangeError("no url"); } }],
+    thenable: () => [{ then: (resolve) => resolve("taken over") }],
 };
 const thrown = {
     proxy: () => new Proxy(new Error("x"), { get() { throw new RangeError("nothing to see"); } }),
@@ -128,6 +152,99 @@ const values = {
     },
 };
 
+const names = {
+    "entrypoints with names of Object.prototype": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        for (const name of ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", ""]) {
+            await rejects(stub.getEntrypoint(name).echo(1), { name: "TypeError", message: `Worker has no such entrypoint: ${name}` });
+        }
+        equal(await stub.getEntrypoint().echo(1), 1);
+    },
+    "workers with names of Object.prototype": async ({ env }) => {
+        for (const id of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+            const code = () => worker(`export default { me() { return ${JSON.stringify(id)}; } };`);
+            for (let i = 0; i < 2; i++) equal(await env.LOADER.get(id, code).getEntrypoint().me(0), id);
+        }
+        equal({}.x, undefined);
+    },
+    "env and props with such keys": async ({ env }) => {
+        const text = '{"__proto__":{"x":1},"constructor":{"prototype":{"x":2}},"toString":3}';
+        const stub = env.LOADER.load(worker(CHILD, { env: JSON.parse(text) }));
+        const [keys, value, isPlain, x] = await stub.getEntrypoint().keys("__proto__");
+        equal([keys, value, isPlain, x], [["__proto__", "constructor", "toString"], { x: 1 }, true, undefined]);
+        equal(await stub.getEntrypoint(undefined, { props: JSON.parse(text) }).props(), [["__proto__", "constructor", "toString"], undefined]);
+    },
+    "modules with such names": async ({ env }) => {
+        const modules = JSON.parse('{"main.js":"import a from \'./__proto__\'; import b from \'./constructor\'; export default { sum() { return a + b; } };"}');
+        Object.defineProperty(modules, "__proto__", { value: { js: "export default 1" }, enumerable: true });
+        modules.constructor = { js: "export default 2" };
+        equal(await env.LOADER.load(worker(modules)).getEntrypoint().sum(0), 3);
+    },
+};
+
+/** What a worker passes reaches its owner like this; or it is told, and its owner never called. */
+const passed = [
+    ["throws", "RangeError: a getter that throws", 0],
+    ["proxy", [[[1, undefined, undefined]]]],
+    ["proxyArray", "RangeError: a proxy that throws", 0],
+    ["reenters", [[{ a: 1 }, "outer"]], 2],
+    ["changes", [[{ a: 1, b: undefined }]]],
+    ["map", [[new Map([[{ k: 1 }, 1], [2, 2]])]]],
+    ["lengthLies", [[{ 0: "x", length: 2 ** 53 }, [1, 2]]]],
+    ["numbers", [[[NaN, -0, Infinity, -Infinity, 2 ** 53 + 2, 5e-324, new Date(NaN), new Date(8.64e15), new Float64Array([NaN, -0])]]]],
+    ["detached", undefined],
+    ["tag", undefined],
+];
+
+const argumentCases = Object.fromEntries(passed.map(([kind, expected, calls = 1]) => [
+    `an argument of a worker: ${kind}`,
+    async ({ env }) => {
+        const child = load(env);
+        let called = 0;
+        const got = await child.pass((...all) => (called++, all), kind);
+        if (expected !== undefined) equal([got, called], [expected, calls]);
+        equal(await child.echo("still here"), "still here");
+        await unharmed(env);
+    },
+]));
+
+const others = {
+    "an argument whose getter disposes of what is called": async ({ env }) => {
+        const child = load(env);
+        const got = await child.pass((f, value) => [typeof f, value], "disposes");
+        ok(Array.isArray(got) || /disposed/.test(got), "an answer or an error of disposal");
+        equal(await child.echo("still here"), "still here");
+    },
+    "an argument whose bytes shrink while it is written": async ({ env }) => {
+        const child = load(env);
+        const words = "DataCloneError: The bytes of a value changed while it was written.";
+        equal(await child.pass((...all) => all.length, "resizable"), words);
+        equal(await child.echo("still here"), "still here");
+    },
+    "an array of 2^32 - 1 holes costs its worker": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD, { limits: { cpuMs: 300 } }));
+        const error = await stub.getEntrypoint().pass(() => 1, "sparse").then(() => undefined, (reason) => reason);
+        ok(["cpuMs", "memoryMb"].includes(error?.limit?.name), `a limit, not ${error}`);
+        await unharmed(env);
+    },
+    "cycles through keys, sets and causes, handed on to another worker": async ({ env }) => {
+        const [one, two] = [load(env), load(env)];
+        const [[m, s, e]] = await one.pass((value) => two.echo(value), "cycles");
+        ok(m.get(m) === s && s.has(m) && m.get("s") === s && e.message === "e", "the same graph");
+    },
+    "a graph of 2^200 paths, handed on to another worker": async ({ env }) => {
+        let value = await load(env).echo(await load(env).dag(200));
+        for (let i = 0; i < 200; i++) {
+            ok(value.a === value.b, "one object");
+            value = value.a;
+        }
+    },
+    "a thenable among arguments is awaited by whoever awaits it": async ({ env }) => {
+        equal(await load(env).pass((value) => value, "thenable"), ["taken over"]);
+        equal(await load(env).pass((value) => typeof value.then, "thenable"), ["function"]);
+    },
+};
+
 class Loud extends RpcTarget {
     then(resolve) {
         resolve("host's own");
@@ -197,6 +314,125 @@ const calls = {
     },
 };
 
+const reentrance = {
+    "a callback that disposes of its own worker": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        let called = 0;
+        const call = stub.getEntrypoint().callBack(() => {
+            called++;
+            stub[Symbol.dispose]();
+        }, 3, 0);
+        await rejects(call, { name: "Error" });
+        equal(called, 1);
+        await unharmed(env);
+    },
+    "a callback that loads a worker and hands itself on": async ({ env }) => {
+        const down = async (n) => (n === 0 ? 0 : 1 + (await load(env).recurse(down, n - 1)) + 1);
+        equal(await load(env).recurse(down, 4), 6);
+    },
+    "a disposer that calls the worker that dropped it": async ({ env }) => {
+        const child = load(env);
+        let heard;
+        class Dying extends RpcTarget {
+            [Symbol.dispose]() {
+                heard = child.echo("last call");
+            }
+        }
+        equal(await child.disposeAll(new Dying()), "disposed");
+        await sleep(20);
+        equal(await heard, "last call");
+    },
+    "a failure's handler that calls what has just ended": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        const child = stub.getEntrypoint();
+        const held = await child.give("loop");
+        const later = child.callBack(() => 1, 100, 10).catch(() => held.next().then(() => "answered", (error) => error.name));
+        await sleep(20);
+        stub[Symbol.dispose]();
+        equal(await later, "Error");
+    },
+};
+
+const deadlines = {
+    "an answer after the deadline reaches nobody": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        const hurried = stub.getEntrypoint(undefined, { limits: { wallMs: 60 } });
+        let called = 0;
+        const error = await hurried.late(() => ++called, 150).then(() => undefined, (reason) => reason);
+        equal(error?.limit?.name, "wallMs");
+        await sleep(200);
+        equal(called, 0);
+        await unharmed(env);
+    },
+    "a callback that is answered after its worker's deadline": async ({ env }) => {
+        for (const settle of ["resolve", "reject"]) {
+            const stub = env.LOADER.load(worker(CHILD));
+            await stub.getEntrypoint().echo("started");
+            const hurried = stub.getEntrypoint(undefined, { limits: { wallMs: 100 } });
+            const answer = Promise.withResolvers();
+            let asked = 0;
+            await rejects(hurried.callBack(() => (asked++, answer.promise), 2, 0), { name: "Error", message: /wallMs/ });
+            answer[settle](new Error("too late"));
+            await sleep(20);
+            ok(asked <= 1, "one call at most");
+        }
+        await unharmed(env);
+    },
+    "what was held of a worker that missed its deadline is gone, and its name begins anew": async ({ env }) => {
+        const get = () => env.LOADER.get(`deadline ${Math.random()}`, () => worker(CHILD));
+        const stub = get();
+        const held = await stub.getEntrypoint().give("loop");
+        await rejects(stub.getEntrypoint(undefined, { limits: { wallMs: 60 } }).late(() => 1, 5000), { message: /wallMs/ });
+        await rejects(held.next(), { message: /wallMs/ });
+        equal(await stub.getEntrypoint().echo("again"), "again");
+    },
+};
+
+export class Numbered extends WorkerEntrypoint {
+    number() {
+        return this.ctx.props.n;
+    }
+}
+
+const confusion = {
+    "forty entrypoints in one env are each their own": async ({ env, ctx }) => {
+        const given = {};
+        for (let i = 0; i < 40; i++) given[`E${i}`] = ctx.exports.Numbered({ props: { n: i } });
+        equal(await load(env, { env: given }).numbers(40), Array.from({ length: 40 }, (_, i) => i));
+    },
+    "twenty workers at once hear of their own entrypoints and callbacks only": async ({ env, ctx }) => {
+        await Promise.all(Array.from({ length: 20 }, async (_, w) => {
+            const given = {};
+            for (let i = 0; i < 5; i++) given[`E${i}`] = ctx.exports.Numbered({ props: { n: w * 10 + i } });
+            const child = load(env, { env: given });
+            const called = [];
+            const [numbers] = await Promise.all([child.numbers(5), child.callBack((i) => void called.push(w * 10 + i), 5, 1)]);
+            const expected = Array.from({ length: 5 }, (_, i) => w * 10 + i);
+            equal([numbers, called], [expected, expected]);
+        }));
+    },
+    "a name that is loaded anew gets what it is given now": async ({ env, ctx }) => {
+        let round = 0;
+        const stub = env.LOADER.get(`anew ${Math.random()}`, () => {
+            round++;
+            const given = Object.fromEntries([2, 1, 0].map((i) => [`E${i}`, ctx.exports.Numbered({ props: { n: round * 100 + i } })]));
+            return worker(CHILD, { env: given });
+        });
+        equal(await stub.getEntrypoint().numbers(3), [100, 101, 102]);
+        await stub.getEntrypoint(undefined, { limits: { wallMs: 50 } }).late(() => 1, 5000).catch(() => {});
+        equal(await stub.getEntrypoint().numbers(3), [200, 201, 202]);
+    },
+    "what one worker gave is nothing to another once it has ended": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        const [one, two] = [stub.getEntrypoint(), load(env)];
+        await two.hold(await one.give("loop").then((loop) => (n) => loop.next().then(() => n)));
+        equal(await two.useHeld(), [1]);
+        stub[Symbol.dispose]();
+        const [outcome] = await two.useHeld();
+        ok(outcome !== 1, "an error");
+    },
+};
+
 export class Guarded extends WorkerEntrypoint {
     #private = "private";
     secret = "own property";
@@ -231,4 +467,6 @@ const authority = {
     },
 };
 
-export default cases({ ...values, ...calls, ...authority });
+export default cases({
+    ...values, ...names, ...argumentCases, ...others, ...calls, ...reentrance, ...deadlines, ...confusion, ...authority,
+});

@@ -135,6 +135,10 @@ async function serves(server) {
     await until("an answer", async () => (await fetch(`${server.url}/sleep`)).status === 200, 20_000);
 }
 
+async function zygoteOf(server, cell) {
+    return server.tree().find(({ pid }) => pid === cell).parent;
+}
+
 async function hostPid(server) {
     await serves(server);
     await json(server, "/weigh");
@@ -190,11 +194,28 @@ const own = {
         expect("the count of an old worker", (await json(server, "/count?id=survivor")).count, alive.count + 1);
         expect("zygotes", server.zygotes().length, 2); // the host worker's cell goes on in the old one
     },
-    "the zygote is killed": async (server) => {
+    "a zygote that is killed ends no cell of another": async (server) => {
         await serves(server);
+        const hosts = await zygoteOf(server, await hostPid(server));
+        const [other] = server.zygotes().filter((zygote) => zygote !== hosts);
+        const before = await json(server, "/count?id=survivor");
+        const streaming = new Raw(server).write(get("/stream"));
+        await streaming.untilHas("some of the body", ({ text }) => text.includes("\r\n\r\n"));
+        process.kill(other, "SIGKILL");
+        await until("its end", () => !server.zygotes().includes(other));
+        await freshWorkersAnswer(server);
+        expect("the count of a worker that lives", (await json(server, "/count?id=survivor")).count, before.count + 1);
+        expect("whether a body that was under way has ended", streaming.ended, false);
+        streaming.vanish();
+        expect("zygotes", server.zygotes().length, 2);
+    },
+    "the zygote of the host worker's cell is killed": async (server) => {
+        const zygote = await zygoteOf(server, await hostPid(server));
         const tree = server.tree();
-        await restarts(server, server.zygote, "the host worker's cell");
-        await until("the end of all old cells", () => stillThere(tree).length === 1);
+        const its = tree.filter(({ pid, parent }) => pid === zygote || parent === zygote);
+        await restarts(server, zygote, "was killed with signal 9 (Killed)");
+        await until("the end of its cells", () => stillThere(its).length === 0);
+        expect("the other zygote", stillThere(tree).filter(({ parent }) => parent === server.pid).length, 1);
     },
 };
 

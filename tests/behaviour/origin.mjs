@@ -2,6 +2,7 @@
 // authority that signs for them. All end with the tests.
 
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import dgram from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -187,6 +188,26 @@ export function originHandler(hits) {
     };
 }
 
+/** A text message as one frame. */
+function textFrame(text) {
+    const payload = Buffer.from(text);
+    const length = payload.length < 126 ? [payload.length] : [126, payload.length >> 8, payload.length & 255];
+    return Buffer.concat([Buffer.from([0x81, ...length]), payload]);
+}
+
+/** Opens a WebSocket by hand, and writes what it was asked with in pieces of so many bytes, its head and all. */
+async function writeInPieces(request, socket, { size, text, closes }) {
+    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
+    const messages = text.map((one) => textFrame(one.replace("KEY", request.headers["x-key"]).replace("PART", request.headers["x-key"]?.slice(0, 9))));
+    const all = Buffer.concat([Buffer.from(head), ...messages, ...(closes ? [Buffer.from([0x88, 2, 0x0b, 0xb9])] : [])]);
+    socket.setNoDelay(true);
+    for (let at = 0; at < all.length; at += size) {
+        socket.write(all.subarray(at, at + size));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+}
+
 /** Answers upgrades: an echo that also tells what it was asked with, and some answers that are none. */
 function acceptSockets(server, hits) {
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: (protocols) => [...protocols].at(-1) });
@@ -204,6 +225,15 @@ function acceptSockets(server, hits) {
         };
         if (answers[pathname] !== undefined) return socket.end(answers[pathname]);
         if (pathname === "/ws/silent") return;
+        if (pathname === "/ws/interim") {
+            const hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(4000);
+            const pour = () => {
+                while (!socket.destroyed && socket.write(hints));
+            };
+            socket.on("drain", pour);
+            return pour();
+        }
+        if (pathname === "/ws/pieces") return void writeInPieces(request, socket, JSON.parse(searchParams.get("how")));
         sockets.handleUpgrade(request, socket, head, (ws) => {
             ws.on("error", () => {});
             ws.on("message", (data, isBinary) => {

@@ -441,7 +441,7 @@ const sockets = both({
         matches("error", (await socketed(who, place.http("api.test", "/ws/refuse"), { send: [] })).error, /answered 403 and opened no WebSocket/);
     },
     "answers that make no sense": async (who) => {
-        for (const path of ["/ws/forged", "/ws/garbage"]) {
+        for (const path of ["/ws/forged", "/ws/garbage", "/ws/interim"]) {
             matches(path, (await upgraded(who, place.http("api.test", path))).error, /its answer to the upgrade makes no sense/);
         }
         matches("large", (await upgraded(who, place.http("api.test", "/ws/large"))).error, /its answer is too large/);
@@ -462,6 +462,18 @@ const socketRules = {
         expect("header", hit.headers["x-key"], SECRET);
         expect("what the worker saw", [text.includes(SECRET), JSON.parse(text)["x-key"]], [false, "*".repeat(SECRET.length)]);
         matches("over http", (await upgraded("secret", place.http("sub.api.test", "/ws"))).error, /does not go over plain http/);
+    },
+    ...Object.fromEntries([1, 5, 64, 5000].map((size) => [`a secret in a message that comes in pieces of ${size}`, async () => {
+        const how = { size, text: ["before KEY after", "KEY", `${"x".repeat(300)}KEY`, "PART", "KEYKEY PART"], closes: true };
+        const url = place.https("sub.api.test", `/ws/pieces?how=${encodeURIComponent(JSON.stringify(how))}`).replace("http", "ws");
+        const { text, error } = await socketed("secret", url, { send: [] });
+        const [stars, part] = ["*".repeat(SECRET.length), SECRET.slice(0, 9)];
+        expect("heard", text?.heard ?? error, [`before ${stars} after`, stars, "x".repeat(300) + stars, part, `${stars}KEY ${part}`]);
+    }])),
+    "a message that ends with the beginning of a secret waits for nothing": async () => {
+        const how = { size: 5000, text: ["PART"], closes: false };
+        const { text, error } = await upgraded("secret", place.https("sub.api.test", `/ws/pieces?how=${encodeURIComponent(JSON.stringify(how))}`));
+        expect("heard", text ?? error, SECRET.slice(0, 9));
     },
     "a WebSocket through a stub's fetch()": async () => {
         const { text, error } = await socketed("wires", place.http("api.test", "/ws").replace("http", "ws"), { send: ["through", "bye"] });
@@ -810,6 +822,18 @@ const proxied = {
         await refused("open", place.http("metadata.test", "/"), /address, which no rule of its policy names/);
         await refused("rules", place.http("fallback.test", "/"), /no rule of this worker's policy names its host/);
         expect("asked", proxy.asked, []);
+    },
+    "mayfly run --proxy": async () => {
+        const net = ["--allow-net", `127.0.0.1:${place.origin.port}`];
+        process.env.RUN_PROXY = `http://us%20er:pass%2Fword@127.0.0.1:${proxy.port}`;
+        const { out, err } = await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "env:RUN_PROXY");
+        delete process.env.RUN_PROXY;
+        expect("errors", err, "");
+        expect("body", JSON.parse(JSON.parse(out)[1]).body, "from a snippet");
+        expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.port}`]);
+        matches("wrong", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "ftp://x")).err, /the proxy must be http:/);
+        matches("without its password", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", `http://127.0.0.1:${proxy.port}`)).err, /failed/);
+        proxy.asked.splice(0);
     },
     "what is not there fails through it": async () => {
         const { error } = await request("host", "http://127.0.0.1:1/");

@@ -1,6 +1,7 @@
 // What a dynamic worker may and may not do around its calls: no way out, no code from strings, a world of its own, work
 // after the answer, its console, TypeScript. dynamic-workers.md 1.10, 7; error texts of section 2.
 
+import { WorkerEntrypoint } from "cloudflare:workers";
 import { cases, equal, ok, rejects, sleep, worker } from "./check.js";
 
 const FORBIDDEN =
@@ -164,6 +165,57 @@ const work = {
     },
 };
 
+const beacons = [];
+
+export class Beacons extends WorkerEntrypoint {
+    async fetch(request) {
+        beacons.push([request.method, request.url, await request.text()]);
+        return new Response();
+    }
+}
+
+const compatibility = {
+    "WebSockets give Blobs since the date, or a flag": async ({ env }) => {
+        const lines = "return [new WebSocketPair()[0].binaryType, { ...Cloudflare.compatibilityFlags }]";
+        const flag = "websocket_standard_binary_type";
+        equal(await run(env, lines, { compatibilityDate: "2026-03-16" }), ["arraybuffer", {}]);
+        equal(await run(env, lines, { compatibilityDate: "2026-03-17" }), ["blob", {}]);
+        equal(await run(env, lines, { compatibilityFlags: [flag] }), ["blob", { [flag]: true }]);
+        const not = `no_${flag}`;
+        equal(await run(env, lines, { compatibilityDate: "2026-03-17", compatibilityFlags: [not] }), ["arraybuffer", { [not]: true }]);
+    },
+    "sendBeacon goes where fetch goes": async ({ env, ctx }) => {
+        const lines = "return navigator.sendBeacon('http://beacon.test/path', 'lit')";
+        equal(await run(env, lines, { globalOutbound: ctx.exports.Beacons({}) }), true);
+        for (let i = 0; i < 200 && beacons.length < 1; i++) await sleep(10);
+        equal(beacons, [["POST", "http://beacon.test/path", "lit"]]);
+    },
+    "Node's modules are there since the date": async ({ env }) => {
+        const lines = "return [typeof Buffer, typeof process, typeof (await import('node:path').catch(() => ({}))).join]";
+        equal(await run(env, lines, { compatibilityDate: "2026-08-03" }), ["undefined", "undefined", "undefined"]);
+        equal(await run(env, lines, { compatibilityDate: "2026-08-04" }), ["function", "object", "function"]);
+        equal(await run(env, lines, { compatibilityDate: "2026-08-04", compatibilityFlags: ["no_nodejs_compat"] }), ["undefined", "undefined", "undefined"]);
+    },
+    "withEnv holds for a function and all that it starts": async ({ env }) => {
+        const source = `import { env, withEnv, withExports, exports, withEnvAndExports } from "cloudflare:workers";
+            const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+            const read = async () => { const seen = [env.X]; await later(); seen.push(env.X, Object.keys(env)); return seen; };
+            export default { async run() {
+                const [one, two, outside] = await Promise.all([withEnv({ X: 1 }, read), withEnv({ X: 2 }, () => withExports({ Y: 3 }, async () => [...await read(), exports.Y])), read()]);
+                return [one, two, outside, withEnvAndExports({ X: 4 }, { Y: 5 }, () => [env.X, exports.Y]), env.X];
+            } };`;
+        equal(await env.LOADER.load(worker(source, { env: { X: 0 } })).getEntrypoint().run(0), [
+            [1, 1, ["X"]], [2, 2, ["X"], 3], [0, 0, ["X"]], [4, 5], 0,
+        ]);
+    },
+    "ctx.abort ends the worker": async ({ env }) => {
+        await rejects(run(env, "ctx.abort('enough')"), { message: /enough/ });
+    },
+    "ctx.tracing calls back": async ({ env }) => {
+        equal(await run(env, "return ctx.tracing.enterSpan('name', (span, a) => a, 5)"), 5);
+    },
+};
+
 const TYPED = `
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Nothing } from "./nothing-of-this-name";
@@ -216,4 +268,4 @@ const typescript = {
     },
 };
 
-export default cases({ ...confinement, ...work, ...typescript });
+export default cases({ ...confinement, ...work, ...compatibility, ...typescript });

@@ -8,6 +8,7 @@
 // of which exports suites: [{ name, target, options, cases: { name: async (server) => ... } }].
 
 import { suites as clientSuites } from "./clients.mjs";
+import { suites as contextSuites } from "./contexts.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
 import { suites as groupSuites } from "./groups.mjs";
@@ -16,7 +17,9 @@ import { suites as leakSuites } from "./leaks.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { suites as profileSuites } from "./profiles.mjs";
 import { others as services, suites as serviceSuites } from "./services.mjs";
+import { suites as secretSuites } from "./secrets.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { suites as supervisorSuites } from "./supervisor.mjs";
 import { suites as zygoteSuites } from "./zygotes.mjs";
@@ -85,11 +88,11 @@ async function endServer(name, server) {
 }
 
 /** Runs `body` with a server of its own; a suite without a target starts what it needs itself. */
-async function withServer({ name, target, options }, body) {
+async function withServer({ name, target, options, environment }, body) {
     if (target === undefined) return body(undefined);
     let server;
     try {
-        server = await startServer(target, options);
+        server = await startServer(target, options, environment);
     } catch (error) {
         report(`${name}: starts`, error.message);
         return;
@@ -138,12 +141,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...outboundSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
-    [...workers, ...clientSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);

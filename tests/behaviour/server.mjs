@@ -103,8 +103,9 @@ export class Server {
     #child;
     #exit;
 
-    constructor(args) {
-        this.#child = spawn(BINARY, ["serve", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    constructor(args, environment = {}) {
+        const env = { ...process.env, ...environment };
+        this.#child = spawn(BINARY, ["serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
         this.#child.stdout.setEncoding("utf8").on("data", (text) => (this.output += text));
         this.#child.stderr.setEncoding("utf8").on("data", (text) => (this.errors += text));
         this.#exit = once(this.#child, "exit").then(([code, signal]) => ({ code, signal }));
@@ -186,9 +187,9 @@ export class Server {
 }
 
 /** Starts `mayfly serve TARGET`, an absolute path or a file beside this one, on a free port. */
-export function startServer(target, options = []) {
+export function startServer(target, options = [], environment = {}) {
     const path = target.startsWith("/") ? target : fileURLToPath(new URL(target, import.meta.url));
-    return new Server([path, "--listen", "127.0.0.1:0", ...options]).ready();
+    return new Server([path, "--listen", "127.0.0.1:0", ...options], environment).ready();
 }
 
 /** Asks a route of the host worker; answers the body's text. */

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, BINARY, sleep, until } from "./server.mjs";
+import { ask, BINARY, sleep, startServer, until } from "./server.mjs";
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** The two that services.jsonc binds. */
@@ -92,7 +92,69 @@ const refusals = {
     },
 };
 
+/** Runs `body` with a directory of its own. */
+async function withDirectory(files, body) {
+    const dir = mkdtempSync(join(tmpdir(), "mayfly-services-"));
+    try {
+        for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+        await body(dir);
+    } finally {
+        rmSync(dir, { recursive: true });
+    }
+}
+
+const FRONT = `import { WorkerEntrypoint } from "cloudflare:workers";
+export default {
+    async fetch(request, env) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/heard") return Response.json([await env.WATCH.fetch(request).then((r) => r.json()), heard]);
+        if (pathname === "/throw") throw new RangeError("for the watcher");
+        console.log("said", { at: pathname });
+        return new Response("front");
+    },
+    tail(events) { heard.push(...events.map(({ event }) => new URL(event.request.url).pathname)); },
+};
+let heard = [];`;
+
+const WATCH = `let heard = [];
+export default {
+    fetch: () => Response.json(heard),
+    tail(events) { console.log("of the watcher's own"); heard.push(...events); },
+};`;
+
+const tails = {
+    "another worker's tail handler hears of each request, and nobody of that": () =>
+        withDirectory({
+            "front.js": FRONT,
+            "watch.js": WATCH,
+            "front.jsonc": '{ "name": "front", "main": "front.js", "tail_consumers": [{ "service": "watch" }, { "service": "front" }], "services": [{ "binding": "WATCH", "service": "watch" }] }',
+            "watch.jsonc": '{ "name": "watch", "main": "watch.js", "tail_consumers": [{ "service": "front" }] }',
+        }, async (dir) => {
+            const server = await startServer(join(dir, "front.jsonc"), [join(dir, "watch.jsonc")]);
+            try {
+                await ask(server, "/log");
+                await fetch(`${server.url}/throw`);
+                let events, own;
+                await until("two events", async () => {
+                    [events, own] = JSON.parse(await ask(server, "/heard"));
+                    events = events.filter(({ event }) => !event.request.url.endsWith("/heard"));
+                    return events.length >= 2 && own.length >= 2;
+                });
+                const shown = events.map(({ scriptName, outcome, logs, exceptions }) => [scriptName, outcome, logs.map(({ message }) => message), exceptions.map(({ message }) => message)]);
+                assert.deepEqual(shown, [["front", "ok", [["said", { at: "/log" }]], []], ["front", "exception", [], ["for the watcher"]]]);
+                assert.deepEqual(own.filter((path) => path !== "/heard"), ["/log", "/throw"]);
+            } finally {
+                assert.equal((await server.stop()).code, 0);
+            }
+        }),
+    "a tail consumer that is not there": refused(
+        ['{ "name": "a", "main": "main.js",\n  "tail_consumers": [{ "service": "b" }] }'],
+        'mayfly: 0.jsonc:2:35: tail_consumers[0].service: no worker is called "b"; name its configuration as well\n',
+    ),
+};
+
 export const suites = [
     { name: "services, ended", target: "services.jsonc", options: others, cases: endings },
     { name: "services, refused", cases: refusals },
+    { name: "services, tails", cases: tails },
 ];

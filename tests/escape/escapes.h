@@ -8,6 +8,7 @@
 #define ESCAPES(X)                                                                                                     \
     X(abstract_address, KILLED)                                                                                        \
     X(bpf, KILLED)                                                                                                     \
+    X(control_state, FAULTED)                                                                                          \
     X(compat_call, ENDED)                                                                                              \
     X(debug_neighbour, KILLED)                                                                                         \
     X(descriptors, HELD)                                                                                               \
@@ -36,14 +37,21 @@
     X(start_thread, KILLED)                                                                                            \
     X(start_values, HELD)                                                                                              \
     X(user_faults, KILLED)                                                                                             \
-    X(virtual_socket, KILLED)
+    X(virtual_socket, KILLED)                                                                                          \
+    X(writable_code, OPEN_WITH_JIT)                                                                                    \
+    X(writable_text, KILLED)                                                                                           \
+    X(write_to_code, FAULTED)
 
 enum escape_end {
     HELD,    /* it returns, with nothing */
     KILLED,  /* by the filter: SIGSYS */
     FAULTED, /* SIGSEGV */
     ENDED,   /* either of them: what this kernel was built with decides */
+    OPEN_WITH_JIT, /* HELD without the JIT; with it, it gets what the JIT needs as well */
 };
+
+/* Where memory was both writable and executable when the zygote went into its jail; NULL for nowhere. */
+extern void *escape_writable_code_at;
 
 #define X(name, end) const char *escape_##name(void);
 ESCAPES(X)

@@ -4,7 +4,7 @@
 //     node tests/mcp/servers.mjs [TEXT]       only the cases whose names contain TEXT
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -117,8 +117,8 @@ await withStdio(hostile("dies"), async (client, errors) => {
 await withStdio(hostile("noise"), async (client, errors) => {
     await test("servers: what is no message is left out, and its words cannot rule the terminal", async () => {
         equal(await result(client, "return up.echo({ text: 'heard' })"), "heard");
-        matches(errors(), /up: this is no message: this is no message/);
-        matches(errors(), /up: \\x1b\[2J words on standard error\n/);
+        await until("what is no message", () => /up: this is no message: this is no message/.test(errors()));
+        await until("its words, whole", () => /^up: \\x1b\[2J words on standard error$/m.test(errors()));
     });
 });
 
@@ -182,6 +182,26 @@ for (const signal of ["SIGTERM", "SIGKILL"]) {
         await until("their end", () => left.every(isGone));
     });
 }
+
+// --- Directories -----------------------------------------------------------------------------------------------------
+
+process.env.TMPDIR = join(directory, "temporary");
+mkdirSync(join(process.env.TMPDIR, "mayfly-mcp-orphan"), { recursive: true });
+mkdirSync(join(process.env.TMPDIR, "mayfly-mcp-young"));
+writeFileSync(join(process.env.TMPDIR, "mayfly-mcp-orphan/mcp.js"), "");
+const age = (name) => utimesSync(join(process.env.TMPDIR, name), 1e9, 1e9);
+age("mayfly-mcp-orphan");
+await withStdio(SHOP, async (client) => {
+    await test("servers: directories that a killed one left are removed, others' are not", async () => {
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+        const [own, ...more] = readdirSync(process.env.TMPDIR).filter((name) => name !== "mayfly-mcp-young");
+        equal(more, []);
+        age(own);
+        await withStdio(SHOP, async (second) => equal(await result(second, "return shop.add(2, 2)"), "4"));
+        equal(readdirSync(process.env.TMPDIR).sort(), [own, "mayfly-mcp-young"].sort());
+    });
+});
+delete process.env.TMPDIR;
 
 await test("servers: wrong configurations are named", async () => {
     for (const [args, pattern] of [

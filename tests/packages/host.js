@@ -5,8 +5,10 @@ export default { async run() { return JSON.stringify({ result: await run(), expe
 
 export default {
     async fetch(request, env) {
-        const modules = { "main.js": main, "bundle.js": await request.text() };
-        const worker = env.LOADER.load({ compatibilityDate: "2026-01-01", mainModule: "main.js", modules, globalOutbound: null });
+        const bundle = await request.text();
+        const code = { compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": main, "bundle.js": bundle } };
+        const compatibilityFlags = /from ?"node:/.test(bundle) ? ["nodejs_compat"] : [];
+        const worker = env.LOADER.load({ ...code, compatibilityFlags, globalOutbound: null });
         try {
             return new Response(await worker.getEntrypoint().run(0));
         } catch (error) {

@@ -29,6 +29,20 @@ const standaloneValidators = {
     },
 };
 
+/** require() of Node's modules, as wrangler has it: an import. */
+const requiredBuiltins = {
+    name: "required-builtins",
+    setup(build) {
+        build.onResolve({ filter: /^(?:node:)?(?:async_hooks|events|stream|util|zlib)$/ }, ({ path, kind }) => {
+            const name = `node:${path.replace(/^node:/, "")}`;
+            return kind === "require-call" ? { path: name, namespace: "required" } : { path: name, external: true };
+        });
+        build.onLoad({ filter: /./, namespace: "required" }, ({ path }) => {
+            return { contents: `import all from ${JSON.stringify(path)}; module.exports = all;` };
+        });
+    },
+};
+
 async function bundle(name) {
     const { outputFiles } = await build({
         entryPoints: [`${here}cases/${name}.js`],
@@ -38,7 +52,7 @@ async function bundle(name) {
         platform: "browser",
         conditions: ["workerd", "worker"],
         logLevel: "error",
-        plugins: [standaloneValidators],
+        plugins: [standaloneValidators, requiredBuiltins],
     });
     return outputFiles[0].text;
 }

@@ -1,6 +1,24 @@
 // What a hostile end says, and that it costs that end its channel and nobody anything else.
+//
+// The kinds of abuse, and where their cases are; "js" is tests/behaviour/abuse.js, where a real worker tries what
+// JavaScript alone can, "stubs" and "capabilities" are beside it.
+//
+//   keys of Object.prototype     Values, Calls; js: values, names
+//   getters, proxies             js: values, arguments
+//   cyclic and exponential       Values ("a cycle", "2^100 paths"); js: values, arguments ("handed on")
+//   numbers and lengths          Values ("bytes that are not there", "numbers"), Streams ("windows"); js: arguments
+//   forged, stale, foreign ids   Ids, Two channels
+//   use after disposal           Ids ("given back"); stubs ("a disposed stub", ...); js: calls
+//   answered twice               Calls of our own
+//   re-entrance                  Calls ("its own callback"), Calls of our own ("while another is read"); js: re-entrance
+//   a method named then          Calls of our own ("thenable"), Calls; js: values, calls
+//   depth of pipelines           Messages ("a path of 65"), Depth; stubs ("a chain of 64"); js: calls
+//   exhaustion of tables         Exhaustion; js: calls; abuse/limits.mjs (openStubs)
+//   confusion of channels        Two channels; js: confusion
+//   answers after the deadline   Calls of our own ("after the end"); js: deadlines; abuse/limits.mjs (wallMs)
+//   one's capability at another  Two channels; js: confusion; stubs ("in the hands of another"); capabilities
 
-import { End, equal, F, log, runCases, settle } from "./harness.js";
+import { End, equal, F, log, OwnArguments, runCases, settle } from "./harness.js";
 
 const cases = [];
 const nested = (depth, inner = 1) => (depth === 0 ? inner : [[nested(depth - 1, inner)]]);
@@ -61,6 +79,7 @@ ending("an entrypoint's name that is no text", ["push", ["pipeline", 0, ["getEnt
 ending("an answer that nobody waits for", ["resolve", 1, 5], ["resolve", 0, 5], ["resolve", -1, 5], ["resolve", "1", 5], ["resolve"], ["reject", 7, 5], ["resolve", null, 1]);
 ending("a release of what is not held", ["release", 9], ["release", -1], ["release", 0], ["release", "1"], ["release", null], ["release", [1]], ["release", 1.5]);
 ending("a release twice", ["release", 1, 1]);
+ending("a release of the call that it rides on", ["push", ["pipeline", 1, ["echo"], [[]]], [2]]);
 ending("releases beside a push that are no list", ["push", ["pipeline", 1, ["echo"], [[]]], 5], ["push", ["pipeline", 1, ["echo"], [[]]], { 0: 1 }], ["push", ["pipeline", 1, ["echo"], [[]]], [77]]);
 ending("a release that the call beside it needs", ["push", ["pipeline", 1, ["echo"], [[]]], [1]]);
 ending("a new stub with an impossible id", ...[0, 1, 5, -1.5, "x", null, -1e300, [], true].map((id) => echo(["export", id])));
@@ -141,6 +160,10 @@ answering("an answer before its call", [["resolve", 3, 5]], LOST, true);
 answering("an answer that cannot be read", [["resolve", 2, ["nonsense"]]], LOST, true);
 answering("an answer without a value", [["resolve", 2]], { value: undefined }, false);
 answering("a rejection with plain words", [["reject", 2, "words"]], { error: "undefined: undefined" }, false);
+answering("a thenable, which no promise gives", [["resolve", 2, { then: ["export", -1] }]], LOST, true);
+answering("a thenable of ours", [["resolve", 2, { then: ["import", -1] }]], LOST, true);
+answering("then as data", [["resolve", 2, { then: 5, catch: [[]] }]], { value: { then: 5, catch: [] } }, false);
+answering("a thenable within", [["resolve", 2, { inner: { then: ["export", -1] } }]], { value: { inner: {} } }, false);
 answering("an error with a name of its own", [["reject", 2, ["error", "__proto__", "m", { stack: "x", name: "y" }]]], { error: "__proto__: m" }, false);
 answering("an answer with a stub of ours that is not there", [["resolve", 2, ["import", -7]]], LOST, true);
 
@@ -177,6 +200,130 @@ cases.push(["an answer while another is being read", async () => {
     equal([order, end.isClosed], [["a", "b"], false]);
 }]);
 
+cases.push(["calls that are made while their channel ends fail, and nothing else", async () => {
+    const end = new End(true);
+    const number = end.channel.rpc.entrypoint("X", undefined);
+    const order = [];
+    const again = (error) => {
+        order.push(error.message);
+        return end.channel.rpc.push(number, ["b"], undefined).pull().catch((later) => order.push(later.message));
+    };
+    end.channel.rpc.push(number, ["a"], undefined).pull().catch(again);
+    end.say(["frobnicate"]);
+    await settle();
+    equal(order, ["The channel has ended.", "The channel has ended."]);
+}]);
+
+cases.push(["a callback whose caller breaks the protocol in the middle of it", async () => {
+    const end = new End().open().say(["push", ["pipeline", 1, ["call"], [[["export", -1], 5]]]]);
+    await settle();
+    end.say(["resolve", 1, ["nonsense"]]);
+    await settle();
+    equal([end.isClosed, end.channel.rpc.held, end.channel.rpc.pending], [true, 0, 0]);
+}]);
+
+// --- Two channels ----------------------------------------------------------------------------------------------------
+
+cases.push(["a stub that one channel was given is none on another", async () => {
+    const [one, two] = [new End().open().call("make"), new End().open()];
+    await settle();
+    two.say(echo(["import", -1]));
+    one.say(["push", ["pipeline", -1, ["echo"], [["still mine"]]]]);
+    await settle();
+    equal([two.isClosed, one.isClosed, one.answers().at(-1)], [true, false, ["resolve", 3, "still mine"]]);
+}]);
+cases.push(["an answer of one channel is none on another", async () => {
+    const [one, two] = [new End().open().call("make"), new End().open()];
+    two.say(["push", ["pipeline", 2, ["echo"], [[1]]]]);
+    await settle();
+    equal([two.isClosed, one.isClosed], [true, false]);
+}]);
+cases.push(["a call of one channel is not answered by another", async () => {
+    const [one, two] = [new End(true), new End(true)];
+    const outcome = one.channel.rpc.push(one.channel.rpc.entrypoint("X", undefined), ["m"], undefined).pull();
+    two.say(["resolve", 2, "stolen"]);
+    equal([two.isClosed, one.isClosed], [true, false]);
+    one.say(["resolve", 2, "mine"]);
+    equal(await outcome, "mine");
+}]);
+cases.push(["the same numbers on fifty channels mean each its own", async () => {
+    const ends = Array.from({ length: 50 }, () => new End().open());
+    for (const [i, end] of ends.entries()) end.say(call("call", ["export", -1], i));
+    await settle();
+    for (const [i, end] of ends.entries()) equal(end.answers(), [["push", ["pipeline", -1, [], [[i]]]]]);
+    for (const [i, end] of ends.toReversed().entries()) end.say(["resolve", 1, 49 - i]);
+    await settle();
+    for (const [i, end] of ends.entries()) equal(end.answers().slice(1), [["release", -1], ["resolve", 2, i]]);
+}]);
+cases.push(["the end of one channel takes nothing from its neighbour with the same numbers", async () => {
+    const [one, two] = [new End().open().call("keep", ["export", -1]), new End().open().call("keep", ["export", -1])];
+    await settle();
+    one.say(["frobnicate"]);
+    const answer = two.victim.kept(1);
+    await settle();
+    two.say(["resolve", 1, "alive"]);
+    equal([await answer, two.isClosed, two.channel.rpc.held], ["alive", false, 1]);
+}]);
+cases.push(["streams with the same number on two channels keep their bytes", async () => {
+    const [one, two] = [new End(), new End()].map((end) => end.open().call("collect", ["readable", 1]));
+    for (const [end, text] of [[one, "one"], [two, "two"], [one, " more"]]) end.frame(F.DATA, 0, 1, undefined, new TextEncoder().encode(text));
+    for (const end of [two, one]) end.frame(F.DATA, F.FIN, 1, undefined);
+    await settle();
+    equal([one.answers().at(-1), two.answers().at(-1)], [["resolve", 2, "one more"], ["resolve", 2, "two"]]);
+}]);
+cases.push(["a stub that is handed on from one channel to another names no number of its first", async () => {
+    const [one, two] = [new End().open().call("keep", ["export", -7]), new End(true)];
+    await settle();
+    const args = new OwnArguments([one.victim.kept]);
+    two.channel.rpc.push(two.channel.rpc.entrypoint("X", undefined), ["m"], args);
+    equal(two.answers().at(-1), ["push", ["pipeline", 1, ["m"], [[["export", -1]]]]]);
+    two.say(["push", ["pipeline", -1, [], [[1]]]]);
+    await settle();
+    equal(one.answers().at(-1), ["push", ["pipeline", -7, [], [[1]]]]);
+}]);
+
+// --- Streams ---------------------------------------------------------------------------------------------------------
+
+cases.push(["windows beyond all measure end the channel", async () => {
+    for (const payload of [[255, 255, 255, 255], [255, 255, 255, 127], [], [1], [0, 0, 1], [0, 0, 0, 0, 1]]) {
+        const end = new End().open().call("give");
+        await settle();
+        const [, , [, stream]] = end.answers().at(-1);
+        end.frame(F.WINDOW, 0, stream, undefined, Uint8Array.from(payload));
+        equal([end.isClosed, payload], [true, payload]);
+    }
+}]);
+cases.push(["a stream that its reader gives up sends no more", async () => {
+    const end = new End().open().call("give");
+    await settle();
+    const [, , [, stream]] = end.answers().at(-1);
+    end.frame(F.STOP, 0, stream);
+    end.frame(F.WINDOW, 0, stream, undefined, Uint8Array.from([255, 255, 255, 255])); // of a stream that is over: nothing
+    await settle();
+    const sent = end.sent.length;
+    end.call("echo", 1);
+    await settle();
+    equal([end.isClosed, end.sent.length], [false, sent + 1]);
+}]);
+
+// --- Depth -----------------------------------------------------------------------------------------------------------
+
+cases.push(["30,000 calls that hang on one that never ends, and then the channel's end", async () => {
+    const end = new End().open().call("never");
+    for (let i = 2; i < 30_000; i++) end.say(["push", ["pipeline", i, ["next"], [[]]]]);
+    await settle();
+    equal([end.isClosed, end.channel.rpc.pending], [false, 29_999]);
+    end.say(["frobnicate"]);
+    await settle();
+    equal([end.isClosed, end.channel.rpc.pending], [true, 0]);
+}]);
+cases.push(["30,000 calls that hang on one that fails", async () => {
+    const end = new End().open().call("fail");
+    for (let i = 2; i < 30_000; i++) end.say(["push", ["pipeline", i, ["next"], [[]]]]);
+    await settle();
+    equal([end.isClosed, end.answers().length, end.answers().at(-1)[0]], [false, 29_999, "reject"]);
+}]);
+
 // --- Values ----------------------------------------------------------------------------------------------------------
 
 ending("a value of an unknown kind", ...[[], ["nonsense"], ["__proto__"], ["constructor"], ["toString"], [null], [5], [{}], [["a"], ["b"]], ["here", 0]].map(echo));
@@ -210,6 +357,9 @@ answered("a cycle", [echo({ self: ["ref", 1] })], [["resolve", 2, { self: ["ref"
 answered("a graph of 2^100 paths stays as small as it is", [echo(Array(100).fill(0).reduce((inner, _, i) => (i === 0 ? {} : { a: inner, b: ["ref", 100] }), {}))],
     [["resolve", 2, Array(100).fill(0).reduce((inner, _, i) => (i === 0 ? {} : { a: inner, b: ["ref", 99] }), {})]]);
 answered("numbers that JSON does not have", [echo([[["nan"], ["inf"], ["-inf"], ["-0"]]])], [["resolve", 2, [[["nan"], ["inf"], ["-inf"], ["-0"]]]]]);
+answered("dates that are none", [echo([[["date", 1e300], ["date", "x"], ["date"], ["date", null], ["date", 8.64e15 + 2]]])],
+    [["resolve", 2, [Array(5).fill(["date", null])]]]);
+answered("a map of names", [echo(["map", ["__proto__", 1, "constructor", 2, ["undefined"], 3]])], [["resolve", 2, ["map", ["__proto__", 1, "constructor", 2, ["undefined"], 3]]]]);
 answered("an odd map", [echo(["map", [1]])], [["resolve", 2, ["map", []]]]);
 
 // --- Calls -----------------------------------------------------------------------------------------------------------
@@ -223,6 +373,8 @@ for (const name of ["constructor", "dup"]) {
 }
 answered("a path through a function's properties is refused", [["push", ["pipeline", 1, ["echo", "constructor"], [["return 1"]]]], ["push", ["pipeline", 1, ["value", "constructor", "constructor"], [["x"]]]]],
     [["reject", 2, missing("constructor")], ["reject", 3, missing("constructor")]]);
+answered("a path through a prototype is refused", [["push", ["pipeline", 1, ["value", "__proto__", "polluted"], [["x"]]]], ["push", ["pipeline", 1, ["calls", "push"], [["x"]]]]],
+    [["reject", 2, missing("__proto__")], ["reject", 3, missing("calls")]]);
 answered("a path of 64 names", [["push", ["pipeline", 1, ["value", ...Array(63).fill("a")], [[]]]]], [["reject", 2, missing("a")]]);
 answered("the entrypoint itself is no function", [["push", ["pipeline", 1, [], [[]]]]], [["reject", 2, ["error", "TypeError", '"" is not a function.', {}]]]);
 answered("a failure and all that hangs on it", (end) => {

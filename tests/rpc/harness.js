@@ -7,9 +7,11 @@ import { hookOf, onward } from "../../runtime/rpc/target.ts";
 import { bindNative, hooks } from "../../runtime/web/host.ts";
 import * as F from "../../runtime/frames.ts";
 import { RpcTarget } from "../../runtime/context.ts";
+import { OwnArguments } from "../../runtime/rpc/values.ts";
 import { Response } from "../../runtime/web/response.ts";
+import { ReadableStream } from "../../runtime/web/streams.ts";
 
-export { F, RpcTarget };
+export { F, OwnArguments, RpcTarget };
 
 const ends = new Map();
 let nextNumber = 1;
@@ -58,6 +60,14 @@ export class Victim extends RpcTarget {
     }
     keep(stub) {
         this.kept = stub.dup();
+    }
+    async collect(stream) {
+        let text = "";
+        for await (const chunk of stream) text += new TextDecoder().decode(chunk);
+        return text;
+    }
+    give() {
+        return new ReadableStream({ type: "bytes", pull: () => new Promise(() => {}) });
     }
     get value() {
         return { deep: 1 };
@@ -116,12 +126,12 @@ export class End {
 
 /** Every case is [name, async body]; a body that throws has failed. */
 export async function runCases(cases) {
-    let passed = 0;
+    const passed = [];
     const failures = [];
     for (const [name, body] of cases) {
         try {
             await body();
-            passed++;
+            passed.push(name);
         } catch (error) {
             failures.push(`${name}: ${error}`);
         }

@@ -41,7 +41,7 @@ try {
     for (const file of ["abuse.js", "fuzz.js"]) {
         try {
             const { passed, failures, words } = await runSuite(file, directory, { seconds: Number(process.argv[2] ?? 5), seed });
-            for (let i = 1; i <= passed; i++) console.log(`ok rpc/${file} ${i}`);
+            for (const name of passed) console.log(`ok rpc/${file}: ${name}`);
             for (const failure of failures) console.log(`not ok rpc/${file}: ${String(failure).replaceAll("\n", "\\n")}`);
             if (words) console.log(`# ${words}`);
             failed += failures.length;

@@ -77,3 +77,86 @@ test("transfer of a detached buffer", () => { const a = new ArrayBuffer(4); stru
 test("transfer of one buffer twice", () => { const a = new ArrayBuffer(4); throws("DataCloneError", () => structuredClone(a, { transfer: [a, a] }), "ArrayBuffer at index 1 is a duplicate of an earlier ArrayBuffer."); });
 test("transfer of what cannot be", () => throws("DataCloneError", () => structuredClone(1, { transfer: [{}] }), "Value at index 0 does not have a transferable type."));
 test("transfer that is no list", () => throws("TypeError", () => structuredClone(1, { transfer: 5 })));
+
+test("a view that tracks its buffer's length does so in the copy", () => {
+    for (const [size, max] of [[4, 8], [8, 8]]) {
+        const [tracking, fixed] = structuredClone([0, size].map((length, i) => new Uint8Array(new ArrayBuffer(size, { maxByteLength: max }), 0, i ? length : undefined)));
+        tracking.buffer.resize(2);
+        fixed.buffer.resize(2);
+        equal([tracking.length, fixed.length], [2, 0]);
+    }
+});
+
+async function chunksOf(stream) {
+    const chunks = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    return chunks;
+}
+const moved = (stream) => structuredClone(stream, { transfer: [stream] });
+
+test("a ReadableStream is moved, and what it gives is cloned", async () => {
+    const chunk = { a: [1] };
+    const stream = new ReadableStream({ start(c) { c.enqueue(chunk); c.enqueue("two"); c.close(); } });
+    const other = moved(stream);
+    const [first, second] = await chunksOf(other);
+    equal([first, second, first === chunk, stream.locked, other instanceof ReadableStream], [chunk, "two", false, true, true]);
+});
+test("a moved ReadableStream passes errors and cancels on", async () => {
+    const reason = new RangeError("broken");
+    const broken = moved(new ReadableStream({ pull(c) { c.error(reason); } }));
+    const error = await chunksOf(broken).then(() => null, (e) => e);
+    equal([error.message, error instanceof RangeError, error === reason], ["broken", true, false]);
+    let cancelled;
+    await moved(new ReadableStream({ cancel(r) { cancelled = r; } })).cancel("why");
+    equal(cancelled, "why");
+});
+test("a chunk that cannot be cloned ends both sides", async () => {
+    let cancelled;
+    const stream = new ReadableStream({ start(c) { c.enqueue(() => 1); }, cancel(r) { cancelled = r; } });
+    const error = await chunksOf(moved(stream)).then(() => null, (e) => e);
+    equal([error.name, cancelled.name], ["DataCloneError", "DataCloneError"]);
+});
+test("a WritableStream is moved", async () => {
+    const got = [];
+    const stream = new WritableStream({ write(chunk) { got.push(chunk); }, close() { got.push("closed"); } });
+    const chunk = { a: 1 };
+    const writer = moved(stream).getWriter();
+    await writer.write(chunk);
+    await writer.close();
+    equal([got, got[0] === chunk, stream.locked], [[chunk, "closed"], false, true]);
+});
+test("a moved WritableStream passes errors and aborts on", async () => {
+    let abort;
+    await moved(new WritableStream({ abort(reason) { abort = reason; } })).abort("why");
+    equal(abort, "why");
+    const writer = moved(new WritableStream({ start(c) { c.error(new RangeError("broken")); } })).getWriter();
+    equal((await writer.closed.then(() => null, (e) => e)).message, "broken");
+});
+test("a TransformStream is moved with both sides", async () => {
+    const stream = new TransformStream({ transform(chunk, c) { c.enqueue(chunk * 2); } });
+    const other = moved(stream);
+    const writer = other.writable.getWriter();
+    const read = chunksOf(other.readable);
+    await writer.write(21);
+    await writer.close();
+    equal([await read, other instanceof TransformStream, stream.readable.locked, stream.writable.locked], [[42], true, true, true]);
+});
+test("streams are not copied, and not moved when locked or twice", () => {
+    throws("DataCloneError", () => structuredClone(new ReadableStream()));
+    const stream = new ReadableStream();
+    stream.getReader();
+    throws("DataCloneError", () => moved(stream));
+    const both = new TransformStream();
+    throws("DataCloneError", () => structuredClone(1, { transfer: [both, both.readable] }));
+    throws("DataCloneError", () => structuredClone(1, { transfer: [both.writable, both] }));
+    equal(both.readable.locked, false);
+});
+test("a message port moves streams", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const message = new Promise((resolve) => { port2.onmessage = resolve; });
+    const stream = new Blob(["through a port"]).stream();
+    port1.postMessage({ stream }, [stream]);
+    const { data, ports } = await message;
+    equal([await new Response(data.stream).text(), ports], ["through a port", []]);
+    port1.close();
+});

@@ -56,6 +56,19 @@ test("iteration is sorted and lower case", () => {
 });
 test("keys", () => equal([...new Headers([["b", "1"], ["a", "2"]]).keys()], ["a", "b"]));
 test("values", () => equal([...new Headers([["b", "1"], ["a", "2"]]).values()], ["2", "1"]));
+test("an iterator's prototypes", () => {
+    const proto = Object.getPrototypeOf(new Headers().keys());
+    equal(Object.getPrototypeOf(proto), Iterator.prototype);
+    equal(Object.getOwnPropertyDescriptor(proto, "next").enumerable, true);
+    equal(String(new Headers().entries()), "[object Headers Iterator]");
+    equal(String(new URLSearchParams().entries()), "[object URLSearchParams Iterator]");
+    equal(String(new FormData().entries()), "[object FormData Iterator]");
+});
+test("an iterator of others' pairs is refused", () => throws("TypeError", () => Headers.prototype.entries.call(new Map())));
+test("a symbol as a name throws before its value is read", () => {
+    const record = { get [Symbol("s")]() { throw new Error("was read"); } };
+    throws("TypeError", () => new Headers(record));
+});
 test("entries is the iterator", () => equal(Headers.prototype.entries, Headers.prototype[Symbol.iterator]));
 test("forEach gives value, name, headers and this", () => {
     const headers = new Headers({ a: "1" });

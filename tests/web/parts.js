@@ -119,6 +119,11 @@ test("legacy encodings", () => {
 test("URLPattern", () => {
     equal(new URLPattern({ pathname: "/books/:id(\\d+)" }).exec("http://a/books/12").pathname.groups, { id: "12" });
     equal(new URLPattern("https://*.example.com/*").test("https://a.example.org/"), false);
+    // What the library is mended in.
+    equal(new URLPattern({ port: "80" }).test({ port: "8\t0/x" }), true);
+    equal(new URLPattern({ hostname: "exam\nple.com#hash" }).hostname, "example.com");
+    equal(new URLPattern({ pathname: "/:a\u{10450}b" }).exec({ pathname: "/x" }).pathname.groups, { "a\u{10450}b": "x" });
+    equal(new URLPattern({ pathname: "/([[a-z]--a])" }).test({ pathname: "/a" }), false);
 });
 
 test("HTMLRewriter, with a handler that waits", async () => {

@@ -23,6 +23,8 @@ async function runSuite(file, directory) {
         outfile,
         logLevel: "error",
         platform: "neutral",
+        mainFields: ["module", "main"],
+        external: ["cloudflare:*"],
     });
     const { stdout } = await run(MAYFLY, ["run", outfile], { maxBuffer: 1 << 26 });
     return JSON.parse(stdout);

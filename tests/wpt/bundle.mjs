@@ -31,15 +31,29 @@ function dataFiles(root, path, sources) {
 
 const PRELUDE = `
 self.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
+// testharness.js would wait for the events of a real service worker.
+for (const name of ["ServiceWorkerGlobalScope", "WorkerGlobalScope"]) delete self[name];
 const $files = require("./files.json");
 let $needsNetwork = false;
-self.location ??= new URL($location);
+const $url = new URL($location);
+self.location = {};
+for (const name of ["href", "origin", "protocol", "host", "hostname", "port", "pathname", "search", "hash"]) self.location[name] = $url[name];
+self.location.toString = () => $url.href;
+const $absolute = (input) => (input instanceof Request ? input : new URL(input, $url));
 self.Request = class Request extends self.Request {
     constructor(input, init) {
-        super(typeof input === "string" ? new URL(input, self.location) : input, init);
+        super($absolute(input), init);
     }
 };
-self.fetch = async (input) => {
+self.Response = class Response extends self.Response {
+    static redirect(url, status) {
+        return super.redirect($absolute(url), status);
+    }
+};
+const $fetch = self.fetch;
+self.fetch = async (input, init) => {
+    if (typeof input === "string" && input.startsWith("data:")) return $fetch(input, init);
+    if (input instanceof Request && input.body) input.arrayBuffer().catch(() => {});
     const path = new URL(typeof input === "string" ? input : input.url, self.location).pathname;
     if (!Object.hasOwn($files, path)) {
         $needsNetwork = true;
@@ -59,7 +73,10 @@ const $done = new Promise((resolve) => add_completion_callback((tests, status) =
 
 /** The worker's modules for a test at `path` below `root`, in one of its variants. */
 export function bundle(root, path, variant) {
-    const read = (name) => readFileSync(join(root, aliases[name] ?? name), "utf8");
+    const read = (name) => {
+        const text = readFileSync(join(root, aliases[name] ?? name), "utf8");
+        return name.includes(".sub.") ? text.replace(/{{host}}/g, "web-platform.test").replace(/{{ports\[http\]\[0\]}}/g, "8000") : text;
+    };
     const source = read(path);
     const scripts = metaOf(source, "script").map((name) => read(resolvePath(path, name)));
     const title = metaOf(source, "title")[0] ?? path.split("/").pop().split(".")[0];

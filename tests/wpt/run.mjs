@@ -1,7 +1,8 @@
 // make wpt: runs web-platform-tests inside dynamic workers of a real server and counts what passes, folder by folder.
 //
 //     WPT=path/to/web-platform-tests node tests/wpt/run.mjs [TEXT]      only the files whose paths contain TEXT
-//     --list      prints every failure, expected or not
+//     --list                 prints every failure, expected or not
+//     --workerd=CHECKOUT     counts what workerd's own expectations say of the same tests, and names what it passes and we do not
 //
 // The tests are those that need neither a document nor web-platform-tests' own server: *.any.js. What fails and why that
 // is so stands in expectations.mjs; a failure that is not there, or one there that no longer fails, fails the run.
@@ -12,6 +13,7 @@ import { availableParallelism } from "node:os";
 import { startServer } from "../behaviour/server.mjs";
 import { bundle, metaOf } from "./bundle.mjs";
 import { expectations, folders, left } from "./expectations.mjs";
+import { workerdPasses } from "./workerd.mjs";
 
 const root = process.env.WPT;
 if (!root) {
@@ -20,7 +22,9 @@ if (!root) {
 }
 const options = process.argv.slice(2).filter((word) => word.startsWith("--"));
 const filter = process.argv.slice(2).find((word) => !word.startsWith("--")) ?? "";
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
+const peer = options.find((word) => word.startsWith("--workerd="))?.slice("--workerd=".length);
+const peerPasses = peer ? await workerdPasses(peer) : () => undefined;
 
 function testsIn(folder) {
     return readdirSync(join(root, folder), { recursive: true })
@@ -62,6 +66,10 @@ let unexpected = 0;
 
 function judge(path, results, sum) {
     for (const [name, status, message, needsNetwork] of results) {
+        const passes = needsNetwork && status !== 0 ? undefined : peerPasses(path, name);
+        if (passes === true) sum.peerPassed++;
+        if (passes === false) sum.peerFailed++;
+        if (passes && status !== 0) console.log(`workerd passes ${path}: ${name}: ${message}`);
         if (status === 0) {
             sum.passed++;
             continue;
@@ -83,7 +91,7 @@ const server = await startServer("../wpt/wrangler.jsonc");
 const table = [];
 try {
     for (const folder of folders) {
-        const sum = { folder, files: 0, passed: 0, failed: 0, network: 0, left: 0 };
+        const sum = { folder, files: 0, passed: 0, failed: 0, network: 0, left: 0, peerPassed: 0, peerFailed: 0 };
         const paths = testsIn(folder);
         const lane = async () => {
             for (let path = paths.shift(); path !== undefined; path = paths.shift()) {
@@ -102,9 +110,10 @@ try {
     await server.stop();
 }
 const shown = table.filter(({ files, left: out }) => files + out > 0);
-console.log(`\n${"folder".padEnd(24)} files  left out   passed   failed  need a server`);
-for (const { folder, files, passed, failed, network, left: out } of shown) {
-    const share = passed + failed > 0 ? `${((passed / (passed + failed)) * 100).toFixed(2)} %` : "";
+console.log(`\n${"folder".padEnd(24)} files  left out   passed   failed  need a server${peer ? "            workerd, of those it knows" : ""}`);
+const percent = (passed, failed) => (passed + failed > 0 ? `${((passed / (passed + failed)) * 100).toFixed(2)} %`.padStart(9) : "");
+for (const { folder, files, passed, failed, network, left: out, peerPassed, peerFailed } of shown) {
+    const share = `${percent(passed, failed)}  ${percent(peerPassed, peerFailed)}`.trimEnd();
     console.log(`${folder.padEnd(24)} ${String(files).padStart(5)} ${String(out).padStart(9)} ${String(passed).padStart(8)} ${String(failed).padStart(8)} ${String(network).padStart(14)}  ${share}`);
 }
 const stale = filter === "" ? expectations.filter((row) => !used.has(row)) : [];

@@ -1,0 +1,75 @@
+// What only mayfly can be asked: what its jail costs, and what a neighbour notices of an attack.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startServer, stopServer } from "./servers.mjs";
+import { pool } from "./table.mjs";
+
+const OUT = fileURLToPath(new URL("out", import.meta.url));
+const UNJAILED = "mayfly --no-jail";
+const TURNS = 5;
+
+const ATTACKS = ["cpu", "memory", "log", "microtasks"];
+
+/** The same build with its jail and without, in turns: how much longer a fresh load takes. Resolves with milliseconds. */
+async function measureCost(share, { measureLoad, progress }) {
+    const empty = () => ({ loads: {}, failures: 0 });
+    const round = { mayfly: empty(), [UNJAILED]: empty() };
+    const servers = [];
+    for (const name of Object.keys(round)) servers.push(await startServer(name, join(OUT, `${name}.log`)));
+    await measureLoad(servers, "fresh1", share, round);
+    let leftBehind = 0;
+    for (const server of servers) leftBehind += await stopServer(server);
+    const [jailed, free] = [round.mayfly.loads.fresh1, round[UNJAILED].loads.fresh1];
+    progress(`  the jail adds ${(jailed.p50 - free.p50).toFixed(3)} ms to a fresh load`);
+    return { addedMs: jailed.p50 - free.p50, failures: round.mayfly.failures + round[UNJAILED].failures, leftBehind };
+}
+
+/** One attacker at a time, of each kind in turn, until stop(): each ends by its limit, and the next one begins. */
+function attack(server) {
+    let isOver = false;
+    let attacks = 0;
+    const running = (async () => {
+        while (!isOver) {
+            const response = await fetch(`http://127.0.0.1:${server.port}/attack?kind=${ATTACKS[attacks++ % ATTACKS.length]}`);
+            const text = await response.text();
+            if (!text.startsWith('{"exceeded":')) throw new Error(`expected an attack that ends by its limit, got ${text}`);
+        }
+    })();
+    running.catch(() => {});
+    return async () => {
+        isOver = true;
+        await running;
+        return attacks;
+    };
+}
+
+/** Warm calls of one worker, in turns with and without an attack by others. */
+async function measureNeighbour(share, { takeTurn, loads, progress }) {
+    const server = await startServer("mayfly", join(OUT, "neighbour.log"));
+    const load = { ...loads.warm1, requests: Math.ceil((2000 * share) / TURNS) };
+    const round = { failures: 0 };
+    const quiet = [];
+    const attacked = [];
+    let attacks = 0;
+    await takeTurn(server, load, round);
+    for (let i = 0; i < TURNS; i++) {
+        quiet.push(await takeTurn(server, load, round));
+        const stop = attack(server);
+        attacked.push(await takeTurn(server, load, round, true));
+        attacks += await stop();
+    }
+    const leftBehind = await stopServer(server);
+    const [before, during] = [pool(quiet), pool(attacked)];
+    progress(`  a neighbour of ${attacks} attacks: p50 ${during.p50} ms, quiet ${before.p50}; p99 ${during.p99}, quiet ${before.p99}`);
+    return { p50: during.p50 / before.p50, p99: during.p99 / before.p99, failures: round.failures, leftBehind };
+}
+
+/** Adds both to mayfly's round. */
+export async function measureJail(share, round, tools) {
+    const cost = await measureCost(share, tools);
+    const neighbour = await measureNeighbour(share, tools);
+    round.jail = { addedMs: cost.addedMs, neighbourP50: neighbour.p50, neighbourP99: neighbour.p99 };
+    round.failures += cost.failures + neighbour.failures;
+    round.leftBehind += cost.leftBehind + neighbour.leftBehind;
+}

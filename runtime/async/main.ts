@@ -1,0 +1,15 @@
+// AsyncLocalStorage of node:async_hooks: a part of the runtime, for workers whose modules name that module. Once it is
+// there, their modules are rewritten as they are compiled (rewrite.ts), and contexts are followed (frames.ts).
+
+export { helpers } from "./frames";
+export { rewrite } from "./rewrite";
+export { AsyncLocalStorage } from "./storage";
+
+import { followPromises } from "./frames";
+import { followStreams } from "./streams";
+
+/** From now on contexts are followed; called once. */
+export function follow(): void {
+    followPromises();
+    followStreams();
+}

@@ -1,0 +1,99 @@
+// Workers that are compiled beside workers that are not: each profile has a zygote, and what happens to one is nothing to
+// the other.
+
+import { readFileSync } from "node:fs";
+import { ask, startServer, until } from "./server.mjs";
+
+function expect(what, got, expected) {
+    const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+    if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`);
+}
+
+const json = async (server, path) => JSON.parse(await ask(server, path));
+
+/** Whether some memory of a process can be both written and run; undefined where its maps are for root alone. */
+function hasWritableCode(pid) {
+    try {
+        return /^\S+ .wx/m.test(readFileSync(`/proc/${pid}/maps`, "utf8"));
+    } catch {
+        return undefined;
+    }
+}
+
+/** The zygotes of a server, as {jit, noJit}: the host worker's cell is the JIT's. */
+function zygotes(server) {
+    const [first, second] = server.zygotes();
+    if (hasWritableCode(first) === undefined) return undefined;
+    return hasWritableCode(first) ? { jit: first, noJit: second } : { jit: second, noJit: first };
+}
+
+const cellsOf = (server, zygote) => server.tree().filter(({ parent, state }) => parent === zygote && state !== "Z").map(({ pid }) => pid);
+
+/** Cases that look into processes need root. */
+const asRoot = (body) => async (server) => {
+    const found = zygotes(server);
+    if (found === undefined) return console.log("# not tried: to look into cells takes root");
+    await body(server, found);
+};
+
+const cases = {
+    "there are two zygotes, and health tells of both": async (server) => {
+        expect("zygotes", server.zygotes().length, 2);
+        const { zygotes, zygotesWithoutJit } = await json(server, "/health");
+        expect("generations", [zygotes.generation, zygotesWithoutJit.generation], [1, 1]);
+    },
+    "the same code does the same": async (server) => {
+        const expected = [2584, 299995, "ab24", 7, "<p>x</p>"];
+        expect("with JIT", await json(server, "/mixed"), expected);
+        expect("without", await json(server, "/mixed?safe"), expected);
+    },
+    "loaders of one id share no worker across profiles": async (server) => {
+        expect("counts", [await json(server, "/count"), await json(server, "/count"), await json(server, "/count?safe")], [1, 2, 1]);
+    },
+    "no memory of a cell without JIT can be both written and run": asRoot(async (server, { jit, noJit }) => {
+        await until("idle cells of both", () => cellsOf(server, jit).length > 1 && cellsOf(server, noJit).length > 1);
+        await json(server, "/count?safe");
+        const found = (zygote) => [...new Set([zygote, ...cellsOf(server, zygote)].map(hasWritableCode))].filter((x) => x !== undefined);
+        expect("cells with it", found(jit), [true]);
+        expect("cells without", found(noJit), [false]);
+    }),
+    "one zygote is killed: its workers' callers are told, and others notice nothing": asRoot(async (server, { noJit }) => {
+        const before = await json(server, "/count");
+        const [fast, safe] = [json(server, "/hang"), json(server, "/hang?safe")];
+        fast.catch(() => {}); // the server ends before it does
+        await until("both calls", async () => (await json(server, "/under")) === 2);
+        process.kill(noJit, "SIGKILL");
+        expect("the call", await safe, "The dynamic worker's cell was killed with signal 9 (Killed).");
+        expect("the other one's count", await json(server, "/count"), before + 1);
+        expect("a fresh one", await json(server, "/count?safe"), 1);
+        expect("and the same code", (await json(server, "/mixed?safe")).length, 5);
+        const { zygotes, zygotesWithoutJit } = await json(server, "/health");
+        expect("generations", [zygotes.generation, zygotesWithoutJit.generation], [1, 2]);
+    }),
+};
+
+/** Without a configuration that asks for it there is no second zygote; with --no-jit all is of that profile. */
+async function withOptions(options, isSafe) {
+    const server = await startServer("zygotes.js", options);
+    try {
+        expect("zygotes", server.zygotes().length, 1);
+        const [zygote] = server.zygotes();
+        const found = hasWritableCode(zygote);
+        if (found === undefined) console.log("# not looked into: that takes root");
+        else expect("writable code", found, !isSafe);
+        expect("an answer", await json(server, "/fresh?n=4"), 8);
+    } finally {
+        await server.stop();
+    }
+}
+
+export const suites = [
+    { name: "profiles", target: "profiles.jsonc", options: ["--health", "/health", "--pool", "2", "--grants", "2"], cases },
+    {
+        name: "profiles by option",
+        cases: {
+            "a server without such loaders has one zygote": () => withOptions([], false),
+            "--no-jit": () => withOptions(["--no-jit"], true),
+        },
+    },
+];
