@@ -1,6 +1,7 @@
 # make        builds everything into build/          make check   everything that must hold
 # make demo   the main job on a real example         make bench   beside workerd, in one run
 # make wpt    web-platform-tests (WPT=checkout)      make format, make fuzz, make clean
+# make vm     protection keys and cgroup v2, emulated
 #
 # Whatever is missing is installed first: Debian packages by tools/deps.sh, npm packages by their lock file.
 
@@ -219,6 +220,7 @@ TEST_OBJ_hostile_cell         := $(BASE_OBJ)
 TEST_OBJ_test_escape          := $(LIB_OBJ)
 TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups launch supervisor_jail) $(BASE_OBJ)
 TEST_LIBS_test_supervisor_jail := -lseccomp
+TEST_OBJ_test_pkey            := $(O)/cell/pkey.o
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
 EGRESS_PURE                   := egress_address egress_decode egress_frames egress_policy egress_scrub egress_secrets egress_url
 TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
@@ -320,6 +322,10 @@ check: all tests fuzzers peers tests/packages/node_modules/.package-lock.json
 	@$(MAKE) --no-print-directory VARIANT=asan tests
 	@tools/check.sh
 
+# An emulated machine, for what this one lacks; see tools/vm.sh.
+vm: all tests
+	@tools/vm.sh
+
 # web-platform-tests inside dynamic workers: WPT=path/to/a/checkout make wpt
 wpt: all
 	@node tests/wpt/run.mjs $(WPT_ARGS)
@@ -341,4 +347,4 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all peers tests fuzzers fuzz demo check wpt bench bench-tokens format clean
+.PHONY: all peers tests fuzzers fuzz demo check vm wpt bench bench-tokens format clean

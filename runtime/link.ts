@@ -19,6 +19,9 @@ function stripped(name: string, bytes: Uint8Array): { bytes: Uint8Array; mapPlac
     return stripTypes(name, native.utf8Decode(bytes, false));
 }
 
+const overridable: typeof import("./overrides").overridable = (namespace) =>
+    (require("./overrides") as typeof import("./overrides")).overridable(namespace);
+
 function record(name: string, kind: string, bytes: Uint8Array): ModuleRecord {
     const isTyped = kind === "ts" || (kind === "snippet" && /\.[mc]?tsx?$/.test(name));
     const source: ReturnType<typeof stripped> = isTyped ? stripped(name, bytes) : { bytes };
@@ -37,7 +40,7 @@ export async function linkWorker(
     builtins: Record<string, Record<string, unknown>>,
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
-    const watch = contextWatcher(head.compatibilityFlags);
+    const watch = contextWatcher(head.compatibilityFlags, head.compatibilityDate);
     const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
         if (found) watch(found.kind, found.bytes);
@@ -45,15 +48,17 @@ export async function linkWorker(
     };
     const linker = new Linker(findMore, nodeFinder(head.compatibilityFlags, head.compatibilityDate, builtins));
     try {
-        for (const [name, namespace] of Object.entries(builtins)) {
-            linker.add(declareExports(makeRecord(name, "builtin", namespace)));
-        }
+        let isOverriding = false;
         let offset = 0;
         for (const { name, kind, size } of head.modules) {
             const bytes = tail.subarray(offset, offset + size);
-            watch(kind, bytes);
+            isOverriding = watch(kind, bytes) || isOverriding;
             linker.add(record(name, kind, bytes));
             offset += size;
+        }
+        for (const [name, namespace] of Object.entries(builtins)) {
+            const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
+            linker.add(declareExports(makeRecord(name, "builtin", shown)));
         }
         return await linker.import(head.mainModule);
     } catch (thrown) {

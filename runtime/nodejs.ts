@@ -1,4 +1,4 @@
-// Compatibility with Node.js, for workers that ask for it by the flag nodejs_compat: modules `node:*`, also by their
+// Compatibility with Node.js, for workers that ask for it by the flag nodejs_compat or by their date: modules `node:*`, also by their
 // bare names, and the globals Buffer, process and global. Nothing of it is in the engine until it is named.
 
 import { rewriteBy } from "./modules/compile";
@@ -16,8 +16,12 @@ const ALS_FLAG = "nodejs_als";
 /** The date since which process.env holds the worker's env without a flag of its own. */
 const ENV_DATE = "2025-04-01";
 
-export function wantsNode(flags: readonly string[]): boolean {
-    return flags.includes("nodejs_compat") || flags.includes("nodejs_compat_v2");
+/** The date since which a worker has it without a flag. */
+const NODE_DATE = "2026-08-04";
+
+export function wantsNode(flags: readonly string[], date: string): boolean {
+    if (flags.includes("nodejs_compat") || flags.includes("nodejs_compat_v2")) return true;
+    return date >= NODE_DATE && !flags.includes("no_nodejs_compat");
 }
 
 /** Follows asynchronous contexts from now on, once. */
@@ -30,14 +34,27 @@ const followContexts = lazy(() => {
 /** The kinds of modules that can name node:async_hooks. */
 const CODE = new Set(["js", "cjs", "ts", "snippet"]);
 
+/** Whether a module uses withEnv, withExports or both at once of cloudflare:workers; see overrides.ts. */
+function overrides(source: Uint8Array): boolean {
+    return (
+        native.mentions(source, "withE") &&
+        native.mentions(source, "cloudflare:workers") &&
+        (native.mentions(source, "withEnv") || native.mentions(source, "withExports"))
+    );
+}
+
 /**
  * For a worker with these flags, what looks at each of its modules before any is compiled: where one names
- * node:async_hooks, all of them are rewritten (runtime/async). Others pay for the look alone.
+ * node:async_hooks or overrides env, all of them are rewritten (runtime/async). Others pay for the look alone. True for a
+ * module that overrides.
  */
-export function contextWatcher(flags: readonly string[]): (kind: string, source: Uint8Array) => void {
-    if (!wantsNode(flags) && !flags.includes(ALS_FLAG)) return () => {};
+export function contextWatcher(flags: readonly string[], date: string): (kind: string, source: Uint8Array) => boolean {
+    const isNode = wantsNode(flags, date) || flags.includes(ALS_FLAG);
     return (kind, source) => {
-        if (CODE.has(kind) && native.mentions(source, "async_hooks")) followContexts();
+        if (!CODE.has(kind)) return false;
+        const isOverriding = overrides(source);
+        if (isOverriding || (isNode && native.mentions(source, "async_hooks"))) followContexts();
+        return isOverriding;
     };
 }
 
@@ -65,7 +82,7 @@ function loadDefault(name: string): Namespace {
  * them, nothing.
  */
 export function nodeFinder(flags: readonly string[], date: string, builtins: Record<string, Namespace>) {
-    const isWhole = wantsNode(flags);
+    const isWhole = wantsNode(flags, date);
     if (!isWhole && !flags.includes(ALS_FLAG)) return undefined;
     const find = (name: string): ModuleRecord => declareExports(makeRecord(`node:${name}`, "builtin", node().load(name)!));
     if (!isWhole) return (specifier: string) => (/^(?:node:)?async_hooks$/.test(specifier) ? find("async_hooks") : undefined);

@@ -74,11 +74,16 @@ static bool has_layer(const char *name) {
 
 /* What cannot be tried is said. */
 static bool is_tried(const char *act) {
-    static int has_trap = -1;
-    if (strcmp(act, "read_counter") != 0 && strcmp(act, "fine_clock_of_vdso") != 0) return true;
-    if (has_trap < 0) has_trap = has_layer("rdtsc-trap");
-    if (!has_trap) printf("# %s: not held here, as doctor says: this machine has no rdtsc trap\n", act);
-    return has_trap;
+    static const struct {
+        const char *act, *layer;
+    } needs[] = {{"read_counter", "rdtsc-trap"}, {"fine_clock_of_vdso", "rdtsc-trap"}, {"control_state", "protection-key"}};
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        if (strcmp(act, needs[i].act) != 0) continue;
+        bool is_there = has_layer(needs[i].layer);
+        if (!is_there) printf("# %s: not held here, as doctor says: this machine has no %s\n", act, needs[i].layer);
+        return is_there;
+    }
+    return true;
 }
 
 static void expect_end(const char *act, enum escape_end end, bool without_jit) {

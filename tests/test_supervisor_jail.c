@@ -1,5 +1,7 @@
 /* What a supervisor can do once it has locked itself in, and what it cannot: each act is tried in a child that has. */
 #include "check.h"
+#include "base/egress_wire.h"
+#include "base/frame.h"
 #include "host/launch.h"
 #include "host/supervisor_jail.h"
 #include "base/confinement.h"
@@ -98,17 +100,62 @@ static int status_of(pid_t pid) {
 /* 0, or the number of the step that failed. */
 static int use_spawner(void) {
     uint64_t bytes = 0;
+    const struct launch_config config = {.cell_path = "/bin/true", .egress_path = "/bin/true", .egress_starts = (const char *const[]){"{}"}, .egress_starts_len = 1};
     setenv("MAYFLY_TEST_SECRET", "x", 1);
-    if (launch_begin("/bin/true", "/usr/bin/printenv", &(struct cgroups){0}) < 0) return 1;
+    if (launch_begin(&config) < 0) return 1;
     if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) return 2;
-    if (status_of(launch_zygote("ignored: the path is the spawner's", 0, false, 0)) != 0) return 3;
+    if (status_of(launch_zygote("ignored: the path is the spawner's", false, false, 0)) != 0) return 3;
     if (launch_private_bytes(getpid(), &bytes) < 0 || bytes == 0) return 4;
     if (launch_private_bytes(0, &bytes) >= 0) return 5;
     launch_forget("MAYFLY_TEST_SECRET");
     if (getenv("MAYFLY_TEST_SECRET")) return 6;
+    if (launch_egress("ignored", 1, "ignored", 0, -1) != -EINVAL) return 8; /* it knows of one */
+    if (status_of(launch_egress("ignored", 0, "ignored", 0, -1)) != 0) return 9;
     launch_kill_egress(0); /* there is none */
     launch_end();
-    return launch_zygote("/bin/true", 0, false, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
+    return launch_zygote("/bin/true", true, false, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
+}
+
+/* Sends a message with a descriptor to an egress process. */
+static void attach(int control, const char *text, int fd) {
+    uint32_t op = EGRESS_ATTACH;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } extra = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)}};
+    struct iovec parts[2] = {{&op, sizeof op}, {(void *)text, strlen(text)}};
+    struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = &extra, .msg_controllen = sizeof extra.bytes};
+    memcpy(CMSG_DATA(&extra.header), &fd, sizeof fd);
+    sendmsg(control, &msg, MSG_NOSIGNAL);
+}
+
+/* What egress answers to a request, when it was started with one policy, and whoever holds its control socket says another. */
+static bool ask_egress(const char *start, char *answer, size_t answer_len) {
+    static const char request[] = "{\"way\":0,\"method\":\"GET\",\"url\":\"http://127.0.0.1:1/\",\"headers\":[]}";
+    int control[2], channel[2];
+    struct buf frame = {0};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, channel) < 0) return false;
+    pid_t pid = launch_egress("build/mayfly-egress", 0, start, control[1], -1);
+    attach(control[0], "{\"worker\":\"w\",\"policies\":{\"p\":{\"allow\":[{\"hosts\":[\"127.0.0.1\"],\"schemes\":[\"http\"],\"ports\":\"*\"}]}}}",
+           channel[1]);
+    frame_put(&frame, FRAME_FETCH, FRAME_FIN | FRAME_NOBODY, 1, request, sizeof request - 1, NULL, 0);
+    bool is_sent = send(channel[0], buf_bytes(&frame), buf_len(&frame), 0) > 0;
+    ssize_t n = is_sent ? recv(channel[0], answer, answer_len - 1, 0) : 0;
+    for (ssize_t i = 0; i < n; i++) answer[i] = answer[i] ? answer[i] : ' ';
+    answer[n > 0 ? n : 0] = 0;
+    buf_done(&frame);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    for (int i = 0; i < 2; i++) close(control[i]), close(channel[i]);
+    return true;
+}
+
+TEST(policies_of_egress_are_those_of_its_start) {
+    char answer[2000];
+    EXPECT(ask_egress("{\"secrets\":{},\"policies\":{\"p\":null},\"fixed\":false}", answer, sizeof answer));
+    CHECK_OR_RETURN(strstr(answer, "onnect"), "%s", answer); /* it tried */
+    EXPECT(ask_egress("{\"secrets\":{},\"policies\":{\"p\":null},\"fixed\":true}", answer, sizeof answer));
+    CHECK_OR_RETURN(strstr(answer, "is not allowed"), "%s", answer);
 }
 
 TEST(a_spawner_starts_what_the_supervisor_cannot) {

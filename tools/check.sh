@@ -61,6 +61,7 @@ done
 rooms build plain
 rooms build/asan sanitized
 step "filters" build/tests/test_syscalls
+step "protection keys" build/tests/test_pkey
 step "the supervisor locked in" build/tests/test_supervisor_jail
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
 step "escapes of JavaScript" node tests/escape/run.mjs

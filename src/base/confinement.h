@@ -22,6 +22,8 @@
     X(LANDLOCK, "Landlock", "no file, no socket, no signal, by the kernel's second opinion",                           \
       "add landlock to the kernel's lsm= list; needs Linux 5.13")                                                      \
     X(MDWE, "MDWE", "no executable memory beside the JIT's, which was there before", "needs Linux 6.3")                \
+    X(CONTROL_KEY, "protection key", "the cell's own state is closed to writes while JavaScript runs",                       \
+      "needs a processor with pku, and a hypervisor that passes it on")                                                \
     X(TSC_TRAP, "rdtsc trap", "no cycle counter for timing attacks",                                                  \
       "x86 only; some hypervisors ignore it")                                       \
     X(STORE_BYPASS, "store bypass closed", "Spectre 4", "the kernel or the processor's microcode does not offer it")   \

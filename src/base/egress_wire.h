@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 enum egress_op {
-    EGRESS_START = 1, /* supervisor -> keeper, once: {secrets, dns?, caFile?, policies to check} */
-    EGRESS_HELLO,     /* egress -> supervisor, at each start: "" or why it cannot start */
-    EGRESS_ATTACH,    /* supervisor -> egress, with a descriptor: {worker, policies}: a cell's way out */
+    EGRESS_HELLO = 1, /* egress -> supervisor, at each start: "" or why it cannot start */
+    EGRESS_ATTACH,    /* supervisor -> egress, with a descriptor: {worker, policies}: a cell's way out; where the start fixed them, its
+                         policies */
     EGRESS_PORT,      /* supervisor -> egress: a port that the supervisor listens on; no rule opens it */
 };
 
@@ -19,3 +19,4 @@ enum egress_op {
 /* Where the egress binary finds its descriptors. */
 #define EGRESS_CONTROL_FD 3
 #define EGRESS_LOG_FD     4
+#define EGRESS_START_FD   5 /* a file: {secrets, policies to check, fixed: no others, dns?, caFile?, proxy?} */

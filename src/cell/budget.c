@@ -2,6 +2,8 @@
 #include "base/frame.h"
 #include "base/limits.h"
 #include "base/macros.h"
+#include "cell/cell.h"
+#include "cell/pkey.h"
 #include <endian.h>
 #include <signal.h>
 #include <string.h>
@@ -21,15 +23,9 @@
 /* The handler's own stack: a worker may be at the very end of its. */
 #define SIGNAL_STACK_BYTES (64 * 1024)
 
-/* Written by the cell's thread, read by the handler in whichever thread it runs. */
-static struct {
-    int owner_fd;
-    bool is_open;
-    volatile bool is_call_new; /* a call began since the last weighing */
-    volatile bool is_silent;
-    volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
-    volatile uint64_t bytes_begun, memory_bytes_max;
-} budget;
+/* Written by the cell's thread, read by the handler in whichever thread it runs. Under the key with the rest of its control
+   state (pkey.h). */
+#define budget the_cell.budget
 
 struct use {
     uint64_t cpu_us, bytes;
@@ -68,6 +64,7 @@ static _Noreturn void end(enum limit limit, uint64_t value, uint64_t used) {
 
 static void on_tick(int number) {
     (void)number;
+    pkey_open(); /* until the handler returns */
     struct use now = weigh();
     if (budget.is_call_new) {
         budget.is_call_new = false;

@@ -8,6 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What of it is written by the cell's thread and read by the handler. */
+struct budget {
+    int owner_fd;
+    bool is_open;
+    volatile bool is_call_new; /* a call began since the last weighing */
+    volatile bool is_silent;
+    volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
+    volatile uint64_t bytes_begun, memory_bytes_max;
+};
+
 /* In the zygote: what all cells inherit. */
 void budget_prepare(void);
 

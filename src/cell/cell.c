@@ -42,8 +42,10 @@ static int add_channel(struct cell *c, int fd, uint32_t accepted) {
     while (number < c->channels_len && c->channels[number].fd >= 0) number++;
     if (number == c->channels_len) {
         int len = c->channels_len ? c->channels_len * 2 : 1;
-        struct channel *channels = realloc(c->channels, (size_t)len * sizeof *channels);
+        bool is_in_place = c->channels == &c->first;
+        struct channel *channels = len == 1 ? &c->first : realloc(is_in_place ? NULL : c->channels, (size_t)len * sizeof *channels);
         if (!channels) return -ENOMEM;
+        if (is_in_place) channels[0] = c->first;
         for (int i = c->channels_len; i < len; i++) channels[i] = (struct channel){.fd = -1};
         c->channels = channels;
         c->channels_len = len;

@@ -1,12 +1,17 @@
 /* A cell: one engine, one worker, and the sockets it may use. This is the forked process's event loop. */
 #pragma once
+#include "cell/budget.h"
 #include "cell/channel.h"
 #include "cell/engine.h"
+#include "cell/pkey.h"
 
+/* Has pages of its own, for the sake of their key. */
 struct cell {
     struct engine *engine;
     bool is_host;
     struct channel *channels; /* [0] is the owner's; a dynamic worker's cell has no other */
+    struct channel first;     /* where they stand as long as there is one */
+    struct budget budget;
     int channels_len;
     int *dirty; /* numbers of the channels to flush before waiting */
     int dirty_len, dirty_capacity;
@@ -17,7 +22,7 @@ struct cell {
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
     bool may_thread;  /* the seal allows it */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
-};
+} __attribute__((aligned(PKEY_PAGE_BYTES)));
 
 /* The process's cell; its natives are registered before the engine boots, its channel comes after the fork. */
 extern struct cell the_cell;

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "cell/engine.h"
+#include "cell/pkey.h"
 #include <JavaScriptCore/JavaScript.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -283,7 +284,10 @@ static JSValueRef call_native(JSContextRef js, JSObjectRef function, JSObjectRef
     if (argc > ENGINE_ARGS_MAX) argc = ENGINE_ARGS_MAX;
     for (size_t i = 0; i < argc; i++) value_from_js(js, argv[i], &e->scratch[i], &args[i]);
     JSValueRef value = NULL;
-    if (native->call(native->context, args, &ret, &error) < 0) {
+    pkey_open();
+    int r = native->call(native->context, args, &ret, &error);
+    pkey_close();
+    if (r < 0) {
         /* An exception that JavaScript already threw passes through as it is. */
         *exception = ret.kind == ENGINE_OBJECT ? ret.object : make_error(js, &error);
     } else {
@@ -517,7 +521,9 @@ int engine_call(struct engine *e, enum engine_handler handler, const struct engi
     if (!e->handlers[handler]) return -EINVAL;
     JSValueRef argv[ENGINE_ARGS_MAX], exception = NULL;
     for (size_t i = 0; i < n; i++) argv[i] = value_to_js(e->js, &args[i]);
+    pkey_close();
     JSObjectCallAsFunction(e->js, e->handlers[handler], NULL, n, argv, &exception);
+    pkey_open();
     if (!exception) return 0;
     struct buf out = {0};
     describe(e->js, exception, &out);
@@ -530,7 +536,9 @@ int engine_call(struct engine *e, enum engine_handler handler, const struct engi
 int engine_evaluate(struct engine *e, const struct engine_value *source, const char *url, struct engine_value *ret) {
     JSStringRef text = string_from_utf8(source->data, source->len), name = string_from_text(url);
     JSValueRef exception = NULL;
+    pkey_close();
     JSValueRef value = JSEvaluateScript(e->js, text, NULL, name, 1, &exception);
+    pkey_open();
     JSStringRelease(text);
     JSStringRelease(name);
     *ret = (struct engine_value){.kind = ENGINE_OBJECT, .object = exception ? exception : value};
@@ -538,8 +546,10 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
 }
 
 void engine_pump(struct engine *e) {
+    pkey_close(); /* finalizers are JavaScript */
     while (g_main_context_iteration(e->loop, FALSE)) {
     }
+    pkey_open();
 }
 
 int engine_pending_fd(struct engine *e) {

@@ -5,7 +5,9 @@
 #include "base/landlock.h"
 #include "base/macros.h"
 #include "base/procfs.h"
+#include "cell/cell.h"
 #include "cell/clock.h"
+#include "cell/pkey.h"
 #include "cell/syscalls.h"
 #include <elf.h>
 #include <errno.h>
@@ -186,6 +188,7 @@ void jail_zygote(int namespaces, bool is_jitless) {
     int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS);
     add_layer(ruleset >= 0 && landlock_enter(ruleset), CONFINEMENT_LANDLOCK);
     add_layer(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0, CONFINEMENT_MDWE);
+    add_layer(pkey_protect(&the_cell, sizeof the_cell), CONFINEMENT_CONTROL_KEY);
     make_libc_look_up();
     clock_coarsen();
     add_layer(trap_cycle_counter(), CONFINEMENT_TSC_TRAP);

@@ -44,24 +44,11 @@ const char *doctor_namespace_hint(void) {
 
 /* --- Defences --------------------------------------------------------------------------------------------------- */
 
-/* What the layers around cells do not tell yet: these come from a cell, under `layers`. */
-static bool has_protection_keys(void) {
-    int key = pkey_alloc(0, 0);
-    if (key >= 0) pkey_free(key);
-    return key >= 0;
-}
-
-static void probe_landlock(struct report *report) {
+/* What the layers around cells do not tell: those come from a cell, under `layers`. */
+void doctor_probe_defences(struct report *report) {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_QUESTION);
     if (abi > 0)
         report_add(report, DEFENCES, "Landlock", FINDING_NOTE, NULL, "ABI %ld; 4 adds sockets, 6 signals", abi);
-}
-
-void doctor_probe_defences(struct report *report) {
-    report_add(report, DEFENCES, "protection keys", has_protection_keys() ? FINDING_UNUSED : FINDING_NO,
-               "needs a processor with pku, and a hypervisor that passes it on", "%s",
-               "pku: pages that most code cannot touch");
-    probe_landlock(report);
 }
 
 /* --- cgroups ---------------------------------------------------------------------------------------------------- */

@@ -172,23 +172,28 @@ static int prepare(const json_t *start, char *why, size_t why_len) {
     if (r == 0 && proxy) r = http_use_proxy(proxy, why, why_len);
     if (r == 0) r = secrets_load(json_object_get(start, "secrets"), why, why_len);
     if (r == 0) r = tenant_check(json_object_get(start, "policies"), why, why_len);
+    if (r == 0 && json_is_true(json_object_get(start, "fixed"))) tenant_fix(json_object_get(start, "policies"));
     read_interfaces();
     if (fcntl(EGRESS_LOG_FD, F_GETFD) >= 0) log_open(EGRESS_LOG_FD);
     return r;
 }
 
+/* From the file that whoever started this process made. */
+static json_t *read_start(void) {
+    FILE *file = fdopen(EGRESS_START_FD, "r");
+    json_t *start = file ? json_loadf(file, 0, NULL) : NULL;
+    if (file) fclose(file);
+    return start;
+}
+
 int main(void) {
-    static char text[EGRESS_MESSAGE_BYTES_MAX];
     char why[300], *servers = NULL;
     struct egress_jail jail;
-    uint32_t op;
-    int fd;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "mayfly-egress");
     signal(SIGPIPE, SIG_IGN);
-    ssize_t n = receive(0, &op, text, sizeof text - 1, &fd);
-    if (n <= 0 || op != EGRESS_START) return 2;
-    json_t *start = json_loadb(text, (size_t)n, 0, NULL);
+    json_t *start = read_start();
+    if (!start) return 2;
     const char *given = json_string_value(json_object_get(start, "dns"));
     if (given) servers = strdup(given);
     int r = prepare(start, why, sizeof why);

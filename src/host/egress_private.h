@@ -107,6 +107,8 @@ struct exchange {
 
 /* egress_tenant.c */
 
+/* These policies are each tenant's from now on, whatever an ATTACH says. */
+void tenant_fix(const json_t *policies);
 /* Takes over `fd` for a cell whose ATTACH said `text`. A policy
    with a mistake makes all its requests fail. Returns 0 or -EINVAL. */
 int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len);

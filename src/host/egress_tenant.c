@@ -86,6 +86,13 @@ int tenant_check(const json_t *policies, char *ret_why, size_t why_len) {
     return r;
 }
 
+static json_t *fixed_policies;
+
+void tenant_fix(const json_t *policies) {
+    fixed_policies = json_deep_copy(policies);
+    CHECK(fixed_policies);
+}
+
 int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len) {
     static const struct host_channel_handler handler = {
         .on_frame = on_frame, .on_closed = on_closed, .on_drained = on_drained};
@@ -96,7 +103,7 @@ int tenant_attach(uv_loop_t *loop, int fd, const char *text, size_t text_len) {
     t->loop = loop;
     t->worker = strdup(worker ? worker : "");
     CHECK(t->worker);
-    int r = parse_ways(t, json_object_get(attach, "policies"), t->mistake, sizeof t->mistake);
+    int r = parse_ways(t, fixed_policies ? fixed_policies : json_object_get(attach, "policies"), t->mistake, sizeof t->mistake);
     json_decref(attach);
     t->place = &tenants;
     t->next = tenants;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,6 +23,9 @@
 
 #define DESCRIPTORS_MAX 2
 
+#define NAMESPACES                                                                                                     \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
 /* How long cells may take to end with their supervisor. */
 #define GROUPS_END_MS 3000
 
@@ -29,7 +33,7 @@ enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL_EGRESS, OP_FORGET, OP_PRIVATE_BYTES, OP_
 
 struct request {
     uint32_t op;
-    int32_t value; /* namespaces, or a pid */
+    int32_t value; /* a pid, or the number of an egress_start */
     uint32_t is_jitless;
     char text[PATH_MAX];
 };
@@ -84,24 +88,26 @@ static _Noreturn void become_zygote(int control, const char *path, char *const a
 }
 
 /* The environment goes along; egress wipes its copy. */
-static _Noreturn void become_egress(int control, int log_fd, const char *path) {
+static _Noreturn void become_egress(int control, int log_fd, int start_fd, const char *path) {
     begin_child();
     /* Out of the way of the numbers that they get. */
     control = fcntl(control, F_DUPFD, 10);
     log_fd = log_fd >= 0 ? fcntl(log_fd, F_DUPFD, 10) : -1;
+    start_fd = fcntl(start_fd, F_DUPFD, 10);
     dup2(control, EGRESS_CONTROL_FD);
     if (log_fd >= 0)
         dup2(log_fd, EGRESS_LOG_FD);
     else
         close(EGRESS_LOG_FD);
-    close_range(EGRESS_LOG_FD + 1, ~0u, 0);
+    dup2(start_fd, EGRESS_START_FD);
+    close_range(EGRESS_START_FD + 1, ~0u, 0);
     char *const argv[] = {"mayfly-egress", NULL};
     execv(path, argv);
     _exit(127);
 }
 
 /* `parent` is CLONE_PARENT in the spawner, whose children are those of the supervisor. */
-static pid_t make_zygote(int parent, const char *path, int namespaces, bool is_jitless, int control) {
+static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool is_jitless, int control) {
     char flags[16], uid_map[32], gid_map[32];
     snprintf(flags, sizeof flags, "%d", namespaces);
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
@@ -116,11 +122,32 @@ static pid_t make_zygote(int parent, const char *path, int namespaces, bool is_j
     return pid < 0 ? -errno : pid;
 }
 
-static pid_t make_egress(int parent, const char *path, int control, int log_fd, int *ret_pidfd) {
+/* Namespaces that the machine refuses are left out, all or none of them. */
+static pid_t make_zygote(int parent, const char *path, bool has_jail, bool is_jitless, int control) {
+    if (!has_jail) return make_zygote_in(JAIL_OFF, parent, path, is_jitless, control);
+    pid_t pid = make_zygote_in(NAMESPACES, parent, path, is_jitless, control);
+    return pid < 0 ? make_zygote_in(0, parent, path, is_jitless, control) : pid;
+}
+
+/* A descriptor to read this text from, or a negative errno. */
+static int open_text(const char *text) {
+    int fd = memfd_create("mayfly-egress-start", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    size_t len = strlen(text);
+    if (write(fd, text, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0) return fd;
+    close(fd);
+    return -ENOSPC;
+}
+
+static pid_t make_egress(int parent, const char *path, const char *start, int control, int log_fd, int *ret_pidfd) {
+    int start_fd = open_text(start);
+    if (start_fd < 0) return start_fd;
     unsigned long flags = (unsigned long)(CLONE_PIDFD | parent) | SIGCHLD;
     pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, ret_pidfd, NULL, 0);
-    if (pid == 0) become_egress(control, log_fd, path);
-    return pid < 0 ? -errno : pid;
+    if (pid == 0) become_egress(control, log_fd, start_fd, path);
+    int r = pid < 0 ? -errno : pid;
+    close(start_fd);
+    return r;
 }
 
 /* The file is found by the zygote's mappings: this process links no engine. */
@@ -154,29 +181,30 @@ struct spawner {
         pid_t pid; /* 0: free */
         int pidfd;
     } egress[EGRESS_MAX];
-    const char *cell_path, *egress_path;
-    struct cgroups groups;
+    struct launch_config config;
 };
 
 /* A process is made where its maker is. */
-static pid_t make_grouped_zygote(const struct spawner *s, int namespaces, bool is_jitless, int control) {
-    int r = cgroups_enter(&s->groups);
-    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->cell_path, namespaces, is_jitless, control) : r;
-    cgroups_leave(&s->groups);
+static pid_t make_grouped_zygote(const struct spawner *s, bool is_jitless, int control) {
+    int r = cgroups_enter(&s->config.groups);
+    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->config.cell_path, true, is_jitless, control) : r;
+    cgroups_leave(&s->config.groups);
     return pid;
 }
 
 /* The supervisor is gone, and what it had started ends. */
 static _Noreturn void end(struct spawner *s) {
-    cgroups_end(&s->groups, GROUPS_END_MS);
+    cgroups_end(&s->config.groups, GROUPS_END_MS);
     _exit(0);
 }
 
-static pid_t start_egress(struct spawner *s, const int fds[DESCRIPTORS_MAX]) {
+static pid_t start_egress(struct spawner *s, int32_t number, const int fds[DESCRIPTORS_MAX]) {
     size_t slot = 0;
+    if (number < 0 || (size_t)number >= s->config.egress_starts_len) return -EINVAL;
     while (slot < EGRESS_MAX && s->egress[slot].pid) slot++;
     if (slot == EGRESS_MAX) return -EAGAIN;
-    pid_t pid = make_egress(CLONE_PARENT, s->egress_path, fds[0], fds[1], &s->egress[slot].pidfd);
+    pid_t pid = make_egress(CLONE_PARENT, s->config.egress_path, s->config.egress_starts[number], fds[0], fds[1],
+                            &s->egress[slot].pidfd);
     if (pid > 0) s->egress[slot].pid = pid;
     return pid;
 }
@@ -193,10 +221,10 @@ static void kill_egress(struct spawner *s, pid_t pid) {
 static void put_answer(struct spawner *s, const struct request *request, const int fds[DESCRIPTORS_MAX], struct answer *a) {
     switch (request->op) {
     case OP_ZYGOTE:
-        a->result = make_grouped_zygote(s, request->value, request->is_jitless, fds[0]);
+        a->result = make_grouped_zygote(s, request->is_jitless, fds[0]);
         break;
     case OP_EGRESS:
-        a->result = start_egress(s, fds);
+        a->result = start_egress(s, request->value, fds);
         break;
     case OP_KILL_EGRESS: kill_egress(s, request->value); break;
     case OP_FORGET: forget(request->text); break;
@@ -233,12 +261,12 @@ static _Noreturn void spawn_for(struct spawner *s) {
     }
 }
 
-int launch_begin(const char *cell_path, const char *egress_path, const struct cgroups *groups) {
+int launch_begin(const struct launch_config *config) {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     spawner_pid = fork();
     if (spawner_pid == 0) {
-        struct spawner s = {.fd = sockets[1], .cell_path = cell_path, .egress_path = egress_path, .groups = *groups};
+        struct spawner s = {.fd = sockets[1], .config = *config};
         prctl(PR_SET_NAME, "mayfly-spawner");
         prctl(PR_SET_DUMPABLE, 0);
         setpgid(0, 0);
@@ -290,22 +318,22 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 
 /* --- For the supervisor ----------------------------------------------------------------------------------------- */
 
-pid_t launch_zygote(const char *cell_path, int namespaces, bool is_jitless, int control) {
+pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int control) {
     struct answer answer;
-    if (spawner_fd < 0) return make_zygote(0, cell_path, namespaces, is_jitless, control);
-    ask(&(struct request){.op = OP_ZYGOTE, .value = namespaces, .is_jitless = is_jitless}, &control, 1, &answer);
+    if (spawner_fd < 0) return make_zygote(0, cell_path, has_jail, is_jitless, control);
+    ask(&(struct request){.op = OP_ZYGOTE, .is_jitless = is_jitless}, &control, 1, &answer);
     return (pid_t)answer.result;
 }
 
-pid_t launch_egress(const char *egress_path, int control, int log_fd) {
+pid_t launch_egress(const char *egress_path, unsigned number, const char *start, int control, int log_fd) {
     struct answer answer;
     if (spawner_fd < 0) {
         int pidfd = -1;
-        pid_t pid = make_egress(0, egress_path, control, log_fd, &pidfd);
+        pid_t pid = make_egress(0, egress_path, start, control, log_fd, &pidfd);
         if (pid >= 0) close(pidfd);
         return pid;
     }
-    ask(&(struct request){.op = OP_EGRESS}, (int[]){control, log_fd}, log_fd < 0 ? 1 : 2, &answer);
+    ask(&(struct request){.op = OP_EGRESS, .value = (int32_t)number}, (int[]){control, log_fd}, log_fd < 0 ? 1 : 2, &answer);
     return (pid_t)answer.result;
 }
 

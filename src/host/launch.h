@@ -10,19 +10,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Forks the spawner of this process, which has zygotes live in these groups, and removes them at its end. Call it before
-   there are threads, and before descriptors are opened that no other process should have. Returns 0 or a negative errno. */
-int launch_begin(const char *cell_path, const char *egress_path, const struct cgroups *groups);
+/* All that a spawner will ever start. Its process has a copy. */
+struct launch_config {
+    const char *cell_path, *egress_path;
+    struct cgroups groups;           /* zygotes live in them; removed at its end */
+    const char *const *egress_starts; /* what each egress process is told at its start (outbound_put_start) */
+    size_t egress_starts_len;
+};
+
+/* Forks the spawner of this process. Call it before there are threads, and before descriptors are opened that no other
+   process should have. Returns 0 or a negative errno. */
+int launch_begin(const struct launch_config *config);
 
 /* The spawner ends. Without one nothing happens. */
 void launch_end(void);
 
-/* Starts a zygote: `namespaces` are clone's flags or JAIL_OFF, `is_jitless` keeps the engine from compiling, `control` is
-   its control socket, which stays the caller's. Returns a pid, which is the caller's to wait for, or a negative errno. */
-pid_t launch_zygote(const char *cell_path, int namespaces, bool is_jitless, int control);
+/* Starts a zygote, in namespaces of its own where there can be any; a spawner starts none without a jail. `is_jitless` keeps
+   the engine from compiling, `control` is its control socket, which stays the caller's. Returns a pid, which is the caller's
+   to wait for, or a negative errno. */
+pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int control);
 
-/* Starts egress likewise; log_fd may be -1. The environment goes along, since secrets may stand in it. */
-pid_t launch_egress(const char *egress_path, int control, int log_fd);
+/* Starts egress likewise; log_fd may be -1. A spawner takes `number` of its egress_starts, so that whoever has taken over the
+   supervisor cannot have other files read as secrets, or other servers reached; without one it is `start`. The environment
+   goes along, since secrets may stand in it. */
+pid_t launch_egress(const char *egress_path, unsigned number, const char *start, int control, int log_fd);
 
 /* Ends the egress process that was started last; as root it is another user's, so that a supervisor without rights
    cannot. */

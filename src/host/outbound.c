@@ -75,9 +75,9 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     o->handler->on_ready(o->context, message.text[0] ? message.text : NULL);
 }
 
-static int put_start(const struct outbound_config *config, struct buf *out) {
-    int r = buf_printf(out, "{\"secrets\":%s,\"policies\":%s", config->secrets_json ? config->secrets_json : "{}",
-                       config->policies_json ? config->policies_json : "{}");
+int outbound_put_start(const struct outbound_config *config, struct buf *out) {
+    int r = buf_printf(out, "{\"secrets\":%s,\"policies\":%s,\"fixed\":%s", config->secrets_json ? config->secrets_json : "{}",
+                       config->policies_json ? config->policies_json : "{}", config->has_fixed_policies ? "true" : "false");
     if (r == 0 && config->dns) {
         r = buf_append_text(out, ",\"dns\":");
         if (r == 0) r = buf_append_json(out, config->dns, strlen(config->dns));
@@ -93,13 +93,13 @@ static int put_start(const struct outbound_config *config, struct buf *out) {
     return r == 0 ? buf_append_text(out, "}") : r;
 }
 
-static int launch(struct outbound *o, const struct outbound_config *config) {
+static int launch(struct outbound *o, const struct outbound_config *config, const char *start) {
     char path[PATH_MAX];
     int sockets[2], r = paths_egress_binary(path, sizeof path);
     if (r == 0 && access(path, X_OK) < 0) r = -errno;
     if (r < 0) return r;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
-    o->pid = launch_egress(path, sockets[1], config->log_fd);
+    o->pid = launch_egress(path, config->number, start, sockets[1], config->log_fd);
     r = o->pid < 0 ? o->pid : 0;
     close(sockets[1]);
     if (r < 0)
@@ -115,23 +115,19 @@ int outbound_start(uv_loop_t *loop, const struct outbound_config *config, const 
     struct buf start = {0};
     if (!o) return -ENOMEM;
     *o = (struct outbound){.handler = handler, .context = context};
-    int r = put_start(config, &start);
-    if (r == 0) r = launch(o, config);
+    int r = outbound_put_start(config, &start);
+    if (r == 0) r = buf_append(&start, "", 1);
+    if (r == 0) r = launch(o, config, (const char *)buf_bytes(&start));
+    buf_done(&start);
     if (r < 0) {
-        buf_done(&start);
         free(o);
         return r;
     }
     CHECK(uv_poll_init(loop, &o->poll, o->fd) == 0);
     o->poll.data = o;
     CHECK(uv_poll_start(&o->poll, UV_READABLE, on_readable) == 0);
-    r = send_message(o, EGRESS_START, buf_bytes(&start), buf_len(&start), -1);
-    buf_done(&start);
-    if (r < 0)
-        outbound_free(o);
-    else
-        *ret = o;
-    return r;
+    *ret = o;
+    return 0;
 }
 
 static void on_poll_closed(uv_handle_t *handle) {

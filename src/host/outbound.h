@@ -1,6 +1,7 @@
 /* The way out as the supervisor and libmayfly see it: starts the egress process, keeps its configuration, hands out
    channels to it. The process that links this has no network of its own and forgets the secrets. On one libuv loop. */
 #pragma once
+#include "base/buf.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -15,6 +16,8 @@ struct outbound_config {
     const char *ca_file;       /* authorities to trust besides the system's */
     const char *proxy;         /* "http://[user:password@]host[:port]" to go through, or "env:NAME" of such a text */
     int log_fd;                /* for lines of JSON; -1 for none; borrowed */
+    bool has_fixed_policies;   /* no others will ever be used in this process */
+    unsigned number;           /* among the egress_starts of launch.h, if there is a spawner */
 };
 
 struct outbound_handler {
@@ -23,6 +26,9 @@ struct outbound_handler {
     /* It is gone for good, with the secrets; to be freed by its owner. */
     void (*on_lost)(void *context);
 };
+
+/* Appends what the process is told at its start. Returns 0 or -ENOMEM. */
+int outbound_put_start(const struct outbound_config *config, struct buf *out);
 
 /* Starts the process. Returns 0 or a negative errno. */
 int outbound_start(uv_loop_t *loop, const struct outbound_config *config, const struct outbound_handler *handler,

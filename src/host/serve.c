@@ -172,13 +172,21 @@ static enum profile profile_of(const struct server *s, const struct config_loade
     return loader->is_jitless && !s->pool_config.is_jitless ? PROFILE_NO_JIT : PROFILE_JIT;
 }
 
+static struct outbound_config outbound_of(const struct server *s, const struct served *served) {
+    struct outbound_config config = s->worker_config.outbound;
+    config.secrets_json = served->config.secrets_json;
+    config.policies_json = served->config.policies_json;
+    config.has_fixed_policies = true;
+    config.number = (unsigned)(served - s->workers);
+    return config;
+}
+
 static void make_worker(struct server *s, struct served *served) {
     struct host_worker_config config = s->worker_config;
     config.cell.worker = &served->config;
     config.cell.loader.named_bytes_max = share_of_memory(s);
     for (size_t i = 0; i < served->config.loaders_len; i++) config.cell.loads[profile_of(s, &served->config.loaders[i])] = true;
-    config.outbound.secrets_json = served->config.secrets_json;
-    config.outbound.policies_json = served->config.policies_json;
+    config.outbound = outbound_of(s, served);
     served->server = s;
     served->worker = host_worker_new(&s->loop, &config, &worker_events, served);
 }
@@ -663,6 +671,23 @@ static void free_server(struct server *s) {
     free(s);
 }
 
+/* Before the first client is heard: what the spawner may start is settled here. */
+static int start_spawner(const struct server *s, const char *cell_path, const char *egress_path, const struct cgroups *groups) {
+    struct buf starts[WORKERS_MAX] = {0};
+    const char *texts[WORKERS_MAX];
+    int r = 0;
+    for (unsigned i = 0; i < s->workers_len && r == 0; i++) {
+        struct outbound_config config = outbound_of(s, &s->workers[i]);
+        r = outbound_put_start(&config, &starts[i]);
+        if (r == 0) r = buf_append(&starts[i], "", 1);
+        texts[i] = (const char *)buf_bytes(&starts[i]);
+    }
+    struct launch_config config = {cell_path, egress_path, *groups, texts, s->workers_len};
+    if (r == 0) r = launch_begin(&config);
+    for (unsigned i = 0; i < s->workers_len; i++) buf_done(&starts[i]);
+    return r;
+}
+
 static int serve_one(const char *answer, int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
@@ -691,7 +716,7 @@ static int serve_one(const char *answer, int argc, char **argv) {
     struct cgroups groups = {0};
     if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
     s->has_group = groups.len > 0;
-    r = s->pool_config.has_no_jail ? 0 : launch_begin(cell_path, egress_path, &groups);
+    r = s->pool_config.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;

@@ -2,16 +2,12 @@
 #include "base/macros.h"
 #include "host/launch.h"
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define NAMESPACES                                                                                                     \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 struct zygote {
     uv_poll_t poll;
@@ -59,9 +55,7 @@ int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const stru
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    int namespaces = config->has_jail ? NAMESPACES : JAIL_OFF;
-    pid_t pid = z ? launch_zygote(config->path, namespaces, config->is_jitless, sockets[1]) : -ENOMEM;
-    if (z && pid < 0 && config->has_jail) pid = launch_zygote(config->path, 0, config->is_jitless, sockets[1]);
+    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->is_jitless, sockets[1]) : -ENOMEM;
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);

@@ -13,7 +13,7 @@ const cases = {
     "tells what is around cells and around itself, by name": async (server) => {
         const { status, worker, confinement } = await health(server);
         expect("status", [status, worker], ["ok", "deaths"]);
-        for (const [who, all] of [["cells", 21], ["supervisor", 5]]) {
+        for (const [who, all] of [["cells", 22], ["supervisor", 5]]) {
             const { holds, missing } = confinement[who];
             expect(`layers of ${who}`, holds.length + missing.length, all);
             if (!holds.includes("syscall-filter") || !holds.includes("landlock")) throw new Error(`expected a syscall-filter and landlock, got ${holds}`);

@@ -190,6 +190,24 @@ const compatibility = {
         for (let i = 0; i < 200 && beacons.length < 1; i++) await sleep(10);
         equal(beacons, [["POST", "http://beacon.test/path", "lit"]]);
     },
+    "Node's modules are there since the date": async ({ env }) => {
+        const lines = "return [typeof Buffer, typeof process, typeof (await import('node:path').catch(() => ({}))).join]";
+        equal(await run(env, lines, { compatibilityDate: "2026-08-03" }), ["undefined", "undefined", "undefined"]);
+        equal(await run(env, lines, { compatibilityDate: "2026-08-04" }), ["function", "object", "function"]);
+        equal(await run(env, lines, { compatibilityDate: "2026-08-04", compatibilityFlags: ["no_nodejs_compat"] }), ["undefined", "undefined", "undefined"]);
+    },
+    "withEnv holds for a function and all that it starts": async ({ env }) => {
+        const source = `import { env, withEnv, withExports, exports, withEnvAndExports } from "cloudflare:workers";
+            const later = () => new Promise((resolve) => setTimeout(resolve, 5));
+            const read = async () => { const seen = [env.X]; await later(); seen.push(env.X, Object.keys(env)); return seen; };
+            export default { async run() {
+                const [one, two, outside] = await Promise.all([withEnv({ X: 1 }, read), withEnv({ X: 2 }, () => withExports({ Y: 3 }, async () => [...await read(), exports.Y])), read()]);
+                return [one, two, outside, withEnvAndExports({ X: 4 }, { Y: 5 }, () => [env.X, exports.Y]), env.X];
+            } };`;
+        equal(await env.LOADER.load(worker(source, { env: { X: 0 } })).getEntrypoint().run(0), [
+            [1, 1, ["X"]], [2, 2, ["X"], 3], [0, 0, ["X"]], [4, 5], 0,
+        ]);
+    },
     "ctx.abort ends the worker": async ({ env }) => {
         await rejects(run(env, "ctx.abort('enough')"), { message: /enough/ });
     },

@@ -8,6 +8,7 @@
 #define ESCAPES(X)                                                                                                     \
     X(abstract_address, KILLED)                                                                                        \
     X(bpf, KILLED)                                                                                                     \
+    X(control_state, FAULTED)                                                                                          \
     X(compat_call, ENDED)                                                                                              \
     X(debug_neighbour, KILLED)                                                                                         \
     X(descriptors, HELD)                                                                                               \

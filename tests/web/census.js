@@ -94,7 +94,7 @@ const objects = {
 };
 
 const modules = {
-    workers: [workers, "DurableObject RpcPromise RpcProperty RpcStub RpcTarget ServiceStub WorkerEntrypoint WorkflowEntrypoint abortIsolate cache env exports tracing waitUntil"],
+    workers: [workers, "DurableObject RpcPromise RpcProperty RpcStub RpcTarget ServiceStub WorkerEntrypoint WorkflowEntrypoint abortIsolate cache env exports tracing waitUntil withEnv withEnvAndExports withExports"],
     sockets: [sockets, "connect"],
 };
 
