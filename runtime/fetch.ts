@@ -7,6 +7,8 @@ import type { ByteSource } from "./web/body-source";
 import { Request } from "./web/request";
 import type { Response } from "./web/response";
 
+declare const require: (path: string) => unknown;
+
 /** Where a worker's requests to the world go. */
 export interface Outbound {
     /** `worker` is the name of the dynamic worker that asks. */
@@ -41,6 +43,7 @@ export function refusal(given: null | undefined): Error {
 
 export async function fetch(input: unknown, init?: unknown): Promise<Response> {
     const request = input instanceof Request && init === undefined ? input : new Request(input as Request, init as object);
+    if (request.url.startsWith("data:")) return (require("./web/data-url") as typeof import("./web/data-url")).fetchData(request);
     if (outbound === null || outbound === undefined) throw refusal(outbound);
     return outbound.fetch(request);
 }

@@ -74,12 +74,14 @@ static bool has_layer(const char *name) {
 
 /* What cannot be tried is said. */
 static bool is_tried(const char *act) {
-    static const struct {
+    static struct {
         const char *act, *layer;
-    } needs[] = {{"read_counter", "rdtsc-trap"}, {"fine_clock_of_vdso", "rdtsc-trap"}, {"control_state", "protection-key"}};
+        int known; /* 1: it is there, -1: it is not */
+    } needs[] = {{"read_counter", "rdtsc-trap", 0}, {"fine_clock_of_vdso", "rdtsc-trap", 0}, {"control_state", "protection-key", 0}};
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         if (strcmp(act, needs[i].act) != 0) continue;
-        bool is_there = has_layer(needs[i].layer);
+        if (needs[i].known == 0) needs[i].known = has_layer(needs[i].layer) ? 1 : -1;
+        bool is_there = needs[i].known > 0;
         if (!is_there) printf("# %s: not held here, as doctor says: this machine has no %s\n", act, needs[i].layer);
         return is_there;
     }

@@ -172,6 +172,7 @@ class Rewriter {
  * what is wrong with it, or knows syntax that acorn does not.
  */
 export function rewrite(body: string, isScript: boolean): { text: string; shifts: Shifts } | undefined {
+    if (!/\b(?:async|await)\b/.test(body)) return { text: body, shifts: new Map() };
     let program: Tree;
     try {
         program = parseBody(body, isScript);

@@ -38,6 +38,9 @@ const nearlyPlainUrl = /^(https?:)\/\/([A-Za-z0-9._-]+)(?::(\d{0,5}))?(\/[^?#]*)
 /** What the parser drops or takes for something else. */
 const ambiguous = /^[\0-\x20]|[\0-\x20]$|[\t\n\r\\]/;
 const lineBreaks = /[\t\n\r]/;
+const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/;
+/** Always matches: what is before the query, the query, the fragment. */
+const relative = /^([^?#]*)((?:\?[^#]*)?)((?:#.*)?)$/s;
 const encodeComponent = encodeURIComponent;
 
 /** The characters of a component that are not in `chars`, as a pattern. */
@@ -143,20 +146,20 @@ function isPlain(parts: Parts): boolean {
 
 /** The parts of `input`, which is no absolute URL, against a plain base; undefined for the full parser. */
 export function resolvePlain(input: string, base: Parts): Parts | undefined {
-    if (!isPlain(base) || ambiguous.test(input) || input.startsWith("//") || /^[A-Za-z][A-Za-z0-9+.-]*:/.test(input)) {
+    if (!isPlain(base) || ambiguous.test(input) || input.startsWith("//") || scheme.test(input)) {
         return undefined;
     }
-    switch (input[0]) {
-        case "/":
-            return parsePlain(base.origin + input);
-        case "?":
-            return parsePlain(base.origin + base.pathname + input);
-        case undefined:
-        case "#":
-            return parsePlain(base.href.split("#", 1)[0]! + input);
-        default:
-            return parsePlain(base.origin + base.pathname.slice(0, base.pathname.lastIndexOf("/") + 1) + input);
+    const [, path, query, fragment] = relative.exec(input) as unknown as [string, string, string, string];
+    if (path === "" && query === "") {
+        return parsePlain(base.href.split("#", 1)[0]! + fragment);
     }
+    const folder = path.startsWith("/") ? "" : base.pathname.slice(0, base.pathname.lastIndexOf("/") + 1);
+    return compose({
+        ...base,
+        pathname: path === "" ? base.pathname : normalisePath(folder + path),
+        search: query && `?${encode(query.slice(1), notOfQuery)}`,
+        hash: fragment && `#${encode(fragment.slice(1), notOfFragment)}`,
+    });
 }
 
 /** Where the query or fragment of a serialised URL begins. */

@@ -19,13 +19,23 @@ function parseParts(input: string, base?: Parts): Parts | undefined {
     return record === null ? undefined : machine().partsOf(record);
 }
 
+let partsOf: (value: object) => Parts | undefined;
+
+/** Those of a URL that would turn into its own href. */
+function ownParts(base: unknown): Parts | undefined {
+    if (typeof base !== "object" || base === null || (base as { toString: unknown }).toString !== toString || Symbol.toPrimitive in base) {
+        return undefined;
+    }
+    return partsOf(base);
+}
+
 /** Parses `input` against `base`, both as a worker gave them; undefined if either is no URL. */
 function parse(input: unknown, base: unknown): Parts | undefined {
     const text = String(input).toWellFormed();
     if (base === undefined) {
         return parseParts(text);
     }
-    const baseParts = parseParts(String(base).toWellFormed());
+    const baseParts = ownParts(base) ?? parseParts(String(base).toWellFormed());
     return baseParts && parseParts(text, baseParts);
 }
 
@@ -43,6 +53,10 @@ class Parsed {
 export class URL {
     #parts: Parts;
     #params: URLSearchParams | undefined;
+
+    static {
+        partsOf = (value) => (#parts in value ? value.#parts : undefined);
+    }
 
     constructor(url: unknown, base?: unknown) {
         needArguments("construct 'URL'", 1, arguments.length);
@@ -158,5 +172,6 @@ export class URL {
         return this.#parts.href;
     }
 }
+const { toString } = URL.prototype;
 brand(URL, "URL", ["href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname",
     "search", "searchParams", "hash"]);

@@ -15,8 +15,8 @@ function decodePart(part: string): string {
     }
 }
 
-/** What decodeURIComponent refuses: stray percent signs and bytes that are not UTF-8. */
-function decodeLoosely(text: string): string {
+/** The bytes of a text, with those that are percent-encoded as what they stand for. */
+export function percentDecode(text: string): Uint8Array {
     const bytes = native.utf8Encode(text);
     let to = 0;
     for (let from = 0; from < bytes.length; from++, to++) {
@@ -28,7 +28,12 @@ function decodeLoosely(text: string): string {
             bytes[to] = bytes[from]!;
         }
     }
-    return native.utf8Decode(bytes.subarray(0, to), false);
+    return bytes.subarray(0, to);
+}
+
+/** What decodeURIComponent refuses: stray percent signs and bytes that are not UTF-8. */
+function decodeLoosely(text: string): string {
+    return native.utf8Decode(percentDecode(text), false);
 }
 
 /** The pairs of a query or form; `text` must be well-formed. */
@@ -45,7 +50,13 @@ export function parseUrlencoded(text: string): [string, string][] {
     return pairs;
 }
 
+/** What forms leave as it is. */
+const unchanged = /^[\w*.-]*$/;
+
 function encodePart(part: string): string {
+    if (unchanged.test(part)) {
+        return part;
+    }
     // Of what encodeURIComponent leaves as it is, forms encode five characters more; a space is a plus.
     return encodeURIComponent(part)
         .replace(/[!'()~]/g, (unit) => `%${unit.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -54,5 +65,9 @@ function encodePart(part: string): string {
 
 /** The pairs as text; names and values must be well-formed. */
 export function serialiseUrlencoded(pairs: Iterable<readonly [string, string]>): string {
-    return Array.from(pairs, ([name, value]) => `${encodePart(name)}=${encodePart(value)}`).join("&");
+    let text = "";
+    for (const [name, value] of pairs) {
+        text += `${text === "" ? "" : "&"}${encodePart(name)}=${encodePart(value)}`;
+    }
+    return text;
 }

@@ -1,6 +1,8 @@
 #include "host/call_filter.h"
 #include "base/macros.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -21,8 +23,6 @@ static const int allowed[] = {SCMP_SYS(read),
                               SCMP_SYS(getpeername),
                               SCMP_SYS(getsockopt),
                               SCMP_SYS(setsockopt),
-                              SCMP_SYS(fcntl),
-                              SCMP_SYS(ioctl),
                               SCMP_SYS(epoll_ctl),
                               SCMP_SYS(epoll_wait),
                               SCMP_SYS(epoll_pwait),
@@ -89,9 +89,22 @@ int call_filter_allow_if(scmp_filter_ctx filter, int call, struct scmp_arg_cmp c
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
 }
 
+/* Not among them: whom a descriptor's signals go to (which kills), and to type into the operator's terminal. */
+static const struct {
+    int call;
+    scmp_datum_t request;
+} requests[] = {{SCMP_SYS(fcntl), F_GETFL},  {SCMP_SYS(fcntl), F_SETFL},  {SCMP_SYS(fcntl), F_GETFD},
+                {SCMP_SYS(fcntl), F_SETFD},  {SCMP_SYS(fcntl), F_DUPFD},  {SCMP_SYS(fcntl), F_DUPFD_CLOEXEC},
+                {SCMP_SYS(ioctl), FIONBIO},  {SCMP_SYS(ioctl), FIOCLEX},  {SCMP_SYS(ioctl), FIONREAD},
+                {SCMP_SYS(ioctl), TCGETS}};
+
 /* Socket pairs within the machine, and memory that is never code. */
 static int add_conditions(scmp_filter_ctx filter) {
-    int r = call_filter_allow_if(filter, SCMP_SYS(socketpair), (struct scmp_arg_cmp){0, SCMP_CMP_EQ, AF_UNIX, 0});
+    int r = 0;
+    for (size_t i = 0; i < COUNT_OF(requests) && r == 0; i++) {
+        r = call_filter_allow_if(filter, requests[i].call, (struct scmp_arg_cmp){1, SCMP_CMP_EQ, requests[i].request, 0});
+    }
+    if (r == 0) r = call_filter_allow_if(filter, SCMP_SYS(socketpair), (struct scmp_arg_cmp){0, SCMP_CMP_EQ, AF_UNIX, 0});
     const struct scmp_arg_cmp is_no_code = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
     if (r == 0) r = call_filter_allow_if(filter, SCMP_SYS(mmap), is_no_code);
     return r == 0 ? call_filter_allow_if(filter, SCMP_SYS(mprotect), is_no_code) : r;

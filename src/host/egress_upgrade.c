@@ -18,12 +18,16 @@
 /* The body of an answer that is no upgrade: what fits into the cell's window. */
 #define BODY_BYTES_MAX FRAME_WINDOW_BYTES
 
+/* All that is read before the answer is there, interim ones without end among it: nobody else gets a turn meanwhile. */
+#define ANSWER_BYTES_MAX (4u << 20)
+
 struct upgrade {
     struct exchange *exchange;
     llhttp_t parser;
     llhttp_settings_t settings;
     struct buf reason, line; /* a header as "name: value" while it comes */
     char accept[ACCEPT_CHARS + 1];
+    size_t taken;
     bool has_status, is_accepted, is_complete;
 };
 
@@ -176,6 +180,8 @@ void upgrade_free(struct upgrade *u) {
 }
 
 int upgrade_take(struct upgrade *u, const uint8_t *bytes, size_t len, size_t *ret_used) {
+    u->taken += len;
+    if (u->taken > ANSWER_BYTES_MAX) return -EBADMSG;
     llhttp_errno_t error = llhttp_execute(&u->parser, (const char *)bytes, len);
     if (error != HPE_OK && error != HPE_PAUSED && error != HPE_PAUSED_UPGRADE) return -EBADMSG;
     if (!u->is_complete) return 0;

@@ -29,7 +29,7 @@
 /* How long cells may take to end with their supervisor. */
 #define GROUPS_END_MS 3000
 
-enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL_EGRESS, OP_FORGET, OP_PRIVATE_BYTES, OP_FIND_LIBRARY };
+enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL, OP_FORGET, OP_PRIVATE_BYTES, OP_FIND_LIBRARY };
 
 struct request {
     uint32_t op;
@@ -107,14 +107,14 @@ static _Noreturn void become_egress(int control, int log_fd, int start_fd, const
 }
 
 /* `parent` is CLONE_PARENT in the spawner, whose children are those of the supervisor. */
-static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool is_jitless, int control) {
+static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool is_jitless, int control, int *ret_pidfd) {
     char flags[16], uid_map[32], gid_map[32];
     snprintf(flags, sizeof flags, "%d", namespaces);
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
     snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
     char *const argv[] = {"mayfly-cell", flags, is_jitless ? ZYGOTE_NO_JIT : ZYGOTE_JIT, NULL};
     int made = namespaces == JAIL_OFF ? 0 : namespaces;
-    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent) | SIGCHLD, NULL, NULL, NULL, 0);
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent | CLONE_PIDFD) | SIGCHLD, NULL, ret_pidfd, NULL, 0);
     if (pid == 0) {
         if (made & CLONE_NEWUSER) map_ids(uid_map, gid_map);
         become_zygote(control, path, argv);
@@ -123,10 +123,10 @@ static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool i
 }
 
 /* Namespaces that the machine refuses are left out, all or none of them. */
-static pid_t make_zygote(int parent, const char *path, bool has_jail, bool is_jitless, int control) {
-    if (!has_jail) return make_zygote_in(JAIL_OFF, parent, path, is_jitless, control);
-    pid_t pid = make_zygote_in(NAMESPACES, parent, path, is_jitless, control);
-    return pid < 0 ? make_zygote_in(0, parent, path, is_jitless, control) : pid;
+static pid_t make_zygote(int parent, const char *path, bool has_jail, bool is_jitless, int control, int *ret_pidfd) {
+    if (!has_jail) return make_zygote_in(JAIL_OFF, parent, path, is_jitless, control, ret_pidfd);
+    pid_t pid = make_zygote_in(NAMESPACES, parent, path, is_jitless, control, ret_pidfd);
+    return pid < 0 ? make_zygote_in(0, parent, path, is_jitless, control, ret_pidfd) : pid;
 }
 
 /* A descriptor to read this text from, or a negative errno. */
@@ -172,23 +172,36 @@ static void forget(const char *variable) {
 
 /* --- The spawner ------------------------------------------------------------------------------------------------ */
 
-/* One for each host worker. */
-#define EGRESS_MAX 64
+/* Egress of each host worker, and zygotes that have cells. */
+#define CHILDREN_MAX 256
+
+struct child {
+    pid_t pid; /* 0: free */
+    int pidfd;
+};
 
 struct spawner {
     int fd;
-    struct {
-        pid_t pid; /* 0: free */
-        int pidfd;
-    } egress[EGRESS_MAX];
+    struct child children[CHILDREN_MAX];
     struct launch_config config;
 };
 
+/* A free place; NULL when there is none. */
+static struct child *find_place(struct spawner *s) {
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (!s->children[i].pid) return &s->children[i];
+    }
+    return NULL;
+}
+
 /* A process is made where its maker is. */
-static pid_t make_grouped_zygote(const struct spawner *s, bool is_jitless, int control) {
+static pid_t start_zygote(struct spawner *s, bool is_jitless, int control) {
+    struct child *child = find_place(s);
+    if (!child) return -EAGAIN;
     int r = cgroups_enter(&s->config.groups);
-    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->config.cell_path, true, is_jitless, control) : r;
+    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->config.cell_path, true, is_jitless, control, &child->pidfd) : r;
     cgroups_leave(&s->config.groups);
+    if (pid > 0) child->pid = pid;
     return pid;
 }
 
@@ -199,34 +212,34 @@ static _Noreturn void end(struct spawner *s) {
 }
 
 static pid_t start_egress(struct spawner *s, int32_t number, const int fds[DESCRIPTORS_MAX]) {
-    size_t slot = 0;
+    struct child *child = find_place(s);
     if (number < 0 || (size_t)number >= s->config.egress_starts_len) return -EINVAL;
-    while (slot < EGRESS_MAX && s->egress[slot].pid) slot++;
-    if (slot == EGRESS_MAX) return -EAGAIN;
+    if (!child) return -EAGAIN;
     pid_t pid = make_egress(CLONE_PARENT, s->config.egress_path, s->config.egress_starts[number], fds[0], fds[1],
-                            &s->egress[slot].pidfd);
-    if (pid > 0) s->egress[slot].pid = pid;
+                            &child->pidfd);
+    if (pid > 0) child->pid = pid;
     return pid;
 }
 
-static void kill_egress(struct spawner *s, pid_t pid) {
-    for (size_t i = 0; i < EGRESS_MAX; i++) {
-        if (pid <= 0 || s->egress[i].pid != pid) continue;
-        syscall(SYS_pidfd_send_signal, s->egress[i].pidfd, SIGKILL, NULL, 0);
-        close(s->egress[i].pidfd);
-        s->egress[i].pid = 0;
+/* One of those that were started here, and no other process that has its number by now. */
+static void kill_child(struct spawner *s, pid_t pid) {
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (pid <= 0 || s->children[i].pid != pid) continue;
+        syscall(SYS_pidfd_send_signal, s->children[i].pidfd, SIGKILL, NULL, 0);
+        close(s->children[i].pidfd);
+        s->children[i].pid = 0;
     }
 }
 
 static void put_answer(struct spawner *s, const struct request *request, const int fds[DESCRIPTORS_MAX], struct answer *a) {
     switch (request->op) {
     case OP_ZYGOTE:
-        a->result = make_grouped_zygote(s, request->is_jitless, fds[0]);
+        a->result = start_zygote(s, request->is_jitless, fds[0]);
         break;
     case OP_EGRESS:
         a->result = start_egress(s, request->value, fds);
         break;
-    case OP_KILL_EGRESS: kill_egress(s, request->value); break;
+    case OP_KILL: kill_child(s, request->value); break;
     case OP_FORGET: forget(request->text); break;
     case OP_PRIVATE_BYTES: a->result = procfs_private_bytes(request->value, &a->bytes); break;
     case OP_FIND_LIBRARY: find_library(request->value, a->text, sizeof a->text); break;
@@ -320,7 +333,12 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 
 pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int control) {
     struct answer answer;
-    if (spawner_fd < 0) return make_zygote(0, cell_path, has_jail, is_jitless, control);
+    if (spawner_fd < 0) {
+        int pidfd = -1;
+        pid_t pid = make_zygote(0, cell_path, has_jail, is_jitless, control, &pidfd);
+        if (pid >= 0) close(pidfd);
+        return pid;
+    }
     ask(&(struct request){.op = OP_ZYGOTE, .is_jitless = is_jitless}, &control, 1, &answer);
     return (pid_t)answer.result;
 }
@@ -337,10 +355,10 @@ pid_t launch_egress(const char *egress_path, unsigned number, const char *start,
     return (pid_t)answer.result;
 }
 
-void launch_kill_egress(pid_t pid) {
+void launch_kill(pid_t pid) {
     struct answer answer;
     if (spawner_fd < 0) kill(pid, SIGKILL);
-    else ask(&(struct request){.op = OP_KILL_EGRESS, .value = pid}, NULL, 0, &answer);
+    else ask(&(struct request){.op = OP_KILL, .value = pid}, NULL, 0, &answer);
 }
 
 void launch_forget(const char *variable) {

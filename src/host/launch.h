@@ -35,9 +35,8 @@ pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int c
    goes along, since secrets may stand in it. */
 pid_t launch_egress(const char *egress_path, unsigned number, const char *start, int control, int log_fd);
 
-/* Ends the egress process that was started last; as root it is another user's, so that a supervisor without rights
-   cannot. */
-void launch_kill_egress(pid_t pid);
+/* Ends a process that was started here, whose end is the caller's to wait for. A supervisor has no right to signal any. */
+void launch_kill(pid_t pid);
 
 /* Wipes a variable of the environment in this process, and so for all that is started from now on. */
 void launch_forget(const char *variable);

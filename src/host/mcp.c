@@ -41,6 +41,8 @@ static const char help[] =
     "                              {NAME: {\"command\": PROGRAM, \"args\": [...], \"env\": {...}}}\n"
     "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
     "  --timeout MS                how long one execution may take (30000)\n"
+    "  --no-jit                    interpret what models write and never compile it: slower where it computes much, and\n"
+    "                              no memory of its sandbox can be both written and run\n"
     "\n"
     "It shows a model three tools: search, types, execute.\n";
 
@@ -136,6 +138,7 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
     case 'k': return keep("secret", later->secrets, &later->secrets_len, optarg);
     case 'c': return mcp_config_read(optarg, project);
     case 'l': *listen = optarg; return 0;
+    case 'n': project->no_jit = true; return 0;
     case 'w': return parse_timeout(optarg, &project->timeout_ms);
     default: return -EINVAL;
     }
@@ -152,6 +155,7 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
                                           {"config", required_argument, NULL, 'c'},
                                           {"listen", required_argument, NULL, 'l'},
                                           {"timeout", required_argument, NULL, 'w'},
+                                          {"no-jit", no_argument, NULL, 'n'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     struct later later = {0};

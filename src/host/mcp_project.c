@@ -161,8 +161,8 @@ static char *make_config(const struct mcp_project *project) {
                              "TOKEN", project->token, "CHILDREN", project->children);
     json_t *policies = json_pack("{s:o}", "mayfly.outbound", make_outbound(project));
     json_t *config =
-        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
-                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "vars", as_text(vars),
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:b}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
+                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "jit", !project->no_jit, "vars", as_text(vars),
                   "secrets", as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true);
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     json_decref(config);

@@ -137,7 +137,7 @@ static void on_poll_closed(uv_handle_t *handle) {
 void outbound_free(struct outbound *o) {
     if (!o) return;
     o->is_lost = true;
-    launch_kill_egress(o->pid); /* the worker below it dies of that */
+    launch_kill(o->pid); /* the worker below it dies of that */
     while (waitpid(o->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     uv_close((uv_handle_t *)&o->poll, on_poll_closed);

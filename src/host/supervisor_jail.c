@@ -39,9 +39,8 @@ static bool let_read(int ruleset, const char *dir) {
     return holds;
 }
 
-/* Signals it does send: to zygotes that end. */
 static bool close_files(const char *const *project_dirs, size_t len) {
-    int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS);
+    int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS);
     if (ruleset < 0) return false;
     bool holds = let_read(ruleset, CELLS_DIR);
     for (size_t i = 0; i < len && holds; i++) holds = let_read(ruleset, project_dirs[i]);
@@ -54,7 +53,7 @@ static bool close_files(const char *const *project_dirs, size_t len) {
 
 static const int allowed[] = {
     SCMP_SYS(accept4),                                                  /* clients */
-    SCMP_SYS(wait4),    SCMP_SYS(kill),                                 /* zygotes that end, and egress */
+    SCMP_SYS(wait4),                                                    /* zygotes that end, and egress */
     SCMP_SYS(stat),     SCMP_SYS(newfstatat), SCMP_SYS(statx),          /* the project's files, the engine's library */
     SCMP_SYS(lstat),    SCMP_SYS(readlink),   SCMP_SYS(readlinkat),     /* realpath */
     SCMP_SYS(getcwd),   SCMP_SYS(access),     SCMP_SYS(faccessat),

@@ -106,7 +106,7 @@ static void on_poll_closed(uv_handle_t *handle) {
 void zygote_stop(struct zygote *z) {
     if (!z) return;
     z->lost = true;
-    kill(z->pid, SIGKILL);
+    launch_kill(z->pid);
     while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     uv_close((uv_handle_t *)&z->poll, on_poll_closed);

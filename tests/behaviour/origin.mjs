@@ -225,6 +225,14 @@ function acceptSockets(server, hits) {
         };
         if (answers[pathname] !== undefined) return socket.end(answers[pathname]);
         if (pathname === "/ws/silent") return;
+        if (pathname === "/ws/interim") {
+            const hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(4000);
+            const pour = () => {
+                while (!socket.destroyed && socket.write(hints));
+            };
+            socket.on("drain", pour);
+            return pour();
+        }
         if (pathname === "/ws/pieces") return void writeInPieces(request, socket, JSON.parse(searchParams.get("how")));
         sockets.handleUpgrade(request, socket, head, (ws) => {
             ws.on("error", () => {});

@@ -441,7 +441,7 @@ const sockets = both({
         matches("error", (await socketed(who, place.http("api.test", "/ws/refuse"), { send: [] })).error, /answered 403 and opened no WebSocket/);
     },
     "answers that make no sense": async (who) => {
-        for (const path of ["/ws/forged", "/ws/garbage"]) {
+        for (const path of ["/ws/forged", "/ws/garbage", "/ws/interim"]) {
             matches(path, (await upgraded(who, place.http("api.test", path))).error, /its answer to the upgrade makes no sense/);
         }
         matches("large", (await upgraded(who, place.http("api.test", "/ws/large"))).error, /its answer is too large/);

@@ -8,6 +8,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { processTree } from "../behaviour/server.mjs";
 import { ALL, call, Client, documents, equal, execute, HERE, matches, MAYFLY, peer, PEERS, result, ROOT, SHOP, test, withStdio } from "./clients.mjs";
 
 const { StreamableHTTPClientTransport } = await peer("@modelcontextprotocol/sdk/client/streamableHttp.js");
@@ -93,6 +94,15 @@ await withStdio(SHOP, async (client, errors) => {
         equal((await call(client, "types", { names: 7 })).isError, true);
     });
     await test("progress goes to standard error", () => matches(errors(), /shop: 6 functions/));
+});
+
+await withStdio([...SHOP, "--no-jit"], async (client) => {
+    await test("--no-jit: executions have a zygote of their own", async () => {
+        equal(await result(client, "return shop.add(20, 22)"), "42");
+        const tree = processTree(process.pid).filter(({ name }) => name === "mayfly-cell");
+        const zygotes = tree.filter(({ parent }) => !tree.some(({ pid }) => pid === parent));
+        equal(zygotes.length, 2); // the server's worker is the operator's
+    });
 });
 
 // --- Code as models write it, in cells -------------------------------------------------------------------------------

@@ -183,3 +183,20 @@ test("cloning with a locked body throws", () => {
 test("a request's body reads the same", async () => {
     equal(await new Request("http://x.test/", { method: "POST", body: "x" }).text(), "x");
 });
+
+for (const [url, type, text] of [
+    ["data:,response%27s%20body", "text/plain;charset=US-ASCII", "response's body"],
+    ["data:text/html;charset=utf-8,<b>%C3%A9</b>#hash", "text/html;charset=utf-8", "<b>\u00e9</b>"],
+    ["data:image/png;base64,cmVzcG9uc2U=", "image/png", "response"],
+    ["data:;base64,YQ%3D%3D", "text/plain;charset=US-ASCII", "a"],
+    ["data:;charset=x,y", "text/plain;charset=x", "y"],
+    ["data:nonsense,y", "text/plain;charset=US-ASCII", "y"],
+]) {
+    test(`fetch of ${url}`, async () => {
+        const response = await fetch(url);
+        equal([response.status, response.url.slice(0, 5), response.headers.get("content-type"), await response.text()], [200, "data:", type, text]);
+    });
+}
+test("fetch of no data: URL", async () => {
+    for (const url of ["data:nothing", "data:;base64,?"]) equal(await fetch(url).then(() => "answered", (error) => error.name), "TypeError");
+});

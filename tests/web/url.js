@@ -114,6 +114,13 @@ test("no argument throws", () => throws("TypeError", () => new URL()));
 test("canParse", () => equal([URL.canParse("http://a"), URL.canParse("a"), URL.canParse("a", "http://b")], [true, false, true]));
 test("a URL as input", () => equal(new URL(new URL("http://a/b")).href, "http://a/b"));
 test("a URL as base", () => equal(new URL("c", new URL("http://a/b")).href, "http://a/c"));
+test("a URL as base that says it is another", () => {
+    const base = new URL("http://a/b");
+    base.toString = () => "http://other/b";
+    equal(new URL("c", base).href, "http://other/c");
+    base[Symbol.toPrimitive] = () => "http://third/b";
+    equal(new URL("c", base).href, "http://third/c");
+});
 test("all parts", () => {
     const url = new URL("https://u:p@example.com:8080/a?b=c#d");
     const { origin, protocol, username, password, host, hostname, port, pathname, search, hash } = url;

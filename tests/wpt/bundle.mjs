@@ -50,7 +50,9 @@ self.Response = class Response extends self.Response {
         return super.redirect($absolute(url), status);
     }
 };
+const $fetch = self.fetch;
 self.fetch = async (input, init) => {
+    if (typeof input === "string" && input.startsWith("data:")) return $fetch(input, init);
     if (input instanceof Request && input.body) input.arrayBuffer().catch(() => {});
     const path = new URL(typeof input === "string" ? input : input.url, self.location).pathname;
     if (!Object.hasOwn($files, path)) {

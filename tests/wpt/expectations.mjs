@@ -27,6 +27,7 @@ export const expectations = [
     [/^streams\/readable-streams\/async-iterator/, /correct list of properties/, "web-streams-polyfill"],
     [/^streams\/writable-streams\/general/, /size should not be called as a method/, "web-streams-polyfill"],
     [/^fetch\/api\/basic\/historical/, /getAll/, "Workers keep Headers.getAll() for Set-Cookie"],
+    [/^fetch\/api\/basic\/scheme-data/, /is OK/, "a response's type is default, as in Workers"],
     [/^fetch\/api\/basic\/scheme-blob/, /./, "Workers have no createObjectURL()"],
     [/^fetch\/api\/headers\/header-setcookie/, /forbidden response header/, "Workers show Set-Cookie"],
     [/^fetch\/api\/headers\/headers-no-cors/, /./, "Workers have no mode no-cors"],
