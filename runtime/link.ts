@@ -50,16 +50,18 @@ export async function linkWorker(
     try {
         let isOverriding = false;
         let offset = 0;
-        for (const { name, kind, size } of head.modules) {
+        const sources = head.modules.map(({ name, kind, size }) => {
             const bytes = tail.subarray(offset, offset + size);
-            isOverriding = watch(kind, bytes) || isOverriding;
-            linker.add(record(name, kind, bytes));
             offset += size;
-        }
+            isOverriding = watch(kind, bytes) || isOverriding;
+            return { name, kind, bytes };
+        });
+        // A worker's own module of such a name comes after these, and is the one that counts.
         for (const [name, namespace] of Object.entries(builtins)) {
             const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
             linker.add(declareExports(makeRecord(name, "builtin", shown)));
         }
+        for (const { name, kind, bytes } of sources) linker.add(record(name, kind, bytes));
         return await linker.import(head.mainModule);
     } catch (thrown) {
         throw startError(thrown, linker.place(thrown));
