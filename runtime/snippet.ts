@@ -16,7 +16,7 @@ function compileFunction(record: ModuleRecord, text: string): Run {
     } catch (thrown) {
         if (!(thrown instanceof SyntaxError)) throw thrown;
         record.prefixLength = parameters.length + 1;
-        return compileScript(record, () => `${parameters}{${text}\n})`) as Run;
+        return compileScript(record, `${parameters}{${text}\n})`) as Run;
     }
 }
 

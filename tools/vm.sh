@@ -48,6 +48,6 @@ EOF
 (cd "$root" && find . | cpio -o -H newc --quiet) >"$vm/initrd"
 
 timeout 580 qemu-system-x86_64 -cpu max -smp 1 -m 1500 -nographic -no-reboot -kernel "$(ls "$vm"/packages/boot/vmlinuz-* | head -n 1)" \
-    -initrd "$vm/initrd" -append "console=ttyS0 panic=-1 quiet rdinit=/init systemd.unified_cgroup_hierarchy=1" </dev/null | tr -d '\r' |
+    -initrd "$vm/initrd" -append "console=ttyS0 panic=-1 quiet rdinit=/init systemd.unified_cgroup_hierarchy=1" </dev/null | stdbuf -o0 tr -d '\r' |
     tee "$vm/out" | sed "s/^.*\x1b\[[0-9?]*[a-zA-Z]//" | grep -E "^(ok|not ok|#)"
 ! grep -q '^not ok' "$vm/out" && grep -q '^# the end$' "$vm/out"

@@ -4,6 +4,7 @@
 export { helpers } from "./frames";
 export { rewrite } from "./rewrite";
 export { AsyncLocalStorage } from "./storage";
+export { lowerUsing } from "./using";
 
 import { followPromises } from "./frames";
 import { followStreams } from "./streams";

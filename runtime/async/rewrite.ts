@@ -9,8 +9,8 @@
 //
 // A rejection ends an await before r() is called; hence t, the context of an await that has not ended.
 
-import { parse, type Node } from "acorn";
 import type { Shifts } from "../modules/shifts";
+import { apply, childrenOf, parseBody, type Edit, type Tree } from "./edits";
 
 interface Try {
     name: string;
@@ -24,16 +24,6 @@ interface Around {
     attempt?: Try;
 }
 
-/** Replaces `before` characters. */
-interface Edit {
-    at: number;
-    before: number;
-    text: string;
-}
-
-/** Nodes as acorn makes them; which fields each has is ESTree's affair. */
-type Tree = Node & Record<string, unknown>;
-
 /** Expressions that are never a thenable. */
 const PLAIN = new Set([
     "Literal", "TemplateLiteral", "BinaryExpression", "UnaryExpression", "UpdateExpression", "ArrayExpression", "AwaitExpression",
@@ -44,8 +34,6 @@ const OUTSIDE: Around = { isAsync: false, isGenerator: false };
 
 /** From behind `yield` to behind its star. */
 const STAR = /(?:\s|\/\*[^]*?\*\/|\/\/.*)*\*/y;
-
-const LINE_BREAK = /\r\n|[\n\r\u2028\u2029]/g;
 
 class Rewriter {
     readonly #source: string;
@@ -75,11 +63,7 @@ class Rewriter {
     }
 
     #children(node: Tree, around: Around): void {
-        for (const value of Object.values(node)) {
-            for (const child of Array.isArray(value) ? (value as unknown[]) : [value]) {
-                if (typeof (child as Tree | null | undefined)?.type === "string") this.#walk(child as Tree, around);
-            }
-        }
+        for (const child of childrenOf(node)) this.#walk(child, around);
     }
 
     #walk(node: Tree, around: Around): void {
@@ -191,37 +175,9 @@ export function rewrite(body: string, isScript: boolean): { text: string; shifts
     if (!/\b(?:async|await)\b/.test(body)) return { text: body, shifts: new Map() };
     let program: Tree;
     try {
-        program = parse(body, {
-            ecmaVersion: "latest",
-            sourceType: isScript ? "script" : "module",
-            allowReturnOutsideFunction: true,
-            allowHashBang: true,
-        }) as Node as Tree;
+        program = parseBody(body, isScript);
     } catch {
         return undefined;
     }
     return apply(body, new Rewriter(body).run(program, isScript));
-}
-
-function apply(body: string, edits: Edit[]): { text: string; shifts: Shifts } {
-    const shifts: Shifts = new Map();
-    const parts: string[] = [];
-    const breaks = body.matchAll(LINE_BREAK);
-    let next = breaks.next();
-    let line = 1;
-    let lineStart = 0;
-    let from = 0;
-    for (const { at, before, text } of edits) {
-        for (; !next.done && next.value.index < at; next = breaks.next()) {
-            line++;
-            lineStart = next.value.index + next.value[0].length;
-        }
-        const moved = shifts.get(line) ?? [];
-        moved.push({ column: at - lineStart + 1, before, after: text.length });
-        shifts.set(line, moved);
-        parts.push(body.slice(from, at), text);
-        from = at + before;
-    }
-    parts.push(body.slice(from));
-    return { text: parts.join(""), shifts };
 }

@@ -7,6 +7,7 @@
 // asynchronous contexts are followed, bodies are rewritten (runtime/async/rewrite.ts) and find $mf_a.
 
 import type { Scan } from "../native";
+import { contexts } from "../parts";
 import { native } from "../web/host";
 import { isFinalFor, resolveImport } from "./exports";
 import { sourcePlace } from "./locate";
@@ -31,13 +32,13 @@ export function scanModule(module: ModuleRecord, isScript: boolean): Scan {
  * Has the engine compile a function's expression that was made of a module's text, whose length in front is the
  * record's prefixLength; what it throws is a syntax error of that module.
  */
-export function compileScript(module: ModuleRecord, script: () => string, compile?: () => unknown): unknown {
+export function compileScript(module: ModuleRecord, script: string): unknown {
     try {
-        return compile ? compile() : native.evaluate(script(), module.name);
+        return native.evaluate(script, module.name);
     } catch (thrown) {
         if (!(thrown instanceof SyntaxError)) throw thrown;
         const error = thrown as SyntaxError & { line: number };
-        const place = syntaxErrorPlace(error, script(), module.name, module.prefixLength);
+        const place = syntaxErrorPlace(error, script, module.name, module.prefixLength);
         throw errorAt(error, module.name, sourcePlace(module, place) ?? { line: 1, column: 1 });
     }
 }
@@ -45,13 +46,15 @@ export function compileScript(module: ModuleRecord, script: () => string, compil
 /** Wraps a scanned body and has the engine compile it. */
 function compileBody(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
     module.prefixLength = prefix.length;
-    const script = (): string => {
+    try {
+        return native.compile(scan.handle, prefix, suffix, module.name);
+    } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
         const { handle } = scanModule(module, isScript); // compiling has taken the first
-        const text = prefix + native.body(handle) + suffix;
+        const text = native.body(handle);
         native.discard(handle);
-        return text;
-    };
-    return compileScript(module, script, () => native.compile(scan.handle, prefix, suffix, module.name));
+        return compileRewritten(module, { text }, prefix, suffix, isScript);
+    }
 }
 
 /** What makes modules keep asynchronous contexts; see runtime/async. */
@@ -75,14 +78,32 @@ export function compileText(module: ModuleRecord, scan: Scan, isScript: boolean,
     const rewritten = follower?.rewrite(native.body(scan.handle), isScript);
     if (rewritten === undefined) return compileBody(module, scan, isScript, prefix, suffix);
     native.discard(scan.handle);
-    return compileRewritten(module, rewritten, prefix, suffix);
+    return compileRewritten(module, rewritten, prefix, suffix, isScript);
 }
 
-function compileRewritten(module: ModuleRecord, body: { text: string; shifts?: Shifts }, prefix: string, suffix: string): unknown {
-    const script = prefix + body.text + suffix;
+function lowerUsing(module: ModuleRecord, text: string, isScript: boolean): { text: string; shifts: Shifts; prologue: string } | undefined {
+    try {
+        return contexts().lowerUsing(text, isScript);
+    } catch (thrown) {
+        const { message, loc } = thrown as { message: string; loc?: Place };
+        if (loc === undefined) throw thrown;
+        const column = loc.column + 1 + (loc.line === 1 ? module.prefixLength : 0);
+        const error = new SyntaxError(message.replace(/ \(\d+:\d+\)$/, ""));
+        throw errorAt(error, module.name, sourcePlace(module, { line: loc.line, column }) ?? { line: 1, column: 1 });
+    }
+}
+
+/** Where the engine knows no `using`, a body that has it is rewritten once more. */
+function compileRewritten(module: ModuleRecord, body: { text: string; shifts?: Shifts }, prefix: string, suffix: string, isScript: boolean): unknown {
     module.prefixLength = prefix.length;
     if (body.shifts !== undefined) (module.shifts ??= []).push(body.shifts);
-    return compileScript(module, () => script);
+    try {
+        return compileScript(module, prefix + body.text + suffix);
+    } catch (thrown) {
+        const lowered = body.text.includes("using ") ? lowerUsing(module, body.text, isScript) : undefined;
+        if (lowered === undefined) throw thrown;
+        return compileRewritten(module, lowered, prefix + lowered.prologue, suffix, isScript);
+    }
 }
 
 /** A module's exported local names, each once, in the order in which its body hands their values over. */
@@ -119,7 +140,7 @@ export function compileModule(module: EsModule): Body {
     const suffix = isCycle || values.length === 0 ? "\n})" : `\n;return[${values}]})`;
     if (live.size === 0) return compileText(module, scan, false, prefix, suffix) as Body;
     const body = rewriteLiveImports(module, live);
-    return compileRewritten(module, follower?.rewrite(body, false) ?? { text: body }, prefix, suffix) as Body;
+    return compileRewritten(module, follower?.rewrite(body, false) ?? { text: body }, prefix, suffix, false) as Body;
 }
 
 /** The body with its live imports read through getters. */

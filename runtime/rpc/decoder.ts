@@ -187,6 +187,9 @@ export class Decoder {
         if (error.name !== name) {
             Object.defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false });
         }
+        // Where it was thrown stays at home, and where it was decoded is nobody's affair.
+        const stack = `${name}: ${message}`;
+        Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
         this.remember(error);
         if (typeof own === "object" && own !== null && !Array.isArray(own)) {
             for (const key of Object.keys(own)) {

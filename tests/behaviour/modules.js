@@ -408,4 +408,51 @@ const wasm = {
     },
 };
 
-export default cases({ ...javascript, ...specifiers, ...commonjs, ...data, ...wasm });
+/** r(name, fails) is a resource that notes its disposal, and as(name) one that is awaited. */
+const RESOURCES = `const log = []; const r = (name, fails) => ({ name, [Symbol.dispose]() { log.push(name); if (fails) throw new RangeError(name); } });
+    const as = (name) => ({ name, async [Symbol.asyncDispose]() { await null; log.push(name); } });
+    const tried = async (f) => { try { return await f(); } catch (e) { return [e.name, e.message, e.error?.message, e.suppressed?.message]; } };`;
+
+const disposal = (expected, text) => gives(expected, { "main.js": main(`${RESOURCES} ${text}`, "[await tried(go), log]") });
+
+const using = {
+    "using: in reverse order, after the block's value is known": disposal([["a", "b", []], ["b", "a"]],
+        "function go() { using a = r('a'), b = r('b'); return [a.name, b.name, [...log]]; }"),
+    "using: null and undefined are nothing, other values are refused": disposal([["TypeError", "using: the object has no [Symbol.dispose]() method.", undefined, undefined], ["a"]],
+        "function go() { using a = r('a'), n = null, u = undefined; using wrong = {}; log.push('never'); }"),
+    "using: an error waits for disposal": disposal([["RangeError", "thrown", undefined, undefined], ["a"]],
+        "function go() { using a = r('a'); throw new RangeError('thrown'); }"),
+    "using: errors of disposal suppress others": async ({ env }) => {
+        const text = `${RESOURCES} function go() { using a = r('a', true); using b = r('b', true); throw new Error('body'); }`;
+        const [[name, , error, suppressed], log] = await run(env, { "main.js": main(text, "[await tried(go), log]") });
+        equal([name, error, suppressed, log], ["SuppressedError", "a", "An error was suppressed during disposal.", ["b", "a"]]);
+    },
+    "using: loops dispose each time, break and continue too": disposal([undefined, [1, "1", 2, "2", 3, "3", "i", 9]],
+        "function go() { for (using x of [r('1'), r('2'), r('3'), r('4')]) { log.push(+x.name); if (x.name === '1') continue; if (x.name === '3') break; } for (using i = r('i'); ;) break; log.push(9); }"),
+    "using: blocks, arrows, methods and static blocks": disposal([3, ["s", "in", "out", "m"]],
+        `class K { static { using s = r('s'); } m() { using m = r('m'); return 3; } }
+         function go() { { using o = r('out'); { using i = r('in'); } } const f = () => { using n = null; return new K().m(); }; return f(); }`),
+    "await using": disposal([7, ["d", "c", "b"]],
+        "async function go() { await using b = as('b'); using c = r('c'); await using d = as('d'), n = null; return 7; }"),
+    "using: a module's own are disposed of at its end": gives([["end"], ["end", "top"]], {
+        "main.js": main("import { x, log, before } from './a.js';", "[before, log]"),
+        "a.js": "export const log = []; using top = { [Symbol.dispose]() { log.push('top'); } };\nexport const x = 1; log.push('end'); export const before = [...log]; // the end",
+    }),
+    "using: in CommonJS and TypeScript": gives([["c"], ["t"]], {
+        "main.ts": "const c = require; import c2 from './c.cjs'; import { t } from './t.ts'; declare const require: any; export default { run(_: unknown) { return [c2.log, t()]; } };".replace("const c = require; ", ""),
+        "c.cjs": { cjs: "const log = []; { using c = { [Symbol.dispose]() { log.push('c'); } }; } exports.log = log;" },
+        "t.ts": "export function t(): string[] { const log: string[] = []; { using x: Disposable = { [Symbol.dispose]() { log.push('t'); } }; } return log; }",
+    }),
+    "using is a name like any other": gives([1, 2, 3], {
+        "main.js": main("const using = { a: 1 }; const f = (using) => using + 1; let o = { using: 3 };", "[using.a, f(1), o.using]"),
+    }),
+    "using: places of errors are the source's": async ({ env }) => {
+        const text = "function go() {\n    using a = null; using b = null; throw new Error('here');\n}\nexport default { run() { try { go(); } catch (e) { return e.stack; } } };";
+        const stack = await run(env, { "main.js": text });
+        ok(/main\.js:2:/.test(stack), `line 2 in ${stack}`);
+        const wrong = await rejects(run(env, { "main.js": "{ using a = null; }\nlet x = ;" }), { name: "Error" });
+        ok(wrong.message.includes("main.js:2:9"), `2:9 in ${wrong.message}`);
+    },
+};
+
+export default cases({ ...javascript, ...using, ...specifiers, ...commonjs, ...data, ...wasm });

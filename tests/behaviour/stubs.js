@@ -297,6 +297,12 @@ const ownership = {
         await rejects(results.deep.counter.value, USED);
         equal(typeof (await child.echo({ a: 1 }))[Symbol.dispose], "function");
         equal(Object.keys(await child.echo({ a: 1 })), ["a"]);
+        {
+            using counter = await child.counter(5);
+            using bag = await child.bag();
+            equal([await counter.value, typeof bag.deep], [5, "object"]);
+        }
+        await eventually(() => child.disposals(), 5);
     },
     "a promise that is disposed takes its result along": async ({ env }) => {
         const child = load(env);

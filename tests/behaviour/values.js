@@ -340,6 +340,7 @@ const exceptions = {
         for (const kind of ["error", "custom", "caused", "properties"]) {
             const error = await thrown(env, kind);
             ok(!/main\.js|raise/.test(String(error.stack)), `no line of the worker in: ${error.stack}`);
+            equal(error.stack, `${error.name}: ${error.message}`);
             for (const key of ["line", "column", "sourceURL", "stack"]) {
                 const own = Object.getOwnPropertyDescriptor(error, key);
                 ok(!own?.enumerable, `no own property ${key}`);
