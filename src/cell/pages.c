@@ -27,7 +27,11 @@
 
 /* With so many written pages, copying a chunk whole is cheaper than page by page (0.3 to 0.7 ms against 16 to 26 us a
    written page and 2 to 9 a read one; docs/performance.md). */
+#ifdef __SANITIZE_ADDRESS__
+#define CHUNK_WRITES_MIN 48 /* chunks that hold the sanitizer's red zones cannot be copied */
+#else
 #define CHUNK_WRITES_MIN 12
+#endif
 
 /* Larger mappings are address space that was set aside (the engine's cage, a sanitizer's shadow), with hardly a page in
    it; the kernel would report it page by page. */
