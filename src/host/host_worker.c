@@ -185,6 +185,7 @@ void host_worker_pool_death(struct host_worker *w, const struct zygote_death *de
         loader_cell_died(host_cell_loader(w->cell), death);
         return;
     }
+    w->is_serving = false;
     zygote_describe_death(death->status, reason, sizeof reason);
     host_cell_died(w->cell, reason);
 }

@@ -262,7 +262,8 @@ static void on_zygote_death(void *context, const struct zygote_death *death) {
     struct pool *pool = context;
     struct idle_cell *cell = pool->cells;
     while (cell && cell->number != death->cell) cell = cell->next;
-    if (death->status < 0 || death->cell == pool->early_dead || (cell && !cell->is_ready)) {
+    bool is_early = death->status < 0 || death->cell == pool->early_dead || (cell && !cell->is_ready);
+    if (is_early && pool->is_up) { /* else it went with its zygote */
         char reason[100];
         zygote_describe_death(death->status, reason, sizeof reason);
         stall(pool);
