@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Named cells are weighed so often, and so many of them at a time. */
+/* Named cells are weighed so often, and so many of them at a time; each in the turn after the one that finds it used, since
+   a cell that was used just now still has the huge pages that it gives back when it rests. */
 #define SAMPLE_MS      1000
 #define SAMPLES_A_TURN 200
 
@@ -25,7 +26,7 @@ struct held_cell {
     uint32_t number;
     enum held_state state;
     enum profile profile;
-    bool is_named, is_stale; /* is_stale: used since it was last weighed */
+    bool is_named, is_stale, has_rested; /* is_stale: used since it was last weighed; has_rested: a turn ago already */
     struct police police;
     enum limit exceeded; /* it was killed for that */
     uint32_t calls;
@@ -228,7 +229,7 @@ static void evict(struct loader *l, struct held_cell *cell) {
 
 static void weigh(struct loader *l, struct held_cell *cell) {
     uint64_t bytes;
-    cell->is_stale = false;
+    cell->is_stale = cell->has_rested = false;
     if (cell->police.pid <= 0 || launch_private_bytes(cell->police.pid, &bytes) < 0) return;
     l->stats.named_bytes += bytes - cell->bytes;
     cell->bytes = bytes;
@@ -266,8 +267,11 @@ static void on_timer(uv_timer_t *timer) {
     int samples = 0;
     for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
         if (!cell->is_stale) continue;
-        weigh(l, cell);
-        samples++;
+        if (cell->has_rested) {
+            weigh(l, cell);
+            samples++;
+        }
+        cell->has_rested = cell->is_stale;
     }
     while (l->oldest && l->stats.named_bytes > l->config.named_bytes_max) evict(l, l->oldest);
 }

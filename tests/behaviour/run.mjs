@@ -35,7 +35,7 @@ const workers = [
     { name: "code", target: "code.js" },
     { name: "loader", target: "loader.js" },
     { name: "namespaces", target: "namespaces.jsonc" },
-    { name: "eviction", target: "eviction.js", options: ["--named-mb", "32"] },
+    { name: "eviction", target: "eviction.js", options: ["--named-mb", "16"] },
     { name: "modules", target: "modules.js" },
     { name: "starts", target: "starts.js" },
     { name: "entrypoints", target: "entrypoints.js" },
