@@ -557,8 +557,13 @@ const inward = {
     "a tab in a host": () => refused("open", `http://127.0.\t0.1:${place.origin.port}/`, REFUSED),
     ...Object.fromEntries(["file:///etc/passwd", "ftp://127.0.0.1/", "unix:/run/docker.sock", "gopher://127.0.0.1:70/", "ws://127.0.0.1/", "http+unix://%2frun%2fx/"]
         .map((url) => [`no scheme of fetch(): ${url}`, () => refused("open", url, /only http and https|Invalid URL|no host|not a valid URL|is not valid/)])),
+    "data: is answered within the cell": async () => {
+        const before = place.origin.hits.length;
+        const answer = await reached("public", "data:,x");
+        expect("answer", [answer.status, answer.text, place.origin.hits.length - before], [200, "x", 0]);
+    },
     "a redirect inward": async () => {
-        for (const to of ["http://127.0.0.1:1/", "http://[::1]/", "http://loopback.test/", "//localhost/", "file:///etc/passwd", "gopher://x/"]) {
+        for (const to of ["http://127.0.0.1:1/", "http://[::1]/", "http://loopback.test/", "//localhost/", "file:///etc/passwd", "gopher://x/", "data:,x"]) {
             const { error } = await request("secret", place.http("cached.test", `/redirect?to=${encodeURIComponent(to)}`));
             matches(to, error, /no rule|only http and https|cannot go/);
         }
