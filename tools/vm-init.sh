@@ -2,9 +2,9 @@
 # The first process of the machine that tools/vm.sh boots. Each thing tried is a line `ok NAME` or `not ok NAME`.
 export PATH=/bin
 if [ "$1" != moved ]; then # pivot_root, which zygotes need, does not work on the kernel's own root
-    mount -t tmpfs none /root
-    busybox cp -a /bin /dev /etc /init /lib /lib64 /mayfly /proc /sys /tmp /usr /root/ 2>/dev/null
-    exec busybox switch_root /root /init moved
+    mount -t tmpfs none /new
+    busybox cp -a /bin /dev /etc /init /lib /lib64 /mayfly /proc /sys /tmp /usr /new/ 2>/dev/null
+    exec busybox switch_root /new /init moved
 fi
 mount -t proc none /proc
 mount -t sysfs none /sys

@@ -22,7 +22,7 @@ fi
 # The root: busybox, mayfly, and the libraries of both binaries where their loader looks for them.
 root=$vm/root
 rm -rf "$root"
-mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,root,mayfly/build/tests,mayfly/tests}
+mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,new,mayfly/build/tests,mayfly/tests}
 cp "$vm"/packages/bin/busybox "$root/bin/" 2>/dev/null || cp "$vm"/packages/usr/bin/busybox "$root/bin/"
 for name in sh mount ls cat grep sleep kill wget mkdir poweroff; do ln -s busybox "$root/bin/$name"; done
 binaries="build/mayfly build/mayfly-cell build/mayfly-egress build/tests/test_pkey build/tests/test_escape build/tests/escape-cell"
