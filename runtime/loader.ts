@@ -45,10 +45,21 @@ let isExperimental = false;
 let operator = new OperatorLimits({});
 let admission = new Admission(operator.defaults);
 
-type Namespaces = Map<string, Map<string, DynamicWorker>>;
+/** What loader bindings with one namespace share, if both may have their workers compiled or neither. */
+interface Home {
+    readonly namespace: string;
+    readonly hasJit: boolean;
+    readonly named: Map<string, DynamicWorker>;
+}
 
-const namespaces: Namespaces = new Map();
-const namespacesWithoutJit: Namespaces = new Map();
+const homes = new Map<string, Home>();
+
+function homeOf(namespace: string, hasJit: boolean): Home {
+    const key = `${hasJit} ${namespace}`;
+    let home = homes.get(key);
+    if (home === undefined) homes.set(key, (home = { namespace, hasJit, named: new Map<string, DynamicWorker>() }));
+    return home;
+}
 
 export function startLoader(channel: Channel, flags: string[], given: SomeLimits): void {
     startCells(channel);
@@ -63,9 +74,8 @@ const LOG_SLACK_BYTES = 1024 * 1024;
 // --- Workers ---------------------------------------------------------------------------------------------------------
 
 class DynamicWorker implements CellOwner {
-    readonly #namespace: string;
+    readonly #home: Home;
     readonly #name: string | undefined;
-    readonly #hasJit: boolean;
     /** Gives the code; again after the cell is gone and a stub is used once more. */
     readonly #source: () => Source | Promise<Source>;
     /** Settles when calls can be sent. */
@@ -84,9 +94,8 @@ class DynamicWorker implements CellOwner {
     /** Calls that wait for the start. */
     #calls = 0;
 
-    constructor(namespace: string, name: string | undefined, hasJit: boolean, source: () => Source | Promise<Source>) {
-        this.#namespace = namespace;
-        this.#hasJit = hasJit;
+    constructor(home: Home, name: string | undefined, source: () => Source | Promise<Source>) {
+        this.#home = home;
         this.#name = name;
         this.#source = source;
         this.#begin();
@@ -110,7 +119,7 @@ class DynamicWorker implements CellOwner {
         const source = given instanceof Promise ? await given : given;
         this.#limits = source.limits;
         admission.enter(native.monotonicTime());
-        const found = takeCell(this.#hasJit);
+        const found = takeCell(this.#home.hasJit);
         const cell = found instanceof Promise ? await this.#awaitCell(found) : found;
         if (this.#failure !== undefined) {
             admission.leave();
@@ -122,7 +131,7 @@ class DynamicWorker implements CellOwner {
         this.#tracer = source.tails.length === 0 ? undefined : new (tails().Tracer)(this.#name ?? null, source.tails);
         if (this.#name === undefined) workerHeld();
         const { cpuMs, memoryMb } = source.limits;
-        const claim = { namespace: this.#namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
+        const claim = { namespace: this.#home.namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
         try {
             cell.load(this, claim, source);
         } catch (error) {
@@ -160,20 +169,16 @@ class DynamicWorker implements CellOwner {
 
     // --- The table ---------------------------------------------------------------------------------------------------
 
-    get #namespaces(): Namespaces {
-        return this.#hasJit ? namespaces : namespacesWithoutJit;
-    }
-
     #enter(): void {
         if (this.#name === undefined) return;
-        let table = this.#namespaces.get(this.#namespace);
-        if (table === undefined) this.#namespaces.set(this.#namespace, (table = new Map<string, DynamicWorker>()));
-        if (!table.has(this.#name)) table.set(this.#name, this);
+        const { named } = this.#home;
+        if (!named.has(this.#name)) named.set(this.#name, this);
     }
 
     #forget(): void {
-        const table = this.#name === undefined ? undefined : this.#namespaces.get(this.#namespace);
-        if (table?.get(this.#name!) === this) table.delete(this.#name!);
+        if (this.#name === undefined) return;
+        const { named } = this.#home;
+        if (named.get(this.#name) === this) named.delete(this.#name);
     }
 
     // --- What the cell tells -----------------------------------------------------------------------------------------
@@ -494,17 +499,15 @@ export class WorkerStub {
     }
 }
 
-/** A loader binding. Bindings with the same namespace share their named workers, if both may compile them or neither. */
+/** A loader binding. */
 export class WorkerLoader {
-    readonly #namespace: string;
+    readonly #home: Home;
     readonly #outbound: Given;
-    readonly #hasJit: boolean;
 
     constructor(namespace: string, outbound: Given, hasJit: boolean) {
         if (typeof namespace !== "string") throw new TypeError("Illegal constructor");
-        this.#namespace = namespace;
+        this.#home = homeOf(namespace, hasJit);
         this.#outbound = outbound;
-        this.#hasJit = hasJit;
     }
 
     get #caller(): Caller {
@@ -513,18 +516,17 @@ export class WorkerLoader {
 
     load(code: unknown): WorkerStub {
         const source = convert(code, this.#caller);
-        return new WorkerStub(new DynamicWorker(this.#namespace, undefined, this.#hasJit, () => source));
+        return new WorkerStub(new DynamicWorker(this.#home, undefined, () => source));
     }
 
     get(name: string | null | undefined, getCode: () => unknown): WorkerStub {
         if (typeof getCode !== "function") throw new TypeError("get: the second parameter must be a function.");
         const source = (): Promise<Source> => askForCode(getCode, this.#caller);
         if (name === null || name === undefined) {
-            return new WorkerStub(new DynamicWorker(this.#namespace, undefined, this.#hasJit, source));
+            return new WorkerStub(new DynamicWorker(this.#home, undefined, source));
         }
         const key = String(name);
-        const known = (this.#hasJit ? namespaces : namespacesWithoutJit).get(this.#namespace)?.get(key);
-        return new WorkerStub(known ?? new DynamicWorker(this.#namespace, key, this.#hasJit, source));
+        return new WorkerStub(this.#home.named.get(key) ?? new DynamicWorker(this.#home, key, source));
     }
 }
 
