@@ -11,6 +11,7 @@
 #include "host/launch.h"
 #include "host/paths.h"
 #include "host/pool.h"
+#include "host/serve_options.h"
 #include "host/supervisor_jail.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +25,6 @@
 #include <unistd.h>
 
 #define DRAIN_MS         5000
-
-#define WORKERS_MAX 64
 
 struct server;
 
@@ -47,23 +46,16 @@ struct served {
 struct server {
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
-    struct served workers[WORKERS_MAX];
+    struct served workers[SERVE_WORKERS_MAX];
     unsigned workers_len;
-    struct operator_limits limits; /* of the command line, which go before the configuration's */
-    struct pool_config pool_config;
-    struct host_worker_config worker_config; /* what all workers have in common */
-    struct ingress_config ingress_config;
+    struct serve_options options;
     struct profiled profiles[PROFILES];
     struct ingress *ingress;
-    const char *rpc_path, *rpc_entrypoint; /* --rpc, or NULL */
-    const char *health_path;               /* --health, or NULL */
     uint32_t cell_layers, own_layers;      /* enum confinement, of cells and of this process */
-    struct cgroups_config cgroups_config;
     bool has_group;                        /* cells live in a control group */
     char stalled[200];                     /* why no cell could be forked */
     int exit_status;
     bool is_stalled;  /* no cell could be forked, and it has been said */
-    bool tests_scheduled; /* --test-scheduled */
     bool is_stopping;
 };
 
@@ -99,7 +91,7 @@ static void stop(struct server *s, int status) {
 static void on_signal(uv_signal_t *handle, int signal) {
     struct server *s = handle->data;
     if (s->is_stopping) _exit(128 + signal); /* asked twice: the zygote ends when its socket closes */
-    if (!s->worker_config.is_quiet)
+    if (!s->options.worker.is_quiet)
         fprintf(stderr, "\nmayfly: %s, ending\n", signal == SIGINT ? "interrupted" : "asked to end");
     stop(s, 0);
 }
@@ -164,16 +156,16 @@ static void forget_secrets(const char *secrets_json) {
 static uint64_t share_of_memory(const struct server *s) {
     unsigned loaders = 0;
     for (unsigned i = 0; i < s->workers_len; i++) loaders += s->workers[i].config.loaders_len > 0;
-    return s->worker_config.cell.loader.named_bytes_max / (loaders ? loaders : 1);
+    return s->options.worker.cell.loader.named_bytes_max / (loaders ? loaders : 1);
 }
 
 /* With --no-jit all cells are of one profile, and its pool stands where the other one's does otherwise. */
 static enum profile profile_of(const struct server *s, const struct config_loader *loader) {
-    return loader->is_jitless && !s->pool_config.is_jitless ? PROFILE_NO_JIT : PROFILE_JIT;
+    return loader->is_jitless && !s->options.pool.is_jitless ? PROFILE_NO_JIT : PROFILE_JIT;
 }
 
 static struct outbound_config outbound_of(const struct server *s, const struct served *served) {
-    struct outbound_config config = s->worker_config.outbound;
+    struct outbound_config config = s->options.worker.outbound;
     config.secrets_json = served->config.secrets_json;
     config.policies_json = served->config.policies_json;
     config.has_fixed_policies = true;
@@ -182,7 +174,7 @@ static struct outbound_config outbound_of(const struct server *s, const struct s
 }
 
 static void make_worker(struct server *s, struct served *served) {
-    struct host_worker_config config = s->worker_config;
+    struct host_worker_config config = s->options.worker;
     config.cell.worker = &served->config;
     config.cell.loader.named_bytes_max = share_of_memory(s);
     for (size_t i = 0; i < served->config.loaders_len; i++) config.cell.loads[profile_of(s, &served->config.loaders[i])] = true;
@@ -197,7 +189,7 @@ static void prepare_workers(struct server *s) {
         if (r < 0) fail(s, "egress cannot start", strerror(-r));
     }
     for (unsigned i = 0; i < s->workers_len; i++) forget_secrets(s->workers[i].config.secrets_json);
-    const char *proxy = s->worker_config.outbound.proxy;
+    const char *proxy = s->options.worker.outbound.proxy;
     if (proxy && strncmp(proxy, "env:", 4) == 0) launch_forget(proxy + 4);
 }
 
@@ -221,7 +213,7 @@ static void on_pool_ready(void *context, uint32_t confinement) {
     bool is_first = p->profile == PROFILE_JIT && !p->is_up;
     p->is_up = true;
     if (p->profile == PROFILE_JIT) s->cell_layers = confinement;
-    if (missing && is_first && !s->worker_config.is_quiet && !s->pool_config.has_no_jail) {
+    if (missing && is_first && !s->options.worker.is_quiet && !s->options.pool.has_no_jail) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
@@ -263,13 +255,13 @@ static const struct pool_handler pool_handler = {on_pool_ready, on_pool_idle, on
 /* `is_loaded`: some host worker loads workers of this profile, so that idle cells are worth their memory. */
 static void start_pool(struct server *s, enum profile profile, bool is_loaded) {
     struct profiled *p = &s->profiles[profile];
-    struct pool_config config = s->pool_config;
+    struct pool_config config = s->options.pool;
     *p = (struct profiled){.server = s, .profile = profile};
     config.numbers_from = profile;
     if (profile == PROFILE_NO_JIT) config.is_jitless = true;
     if (!is_loaded) config.idle_target = 0;
     int r = pool_new(&s->loop, &config, &pool_handler, p, &p->pool);
-    if (r < 0) fail(s, s->pool_config.cell_path, strerror(-r));
+    if (r < 0) fail(s, s->options.pool.cell_path, strerror(-r));
 }
 
 static void start_pools(struct server *s) {
@@ -287,16 +279,16 @@ static void start_pools(struct server *s) {
 /* From now on clients are heard. */
 static void lock_in(struct server *s) {
     char names[300], reason[400];
-    const char *dirs[WORKERS_MAX];
-    if (s->pool_config.has_no_jail) return;
+    const char *dirs[SERVE_WORKERS_MAX];
+    if (s->options.pool.has_no_jail) return;
     for (unsigned i = 0; i < s->workers_len; i++) dirs[i] = s->workers[i].config.root_dir;
     s->own_layers = supervisor_jail_enter(dirs, s->workers_len);
     uint32_t missing = supervisor_layers & ~s->own_layers;
-    if (missing & s->pool_config.required) {
+    if (missing & s->options.pool.required) {
         snprintf(reason, sizeof reason, "its confinement lacks what is required: %s",
-                 confinement_names(missing & s->pool_config.required, names, sizeof names));
+                 confinement_names(missing & s->options.pool.required, names, sizeof names));
         fail(s, "the supervisor", reason);
-    } else if (missing && !s->worker_config.is_quiet) {
+    } else if (missing && !s->options.worker.is_quiet) {
         fprintf(stderr, "mayfly: the supervisor's own confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
@@ -313,10 +305,10 @@ static void lock_in(struct server *s) {
 
 /* The path of --health, with a query or without. */
 static bool asks_for_health(const struct server *s, const struct ingress_req *req) {
-    if (!s->health_path) return false;
+    if (!s->options.health_path) return false;
     const char *target = ingress_target(req), *method = ingress_method(req);
-    size_t len = strlen(s->health_path);
-    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && strncmp(target, s->health_path, len) == 0 &&
+    size_t len = strlen(s->options.health_path);
+    return (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) && strncmp(target, s->options.health_path, len) == 0 &&
            (target[len] == 0 || target[len] == '?');
 }
 
@@ -385,10 +377,10 @@ static void on_done(void *context, struct ingress_req *req) {
 
 static void listen_now(struct server *s) {
     static const struct ingress_handler handler = {on_request, on_body, on_body_end, on_writable, on_abort, on_done};
-    int r = ingress_start(&s->loop, &s->ingress_config, &handler, s, &s->ingress);
+    int r = ingress_start(&s->loop, &s->options.ingress, &handler, s, &s->ingress);
     if (r < 0) {
         char where[128];
-        snprintf(where, sizeof where, "cannot listen on %s:%u", s->ingress_config.address, s->ingress_config.port);
+        snprintf(where, sizeof where, "cannot listen on %s:%u", s->options.ingress.address, s->options.ingress.port);
         fail(s, where, strerror(-r));
         return;
     }
@@ -396,185 +388,12 @@ static void listen_now(struct server *s) {
         host_worker_own_port(s->workers[i].worker, (uint16_t)ingress_port(s->ingress));
     lock_in(s);
     if (s->is_stopping) return;
-    printf("mayfly: %s listens on http://%s:%d\n", s->workers[0].config.name, s->ingress_config.address,
+    printf("mayfly: %s listens on http://%s:%d\n", s->workers[0].config.name, s->options.ingress.address,
            ingress_port(s->ingress));
     fflush(stdout);
 }
 
 /* --- The command ------------------------------------------------------------------------------------------------ */
-
-static const char help[] =
-    "usage: mayfly serve CONFIG|WORKER [MORE...] [options]\n"
-    "\n"
-    "  CONFIG                 wrangler.jsonc, wrangler.json or wrangler.toml, or a directory that has one\n"
-    "  WORKER                 a bare .js, .mjs or .ts file: a host worker with the binding LOADER\n"
-    "  MORE                   host workers that the first one reaches by its service bindings, and they one another\n"
-    "\n"
-    "  --listen ADDRESS:PORT  where to listen (127.0.0.1:8787); port 0 takes a free one\n"
-    "  --pool N               idle, warm cells to keep (8)\n"
-    "  --grants N             idle cells that the host worker holds ahead of need (16)\n"
-    "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
-    "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
-    "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
-    "  --cells-mb N           memory of all cells together, by a control group where one can be made (9/10 of the machine)\n"
-    "  --cells-max N          processes and threads of all cells together, likewise (9/10 of pid_max)\n"
-    "  --zygote-forks N       replace a zygote after so many cells (20000), so that places in memory do not stay the same\n"
-    "  --zygote-seconds N     and after so long (3600)\n"
-    "  --require-confinement LIST\n"
-    "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
-    "  --no-jit               interpret all workers and compile none; worker_loaders of the configuration have \"jit\": false\n"
-    "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
-    "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
-    "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
-    "  --outbound-log FILE    one line of JSON for each request that leaves; - is standard error\n"
-    "  --dns ADDRESS[:PORT]   name servers to ask instead of the system's, with commas between\n"
-    "  --proxy URL            HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
-    "  --ca-file FILE         certificate authorities to trust besides the system's\n"
-    "  --test-scheduled       a request to /__scheduled?cron=EXPRESSION runs the scheduled handler\n"
-    "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
-    "  --quiet                errors only\n";
-
-/* Splits ADDRESS:PORT in place; [IPv6]:PORT too. */
-static int parse_listen(char *text, struct ingress_config *ret) {
-    char *colon = strrchr(text, ':'), *end;
-    if (!colon) return -EINVAL;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (*end || end == colon + 1 || port > 65535) return -EINVAL;
-    *colon = 0;
-    if (text[0] == '[' && colon[-1] == ']') {
-        colon[-1] = 0;
-        text++;
-    }
-    ret->address = *text ? text : "127.0.0.1";
-    ret->port = (uint16_t)port;
-    return 0;
-}
-
-static int parse_limit(struct operator_limits *limits, const char *text) {
-    int r = limits_parse(limits, text);
-    if (r == -ENOENT) fprintf(stderr, "mayfly serve: --limit %s: there is no such limit\n", text);
-    else if (r < 0) fprintf(stderr, "mayfly serve: --limit takes NAME=N, a whole number from 0 (none), not '%s'\n", text);
-    return r;
-}
-
-static int parse_number(const char *option, const char *text, unsigned max, unsigned *ret) {
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-    if (*end || end == text || n > max) {
-        fprintf(stderr, "mayfly serve: --%s takes a whole number from 0 to %u, not '%s'\n", option, max, text);
-        return -EINVAL;
-    }
-    *ret = (unsigned)n;
-    return 0;
-}
-
-static int parse_confinement(const char *text, uint32_t *ret) {
-    char unknown[64];
-    int r = confinement_parse(text, ret, unknown, sizeof unknown);
-    if (r < 0)
-        fprintf(stderr, "mayfly serve: --require-confinement: there is no layer '%s'; see mayfly doctor\n", unknown);
-    return r;
-}
-
-/* PATH or PATH=NAME, split in place. */
-static int parse_rpc(char *text, struct server *s) {
-    char *name = strchr(text, '=');
-    if (name) *name++ = 0;
-    if (text[0] != '/' || strpbrk(text, "?#") || (name && !*name)) {
-        fprintf(stderr, "mayfly serve: --rpc takes a path, such as /rpc or /rpc=Api\n");
-        return -EINVAL;
-    }
-    s->rpc_path = text;
-    s->rpc_entrypoint = name;
-    return 0;
-}
-
-static int parse_health(const char *text, const char **ret) {
-    if (text[0] != '/' || strpbrk(text, "?#")) {
-        fprintf(stderr, "mayfly serve: --health takes a path, such as /health\n");
-        return -EINVAL;
-    }
-    *ret = text;
-    return 0;
-}
-
-static int open_log(const char *option, const char *path, mode_t mode, int *ret_fd) {
-    bool is_error = strcmp(path, "-") == 0;
-    *ret_fd = is_error ? STDERR_FILENO : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
-    if (*ret_fd >= 0) return 0;
-    fprintf(stderr, "mayfly serve: --%s: %s: %s\n", option, path, strerror(errno));
-    return -EINVAL;
-}
-
-/* Returns 0 to go on, 1 when help was printed, -1 after an error. */
-static int parse_options(struct server *s, int argc, char **argv) {
-    static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
-                                            {"pool", required_argument, NULL, 'p'},
-                                            {"grants", required_argument, NULL, 'g'},
-                                            {"named-mb", required_argument, NULL, 'm'},
-                                            {"limit", required_argument, NULL, 'L'},
-                                            {"usage", required_argument, NULL, 'u'},
-                                            {"require-confinement", required_argument, NULL, 'c'},
-                                            {"no-jail", no_argument, NULL, 'j'},
-                                            {"no-jit", no_argument, NULL, 'J'},
-                                            {"rpc", required_argument, NULL, 'r'},
-                                            {"outbound-log", required_argument, NULL, 'o'},
-                                            {"health", required_argument, NULL, 'H'},
-                                            {"cells-mb", required_argument, NULL, 'M'},
-                                            {"cells-max", required_argument, NULL, 'P'},
-                                            {"zygote-forks", required_argument, NULL, 'F'},
-                                            {"zygote-seconds", required_argument, NULL, 'S'},
-                                            {"dns", required_argument, NULL, 'n'},
-                                            {"ca-file", required_argument, NULL, 'C'},
-                                            {"proxy", required_argument, NULL, 'x'},
-                                            {"test-scheduled", no_argument, NULL, 't'},
-                                            {"dev", no_argument, NULL, 'd'},
-                                            {"quiet", no_argument, NULL, 'q'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
-    int option, r = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
-        switch (option) {
-        case 'l':
-            r = parse_listen(optarg, &s->ingress_config);
-            if (r < 0) fprintf(stderr, "mayfly serve: --listen takes ADDRESS:PORT, such as 127.0.0.1:8787\n");
-            break;
-        case 'p': r = parse_number("pool", optarg, 4096, &s->pool_config.idle_target); break;
-        case 'g': r = parse_number("grants", optarg, 256, &s->worker_config.cell.loader.grants_target); break;
-        case 'm': r = parse_number("named-mb", optarg, 1u << 24, &named_mb); break;
-        case 'L': r = parse_limit(&s->limits, optarg); break;
-        case 'u': r = open_log("usage", optarg, 0600, &s->worker_config.cell.loader.usage_fd); break;
-        case 'c': r = parse_confinement(optarg, &s->pool_config.required); break;
-        case 'j': s->pool_config.has_no_jail = true; break;
-        case 'J': s->pool_config.is_jitless = true; break;
-        case 'r': r = parse_rpc(optarg, s); break;
-        case 'o': r = open_log("outbound-log", optarg, 0640, &s->worker_config.outbound.log_fd); break;
-        case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;
-        case 'P': r = parse_number("cells-max", optarg, 1u << 22, &cells_max); break;
-        case 'F': r = parse_number("zygote-forks", optarg, 1u << 24, &s->pool_config.forks_max); break;
-        case 'S': r = parse_number("zygote-seconds", optarg, 1u << 24, &zygote_seconds); break;
-        case 'H': r = parse_health(optarg, &s->health_path); break;
-        case 'n': s->worker_config.outbound.dns = optarg; break;
-        case 'x': s->worker_config.outbound.proxy = optarg; break;
-        case 'C': s->worker_config.outbound.ca_file = optarg; break;
-        case 't': s->tests_scheduled = true; break;
-        case 'd': s->worker_config.cell.shows_errors = true; break;
-        case 'q': s->worker_config.is_quiet = true; break;
-        case 'h': fputs(help, stdout); return 1;
-        default: fprintf(stderr, "see mayfly serve --help\n"); return -1;
-        }
-    }
-    s->worker_config.cell.loader.named_bytes_max = (uint64_t)named_mb << 20;
-    s->cgroups_config = (struct cgroups_config){(uint64_t)cells_mb << 20, cells_max};
-    s->pool_config.age_ms_max = zygote_seconds * UINT64_C(1000);
-    if (r == 0 && (optind >= argc || argc - optind > WORKERS_MAX)) {
-        fprintf(stderr, "mayfly serve: name one configuration or worker file, or up to %d; see mayfly serve --help\n",
-                WORKERS_MAX);
-        return -1;
-    }
-    return r < 0 ? -1 : 0;
-}
 
 /* Each live cell is a descriptor here or in the host worker's cell. */
 static void raise_descriptor_limit(void) {
@@ -644,7 +463,7 @@ static int read_config(struct server *s, const char *path, const char *answer) {
         fprintf(stderr, "mayfly: %s: another of the workers is called \"%s\" already\n", path, served->config.name);
         return -EINVAL;
     }
-    limits_merge(&served->config.limits, &s->limits);
+    limits_merge(&served->config.limits, &s->options.limits);
     if (served->config.warning) fprintf(stderr, "mayfly: %s\n", served->config.warning);
     return 0;
 }
@@ -660,9 +479,9 @@ static int read_configs(struct server *s, const char *answer, int argc, char **a
     }
     if (r < 0) return r;
     struct config *first = &s->workers[0].config;
-    first->rpc_path = s->rpc_path;
-    first->rpc_entrypoint = s->rpc_entrypoint;
-    first->has_test_scheduled = s->tests_scheduled;
+    first->rpc_path = s->options.rpc_path;
+    first->rpc_entrypoint = s->options.rpc_entrypoint;
+    first->has_test_scheduled = s->options.tests_scheduled;
     return 0;
 }
 
@@ -673,8 +492,8 @@ static void free_server(struct server *s) {
 
 /* Before the first client is heard: what the spawner may start is settled here. */
 static int start_spawner(const struct server *s, const char *cell_path, const char *egress_path, const struct cgroups *groups) {
-    struct buf starts[WORKERS_MAX] = {0};
-    const char *texts[WORKERS_MAX];
+    struct buf starts[SERVE_WORKERS_MAX] = {0};
+    const char *texts[SERVE_WORKERS_MAX];
     int r = 0;
     for (unsigned i = 0; i < s->workers_len && r == 0; i++) {
         struct outbound_config config = outbound_of(s, &s->workers[i]);
@@ -692,31 +511,27 @@ static int serve_one(const char *answer, int argc, char **argv) {
     struct server *s = calloc(1, sizeof *s);
     CHECK(s);
     char cell_path[PATH_MAX], egress_path[PATH_MAX];
-    s->pool_config = (struct pool_config){.cell_path = cell_path, .idle_target = 8};
-    s->worker_config.cell.loader.grants_target = 16;
-    s->worker_config.outbound.log_fd = -1;
-    s->worker_config.cell.loader.usage_fd = -1;
-    s->ingress_config = (struct ingress_config){.address = "127.0.0.1", .port = 8787};
-    int r = parse_options(s, argc, argv);
+    int r = serve_options_parse(&s->options, argc, argv);
     if (r != 0) {
         free(s);
         return r < 0 ? 2 : 0;
     }
     paths_cell_binary(cell_path, sizeof cell_path);
     paths_egress_binary(egress_path, sizeof egress_path);
+    s->options.pool.cell_path = cell_path;
     setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
     if (read_configs(s, answer, argc, argv) < 0) {
         free_server(s);
         return 1;
     }
-    if (s->pool_config.has_no_jail) {
+    if (s->options.pool.has_no_jail) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
     }
     struct cgroups groups = {0};
-    if (!s->pool_config.has_no_jail) cgroups_begin(&s->cgroups_config, &groups);
+    if (!s->options.pool.has_no_jail) cgroups_begin(&s->options.cgroups, &groups);
     s->has_group = groups.len > 0;
-    r = s->pool_config.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
+    r = s->options.pool.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);
     if (r < 0) s->exit_status = 1;
