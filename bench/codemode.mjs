@@ -2,18 +2,16 @@
 // code, the same tools and the same number of calls; each request is an HTTP request on a connection that is kept, and
 // brings code that never existed before.
 
-import { mkdirSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundleHost } from "../tests/codemode/bundle.mjs";
 import { cpuSeconds } from "./process-tree.mjs";
 import { quiet, startServer, stopServer } from "./servers.mjs";
 import { pool } from "./table.mjs";
 
 const BENCH = fileURLToPath(new URL(".", import.meta.url));
 const OUT = join(BENCH, "out");
-const PACKAGES = join(BENCH, "../build/codemode-packages/node_modules");
 const REQUESTS = 300;
 const TURNS = 5;
 const TIMEOUT_MS = 10_000;
@@ -45,25 +43,8 @@ const MEASURED = [
     { owner: "workerd", key: "executor", server: "executor on workerd", way: WAYS.executor },
 ];
 
-/** Bundles the host worker as its users do. */
-export async function buildHost() {
-    const directory = join(OUT, "codemode");
-    mkdirSync(directory, { recursive: true });
-    await build({
-        entryPoints: [join(BENCH, "codemode-host.js")],
-        bundle: true,
-        format: "esm",
-        platform: "neutral",
-        mainFields: ["module", "main"],
-        conditions: ["workerd", "worker", "browser"],
-        external: ["cloudflare:*", "node:*"],
-        nodePaths: [PACKAGES],
-        outfile: join(directory, "host.js"),
-        logLevel: "error",
-    });
-    const config = { name: "executor", main: "host.js", compatibility_date: "2026-01-01", compatibility_flags: ["nodejs_compat"] };
-    writeFileSync(join(directory, "wrangler.json"), JSON.stringify({ ...config, worker_loaders: [{ binding: "LOADER" }] }));
-}
+/** The host worker with the published executor, for both servers. */
+export const buildHost = () => bundleHost(join(BENCH, "codemode-host.js"), join(OUT, "codemode"));
 
 /** Posts a body and gives the answer's text. */
 function post(agent, port, body) {

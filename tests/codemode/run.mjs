@@ -3,16 +3,14 @@
 //
 //     node tests/codemode/run.mjs [TEXT]       only the cases whose names contain TEXT
 
-import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { ask, descriptorCount, residentBytes, startServer, until } from "../behaviour/server.mjs";
+import { bundleHost } from "./bundle.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, "../..");
 const OUT = join(ROOT, "build/codemode");
-const PACKAGES = join(ROOT, "build/codemode-packages/node_modules");
 const MEBIBYTE = 1 << 20;
 
 const filter = process.argv[2] ?? "";
@@ -28,33 +26,7 @@ async function test(name, body) {
     }
 }
 
-/** Bundles a host worker as its users do, and gives it a configuration. */
-async function bundle(entry, name) {
-    const directory = join(OUT, name);
-    mkdirSync(directory, { recursive: true });
-    await build({
-        entryPoints: [join(ROOT, entry)],
-        bundle: true,
-        format: "esm",
-        platform: "neutral",
-        mainFields: ["module", "main"],
-        conditions: ["workerd", "worker", "browser"],
-        external: ["cloudflare:*", "node:*"],
-        nodePaths: [PACKAGES],
-        outfile: join(directory, "host.js"),
-        logLevel: "error",
-    });
-    const configuration = {
-        name,
-        main: "host.js",
-        compatibility_date: "2026-01-01",
-        compatibility_flags: ["nodejs_compat"],
-        worker_loaders: [{ binding: "LOADER" }],
-        limits: { cpu_ms: 3000 },
-    };
-    writeFileSync(join(directory, "wrangler.json"), JSON.stringify(configuration));
-    return join(directory, "wrangler.json");
-}
+const bundle = (entry, name) => bundleHost(join(ROOT, entry), join(OUT, name), { name, limits: { cpu_ms: 3000 } });
 
 async function withServer(config, body) {
     const server = await startServer(config);
