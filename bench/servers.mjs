@@ -18,8 +18,10 @@ const STOP_TIMEOUT_MS = 3_000;
 const QUIET_MS = 200;
 const QUIET_TIMEOUT_MS = 2_000;
 
-/** How each server is started on a port. Both get the same host.js through a configuration of their own. */
+/** What a server answers that is up, unless its kind says otherwise. */
 const HELLO = { path: "/hello", status: 200, has: '"hello"' };
+
+/** How each server is started on a port. Both get the same host.js through a configuration of their own. */
 const KINDS = {
     mayfly: {
         binary: () => process.env.MAYFLY ?? join(BENCH, "../build/mayfly"),
