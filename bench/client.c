@@ -8,6 +8,10 @@
  *
  * "{i}" in the path and in the expected text stands for the number of the request, so that a server which mixes up
  * its answers fails.
+ *
+ * With PER_SECOND the loop is open: requests are due at that rate whatever has been answered, each goes out on a
+ * connection that is free, and its latency counts from when it was due. Without, each connection sends when it has its
+ * answer.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -18,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +37,7 @@ struct options {
     const char *expect;
     uint64_t first; /* number of the first request */
     unsigned port, requests, connections, timeout_ms;
+    unsigned per_second; /* 0: as soon as a connection is free */
 };
 
 /* fd is -1 between connections; number and start_ns are those of the request under way, idle when busy is 0. */
@@ -47,6 +53,7 @@ struct run {
     struct options options;
     int epoll_fd;
     unsigned sent, good, failed;
+    uint64_t start_ns;
     uint64_t *latencies_ns; /* of the good ones */
     char first_failure[128];
     struct connection *connections;
@@ -153,9 +160,17 @@ static void request_fail(struct run *run, struct connection *connection, const c
     connection_close(connection);
 }
 
-/* Sends the next request, if one is left; a request that cannot be sent fails and the next one is tried. */
+/* When the next request is due; in a closed loop, now. */
+static uint64_t next_due_ns(const struct run *run) {
+    unsigned per_second = run->options.per_second;
+    return per_second ? run->start_ns + (uint64_t)run->sent * 1000000000 / per_second : now_ns();
+}
+
+/* Sends the next request, if one is left and due; a request that cannot be sent fails and the next one is tried. */
 static void request_next(struct run *run, struct connection *connection) {
     while (!connection->busy && run->sent < run->options.requests) {
+        uint64_t due_ns = next_due_ns(run);
+        if (due_ns > now_ns()) return;
         char path[TEXT_BYTES_MAX], req[TEXT_BYTES_MAX + 64];
         connection->number = run->options.first + run->sent++;
         connection->len = 0;
@@ -164,7 +179,7 @@ static void request_next(struct run *run, struct connection *connection) {
 
         int error = connection->fd < 0 ? -connection_open(run, connection) : 0;
         connection->busy = 1;
-        connection->start_ns = now_ns();
+        connection->start_ns = run->options.per_second ? due_ns : now_ns();
         if (!error && send(connection->fd, req, (size_t)len, MSG_NOSIGNAL) != len) error = errno;
         if (error) request_fail(run, connection, strerror(error));
     }
@@ -218,22 +233,36 @@ static void fail_late_requests(struct run *run) {
     }
 }
 
+/* Waits for what comes, at most 100 ms, and no longer than until the next request is due in an open loop. */
+static int wait_events(struct run *run, struct epoll_event *events, int events_max) {
+    uint64_t wait_ns = 100000000;
+    if (run->options.per_second && run->sent < run->options.requests) {
+        uint64_t now = now_ns(), due_ns = next_due_ns(run);
+        if (due_ns < now + wait_ns) wait_ns = due_ns > now ? due_ns - now : 0;
+    }
+    struct timespec timeout = {.tv_nsec = (long)wait_ns};
+    int n = epoll_pwait2(run->epoll_fd, events, events_max, &timeout, NULL);
+    if (n < 0 && errno != EINTR) err(1, "epoll_pwait2");
+    return n;
+}
+
 /* Sends every request and waits for its end. Returns the seconds it took. */
 static double run_requests(struct run *run) {
     for (unsigned i = 0; i < run->options.connections; i++) {
         run->connections[i].fd = -1;
         connection_open(run, &run->connections[i]); /* a failure shows at the first request */
     }
-    uint64_t start_ns = now_ns();
+    run->start_ns = now_ns();
     for (unsigned i = 0; i < run->options.connections; i++) request_next(run, &run->connections[i]);
     while (run->good + run->failed < run->options.requests) {
         struct epoll_event events[64];
-        int n = epoll_wait(run->epoll_fd, events, 64, 100);
-        if (n < 0 && errno != EINTR) err(1, "epoll_wait");
+        int n = wait_events(run, events, 64);
         for (int i = 0; i < n; i++) connection_read(run, events[i].data.ptr);
         if (n <= 0) fail_late_requests(run);
+        for (unsigned i = 0; run->options.per_second && i < run->options.connections; i++)
+            request_next(run, &run->connections[i]);
     }
-    return (double)(now_ns() - start_ns) / 1e9;
+    return (double)(now_ns() - run->start_ns) / 1e9;
 }
 
 static int compare_u64(const void *a, const void *b) {
@@ -271,7 +300,8 @@ static uint64_t number_argument(const char *text, uint64_t min, uint64_t max) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 8) errx(2, "usage: bench-client PORT PATH EXPECTED REQUESTS CONNECTIONS FIRST_NUMBER TIMEOUT_MS");
+    if (argc != 8 && argc != 9)
+        errx(2, "usage: bench-client PORT PATH EXPECTED REQUESTS CONNECTIONS FIRST_NUMBER TIMEOUT_MS [PER_SECOND]");
     struct run run = {0};
     struct options *options = &run.options;
     options->port = (unsigned)number_argument(argv[1], 1, 65535);
@@ -281,6 +311,8 @@ int main(int argc, char **argv) {
     options->connections = (unsigned)number_argument(argv[5], 1, CONNECTIONS_MAX);
     options->first = number_argument(argv[6], 0, UINT64_MAX / 2);
     options->timeout_ms = (unsigned)number_argument(argv[7], 1, 600000);
+    options->per_second = argc > 8 ? (unsigned)number_argument(argv[8], 1, 1000000) : 0;
+    prctl(PR_SET_TIMERSLACK, 1UL); /* else it sends up to 50 us late, which would count as the server's */
     run.latencies_ns = calloc(options->requests, sizeof *run.latencies_ns);
     run.connections = calloc(options->connections, sizeof *run.connections);
     run.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
