@@ -9,6 +9,7 @@ import { bundleHost } from "../tests/codemode/bundle.mjs";
 import { cpuSeconds } from "./process-tree.mjs";
 import { quiet, startServer, stopServer } from "./servers.mjs";
 import { pool } from "./table.mjs";
+import { progress } from "./turns.mjs";
 
 const BENCH = fileURLToPath(new URL(".", import.meta.url));
 const OUT = join(BENCH, "out");
@@ -90,7 +91,7 @@ async function takeTurn(server, way, requests) {
 }
 
 /** Measures all servers of `names` in turns that alternate, and puts the loads `execute` and `executor` into the round. */
-export async function measureExecutes(names, share, round, progress) {
+export async function measureExecutes(names, share, round) {
     const measured = MEASURED.filter(({ owner }) => names.includes(owner));
     const requests = Math.ceil((REQUESTS * share) / TURNS);
     const servers = [];

@@ -2,8 +2,10 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LOADS } from "./loads.mjs";
 import { startServer, stopServer } from "./servers.mjs";
 import { pool } from "./table.mjs";
+import { measureLoad, progress, takeTurn } from "./turns.mjs";
 
 const OUT = fileURLToPath(new URL("out", import.meta.url));
 const UNJAILED = "mayfly --no-jail";
@@ -12,7 +14,7 @@ const TURNS = 5;
 const ATTACKS = ["cpu", "memory", "log", "microtasks"];
 
 /** The same build with its jail and without, in turns: how much longer a fresh load takes. Resolves with milliseconds. */
-async function measureCost(share, { measureLoad, progress }) {
+async function measureCost(share) {
     const empty = () => ({ loads: {}, failures: 0 });
     const round = { mayfly: empty(), [UNJAILED]: empty() };
     const servers = [];
@@ -45,9 +47,9 @@ function attack(server) {
 }
 
 /** Warm calls of one worker, in turns with and without an attack by others. */
-async function measureNeighbour(share, { takeTurn, loads, progress }) {
+async function measureNeighbour(share) {
     const server = await startServer("mayfly", join(OUT, "neighbour.log"));
-    const load = { ...loads.warm1, requests: Math.ceil((2000 * share) / TURNS) };
+    const load = { ...LOADS.warm1, requests: Math.ceil((2000 * share) / TURNS) };
     const round = { failures: 0 };
     const quiet = [];
     const attacked = [];
@@ -66,9 +68,9 @@ async function measureNeighbour(share, { takeTurn, loads, progress }) {
 }
 
 /** Adds both to mayfly's round. */
-export async function measureJail(share, round, tools) {
-    const cost = await measureCost(share, tools);
-    const neighbour = await measureNeighbour(share, tools);
+export async function measureJail(share, round) {
+    const cost = await measureCost(share);
+    const neighbour = await measureNeighbour(share);
     round.jail = { addedMs: cost.addedMs, neighbourP50: neighbour.p50, neighbourP99: neighbour.p99 };
     round.failures += cost.failures + neighbour.failures;
     round.leftBehind += cost.leftBehind + neighbour.leftBehind;
