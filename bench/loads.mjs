@@ -8,9 +8,13 @@ const HELLO = { path: "/hello", expect: '{"hello":"world"}' };
 const FETCH = { path: "/fetch?origin={origin}", expect: '{"got":"origin"}' };
 const GATE = { ...FETCH, path: "/gate?origin={origin}" };
 
+/** In turns of their own where five would be too few or too many; with perSecond they arrive at that rate. */
 export const LOADS = {
     fresh1: { ...FRESH, requests: 500, connections: 1 },
     fresh16: { ...FRESH, requests: 2000, connections: 16 },
+    fresh100: { ...FRESH, requests: 1000, connections: 100 },
+    staggered: { ...FRESH, requests: 200, connections: 64, turns: 2, perSecond: 20 },
+    burst100: { ...FRESH, requests: 500, connections: 100 },
     warm1: { ...WARM, requests: 5000, connections: 1 },
     warm64: { ...WARM, requests: 5000, connections: 64 },
     fetch1: { ...FETCH, requests: 2000, connections: 1 },

@@ -10,11 +10,12 @@ import { progress, send, upcomingNumber } from "./turns.mjs";
 const OUT = fileURLToPath(new URL("out", import.meta.url));
 const STEP = 50;
 const STEPS = 4;
+const CALLS = 100;
 
 /** The call of one named sandbox after the other; the answer tells how often each was called, so none was made anew. */
 const live = (calls) => ({ path: "/live?id={i}", expect: `{"id":"{i}","calls":${calls},`, connections: 1 });
 
-/** Named sandboxes in steps, each called once; at the end all of them once more. */
+/** Named sandboxes in steps, each called once; then each of them until it was called a hundred times. */
 export async function measureStaircase(name, round) {
     const server = await startServer(name, join(OUT, `${name}.log`));
     round.startMs = server.startMs;
@@ -30,11 +31,13 @@ export async function measureStaircase(name, round) {
         await quiet(server);
         round.staircase.push(weigh(i * STEP));
     }
-    await send(server, { ...live(2), requests: STEP * STEPS }, round, first);
+    for (let calls = 2; calls <= CALLS; calls++) await send(server, { ...live(calls), requests: STEP * STEPS }, round, first);
+    await quiet(server);
+    round.used = weigh(STEP * STEPS);
 
     const { sandboxes, processes, privateMiB } = round.staircase.at(-1);
     if (Number.isNaN(privateMiB)) progress("    no memory rows: they need root, or sudo without a password");
-    progress(`  ${name} start: ${round.startMs.toFixed(0)} ms; ${sandboxes} live sandboxes: ` +
-        `${privateMiB.toFixed(0)} MiB private in ${processes} processes`);
+    progress(`  ${name} start: ${round.startMs.toFixed(0)} ms; ${sandboxes} live sandboxes: ${privateMiB.toFixed(0)} MiB private ` +
+        `in ${processes} processes, after ${CALLS} calls each ${round.used.privateMiB.toFixed(0)} MiB`);
     round.leftBehind += await stopServer(server);
 }

@@ -39,9 +39,10 @@ export function requireClient() {
 }
 
 /** Runs the client once; resolves with what it measured. No number of a request comes twice unless `first` says so. */
-function runClient(server, { path, expect, requests, connections }, first = nextNumber) {
+function runClient(server, { path, expect, requests, connections, perSecond }, first = nextNumber) {
     nextNumber = Math.max(nextNumber, first + requests);
     const args = [server.port, path.replace("{origin}", originPort), expect, requests, connections, first, REQUEST_TIMEOUT_MS];
+    if (perSecond) args.push(perSecond);
     return new Promise((resolve, reject) => {
         const client = execFile(CLIENT, args.map(String), { timeout: CLIENT_TIMEOUT_MS }, (error, stdout, stderr) => {
             process.off("exit", kill);
@@ -72,8 +73,9 @@ export async function takeTurn(server, load, round, isNeverQuiet = false) {
 
 /** One load on every server, in short turns that alternate, after an unmeasured tenth of it. */
 export async function measureLoad(servers, key, share, round) {
-    const { turns: count = TURNS, warmUp } = LOADS[key];
-    const requests = Math.ceil((LOADS[key].requests * share) / count);
+    const { turns: count = TURNS, warmUp, perSecond, connections } = LOADS[key];
+    // each connection has a request at least, but where they only wait for what arrives
+    const requests = Math.max(Math.ceil((LOADS[key].requests * share) / count), perSecond ? 1 : connections);
     const turns = Object.fromEntries(servers.map(({ name }) => [name, []]));
     for (const server of servers) {
         await takeTurn(server, { ...LOADS[key], requests: warmUp ?? Math.ceil((requests * count) / 10) }, round[server.name]);
@@ -84,7 +86,7 @@ export async function measureLoad(servers, key, share, round) {
         }
     }
     for (const { name } of servers) {
-        const { p50, p99, perSecond } = (round[name].loads[key] = pool(turns[name]));
-        progress(`  ${name} ${key}: p50 ${p50} ms, p99 ${p99} ms, ${perSecond.toFixed(0)}/s`);
+        const { p50, p95, p99, perSecond: rate } = (round[name].loads[key] = pool(turns[name]));
+        progress(`  ${name} ${key}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, ${rate.toFixed(0)}/s`);
     }
 }
