@@ -21,6 +21,10 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
+/* What comes again and again makes garbage for long: it is collected half as often as a heap that doubles would be, or a
+   third; a stream of bytes spends most of its time on that. */
+#define HEAP_GROWTH_LONG 4
+
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
 
@@ -198,6 +202,7 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
     c->may_thread = is_threaded || c->is_host;
+    if (c->is_host || load->flags & FRAME_NAMED) engine_tune(c->engine, HEAP_GROWTH_LONG, c->is_host);
     jail_seal(c->is_host, is_threaded);
 }
 
