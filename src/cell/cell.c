@@ -25,6 +25,9 @@
    third; a stream of bytes spends most of its time on that. */
 #define HEAP_GROWTH_LONG 4
 
+/* A cell that was woken so often will be again: from then on its memory comes in large pieces. */
+#define TURNS_OF_BUSY 256
+
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
 
@@ -334,6 +337,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY) pages_grow_large();
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else
