@@ -177,7 +177,7 @@ $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS) $(shell pkg-config --libs libseccomp)
 
-$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/call_filter.o $(O)/host/channel.o $(LLHTTP_OBJ) $(BASE_OBJ)
+$(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/call_filter.o $(O)/host/channel.o $(O)/host/loop.o $(LLHTTP_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ $(EGRESS_LIBS)
 

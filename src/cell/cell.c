@@ -21,6 +21,16 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
+/* What comes again and again makes garbage for long: it is collected half as often as a heap that doubles would be, or a
+   third; a stream of bytes spends most of its time on that. */
+#define HEAP_GROWTH_LONG 4
+
+/* A cell that was woken so often will be again: from then on its memory comes in large pieces. */
+#define TURNS_OF_BUSY 256
+
+/* So often one channel may be served without a look at the others. */
+#define IN_ROW_MAX 16
+
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
@@ -29,7 +39,7 @@
 #define REST_NAMED_MS     20
 #define REST_ANONYMOUS_MS 5000
 
-struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1};
+struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1, .patience = PATIENCE_INIT};
 
 static struct channel *channel_at(struct cell *c, int number) {
     return number >= 0 && number < c->channels_len && c->channels[number].fd >= 0 ? &c->channels[number] : NULL;
@@ -195,6 +205,7 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
     c->may_thread = is_threaded || c->is_host;
+    if (c->is_host || load->flags & FRAME_NAMED) engine_tune(c->engine, HEAP_GROWTH_LONG, c->is_host);
     jail_seal(c->is_host, is_threaded);
 }
 
@@ -253,6 +264,24 @@ static void serve_read(struct cell *c, int number, int n) {
 static void serve(struct cell *c, int number) {
     struct channel *channel = channel_at(c, number);
     if (channel) serve_read(c, number, channel_read(channel, false));
+    c->last_spoken = number;
+    c->spoken_in_row = 0;
+}
+
+/* Whoever spoke last is likely to answer soon: looks whether it has, for less than it takes to sleep and be woken.
+   Returns whether it had. */
+static bool serve_soon(struct cell *c) {
+    struct channel *channel = channel_at(c, c->last_spoken);
+    if (!channel || c->spoken_in_row == IN_ROW_MAX) return false;
+    unsigned looks = patience_looks(&c->patience);
+    int n = 0;
+    for (unsigned i = 0; i < looks && n == 0; i++) n = channel_read(channel, false);
+    if (looks > 0) patience_learn(&c->patience, n > 0);
+    if (n == 0) return false;
+    c->spoken_in_row++;
+    clock_catch_up(0);
+    serve_read(c, c->last_spoken, n);
+    return true;
 }
 
 /* --- The loop --------------------------------------------------------------------------------------------------- */
@@ -265,6 +294,7 @@ static int timeout_ms(const struct cell *c) {
 
 static void wait_poll(struct cell *c) {
     struct channel *owner = &c->channels[0];
+    if (serve_soon(c)) return;
     struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
     int timeout = timeout_ms(c);
@@ -273,6 +303,7 @@ static void wait_poll(struct cell *c) {
     if (timeout < 0 && fds[1].fd < 0 && !owner->polls_out) {
         /* Nothing but the owner can wake it: to wait for bytes and to read them is one system call. */
         int n = channel_read(owner, true);
+        c->spoken_in_row = 0;
         clock_catch_up(0);
         serve_read(c, 0, n);
         return;
@@ -288,8 +319,11 @@ static void wait_poll(struct cell *c) {
 
 static void wait_epoll(struct cell *c) {
     struct epoll_event events[64];
-    int timeout = timeout_ms(c), n = epoll_wait(c->epoll_fd, events, COUNT_OF(events), timeout);
+    if (serve_soon(c)) return;
+    int timeout = c->spoken_in_row == IN_ROW_MAX ? 0 : timeout_ms(c);
+    int n = epoll_wait(c->epoll_fd, events, COUNT_OF(events), timeout);
     clock_catch_up(n == 0 ? timeout : 0);
+    c->spoken_in_row = 0;
     for (int i = 0; i < n; i++) {
         int number = (int)events[i].data.u32;
         if (number < 0) {
@@ -303,6 +337,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY) pages_grow_large();
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else

@@ -1,5 +1,6 @@
 /* A cell: one engine, one worker, and the sockets it may use. This is the forked process's event loop. */
 #pragma once
+#include "base/patience.h"
 #include "cell/budget.h"
 #include "cell/channel.h"
 #include "cell/engine.h"
@@ -16,8 +17,11 @@ struct cell {
     int *dirty; /* numbers of the channels to flush before waiting */
     int dirty_len, dirty_capacity;
     int epoll_fd;     /* -1 until a second channel comes, which happens in host cells only */
+    struct patience patience;
+    int last_spoken, spoken_in_row; /* the channel that the last bytes came from, and how often from none else */
     double wake_ms;   /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
+    unsigned turns; /* up to TURNS_OF_BUSY */
     bool wants_collection;
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
     bool may_thread;  /* the seal allows it */

@@ -12,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <jsc/jsc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +31,9 @@ void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JS
 /* A scratch buffer above this size is not kept between calls. */
 #define SCRATCH_KEEP_BYTES (256 * 1024)
 
+/* What the engine write-protects of itself at its start (WTF's Config.h). */
+#define CONFIG_BYTES (16 * 1024)
+
 struct native {
     const char *name;
     engine_native *call;
@@ -40,6 +45,7 @@ struct engine {
     GMainContext *loop;
     int loop_fd; /* by which number GLib knows the eventfd of its loop */
     int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
+    void *config; /* CONFIG_BYTES, or NULL */
     JSClassRef native_class;
     JSObjectRef natives;
     JSObjectRef handlers[ENGINE_HANDLERS];
@@ -446,6 +452,7 @@ struct engine *engine_new(bool is_jitless) {
     load_icu_files();
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
+    e->config = dlsym(RTLD_DEFAULT, "g_config");
     watch_signals();
     JSClassDefinition definition = kJSClassDefinitionEmpty;
     definition.className = "Native";
@@ -514,6 +521,14 @@ void engine_allow_threads(struct engine *e) {
     }
     e->wake_fd = e->loop_fd;
     own_pid = getpid();
+}
+
+/* The engine's options lie with the rest of its configuration, which is read-only once it has started. */
+void engine_tune(struct engine *e, double growth, bool has_threads) {
+    if (!e->config || mprotect(e->config, CONFIG_BYTES, PROT_READ | PROT_WRITE) < 0) return;
+    jsc_options_set_double("smallHeapGrowthFactor", growth);
+    if (has_threads) jsc_options_set_boolean("useConcurrentJIT", TRUE);
+    CHECK(mprotect(e->config, CONFIG_BYTES, PROT_READ) == 0);
 }
 
 int engine_call(struct engine *e, enum engine_handler handler, const struct engine_value *args, size_t n) {

@@ -22,6 +22,8 @@
 /* Chunks: huge pages of the engine's memory. */
 #define CHUNKS_MAX 64
 
+#define ARENAS_MAX 64
+
 /* A chunk with so many present pages is worth one huge page in the zygote, for all cells to read. */
 #define COLLAPSE_PAGES_MIN 64
 
@@ -59,7 +61,14 @@ struct chunk {
     uintptr_t start, original;
 };
 
+/* Where the engine finds new memory. */
+struct arena {
+    uintptr_t start, end;
+};
+
 static struct lesson *the_lesson;
+static struct arena arenas[ARENAS_MAX];
+static int arenas_len;
 static struct chunk chunks[CHUNKS_MAX];
 static int chunks_len;
 static bool are_taken;
@@ -130,6 +139,18 @@ static void collapse_chunks(void) {
     }
 }
 
+static void find_arenas(void) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    struct arena at;
+    uintptr_t inode;
+    while (maps && fgets(line, sizeof line, maps) && arenas_len < ARENAS_MAX) {
+        if (sscanf(line, "%lx-%lx rw%*cp %*x %*s %lu", &at.start, &at.end, &inode) != 3) continue;
+        if (inode == 0 && !strchr(line, '[') && at.end - at.start >= HUGE_BYTES) arenas[arenas_len++] = at;
+    }
+    if (maps) fclose(maps);
+}
+
 static bool keep_original(struct chunk *chunk, uintptr_t place) {
     if (madvise((void *)place, HUGE_BYTES, MADV_HUGEPAGE) < 0) return false;
     memcpy((void *)place, (const void *)chunk->start, HUGE_BYTES);
@@ -194,6 +215,7 @@ int pages_learn(void (*work)(void *context), void *context) {
     struct lesson *lesson = mmap(NULL, sizeof *lesson, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (lesson == MAP_FAILED) return -errno;
     collapse_chunks();
+    find_arenas();
     pid_t pid = fork();
     if (pid < 0) return -errno;
     if (pid == 0) {
@@ -233,6 +255,12 @@ void pages_take(void) {
         /* A range that is gone or has changed since only costs its faults later. */
         madvise((void *)range->start, range->end - range->start,
                 range->is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    }
+}
+
+void pages_grow_large(void) {
+    for (int i = 0; i < arenas_len; i++) {
+        madvise((void *)arenas[i].start, arenas[i].end - arenas[i].start, MADV_HUGEPAGE); /* or as before */
     }
 }
 

@@ -16,6 +16,9 @@ int pages_learn(void (*work)(void *context), void *context);
 /* In a cell: makes the learned pages present, as copies of the cell's own. */
 void pages_take(void);
 
+/* In a cell that lives long and may be large: whatever else it takes comes as huge pages. */
+void pages_grow_large(void);
+
 /* In a cell with one thread: gives back what it took and did not change. Takes about a millisecond. */
 void pages_return(void);
 

@@ -12,6 +12,7 @@
 #include "base/macros.h"
 #include "host/egress_jail.h"
 #include "host/egress_private.h"
+#include "host/loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -132,7 +133,7 @@ static _Noreturn void work(struct egress_jail *jail, const char *servers) {
         _exit(DONE);
     }
     say_hello("");
-    uv_run(&loop, UV_RUN_DEFAULT);
+    loop_run(&loop);
     _exit(DONE);
 }
 

@@ -9,6 +9,7 @@
 #include "host/host_worker.h"
 #include "host/ingress.h"
 #include "host/launch.h"
+#include "host/loop.h"
 #include "host/paths.h"
 #include "host/pool.h"
 #include "host/serve_options.h"
@@ -417,7 +418,7 @@ static void run(struct server *s) {
     for (unsigned i = 0; i < s->workers_len; i++) make_worker(s, &s->workers[i]);
     start_pools(s);
     if (!s->is_stopping) prepare_workers(s);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
+    loop_run(&s->loop);
     CHECK(uv_loop_close(&s->loop) == 0);
 }
 
