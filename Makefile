@@ -335,7 +335,17 @@ WORKERD_VERSION := 1.20261117.1
 build/peer/node_modules/.bin/workerd:
 	npm install --prefix build/peer --no-audit --no-fund --loglevel=error workerd@$(WORKERD_VERSION)
 
-bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd
+# Other sandboxes, for the rows "peers". isolated-vm has no binary for every Node: it is built with the headers at hand, and its row
+# says so where that fails.
+BENCH_PEERS := build/bench-peers/node_modules/.package-lock.json
+$(BENCH_PEERS): bench/peers/package.json bench/peers/package-lock.json
+	@mkdir -p build/bench-peers && cp $^ build/bench-peers/
+	@tools/deps.sh --peers
+	cd build/bench-peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	-cd build/bench-peers && $(if $(wildcard /usr/include/node/node.h),npm_config_nodedir=/usr) npm rebuild isolated-vm --loglevel=error
+	@touch $@
+
+bench: all $(BUILD)/bench-client $(CODEMODE) build/peer/node_modules/.bin/workerd $(if $(findstring peers,$(BENCH_ARGS)),$(BENCH_PEERS))
 	@WORKERD=$${WORKERD:-build/peer/node_modules/.bin/workerd} node bench/run.mjs $(BENCH_ARGS)
 
 bench-tokens: peers node_modules/.package-lock.json

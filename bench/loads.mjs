@@ -39,10 +39,14 @@ for (const name of KERNELS) {
 /** What is measured otherwise than by loads: the staircase of sandboxes, executions of Code Mode, the jail's price. */
 const OTHERS = ["memory", "execute", "jail"];
 
-/** What was asked for by name: keys of LOADS and some of OTHERS. */
+/** What is measured only when it is asked for, and has a table of its own. */
+const APART = ["peers"];
+
+/** What was asked for by name: keys of LOADS, some of OTHERS and of APART. */
 export function wanted(rows) {
     const names = rows?.split(",").flatMap((name) => (name === "kernels" ? KERNELS : [name])) ?? [...Object.keys(LOADS), ...OTHERS];
-    const unknown = names.find((name) => !OTHERS.includes(name) && !LOADS[name]);
-    if (unknown !== undefined) throw new Error(`no such row: ${unknown}. There are ${OTHERS.join(", ")}, kernels, ${Object.keys(LOADS).join(", ")}`);
-    return { keys: names.filter((name) => LOADS[name]), others: names.filter((name) => OTHERS.includes(name)) };
+    const [keys, others, apart] = [Object.keys(LOADS), OTHERS, APART].map((all) => all.filter((name) => names.includes(name)));
+    const unknown = names.find((name) => ![...keys, ...others, ...apart].includes(name));
+    if (unknown === undefined) return { keys, others, apart };
+    throw new Error(`no such row: ${unknown}. There are ${[...APART, ...OTHERS, "kernels", ...Object.keys(LOADS)].join(", ")}`);
 }

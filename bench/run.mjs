@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { buildHost, measureExecutes } from "./codemode.mjs";
 import { measureJail } from "./jail.mjs";
 import { wanted } from "./loads.mjs";
+import { formatPeers, measurePeers } from "./peers.mjs";
 import { findBinary, startServer, stopServer } from "./servers.mjs";
 import { measureStaircase } from "./staircase.mjs";
 import { formatTable, measured, summarize } from "./table.mjs";
@@ -18,7 +19,7 @@ import { measureLoad, progress, requireClient, startOrigin } from "./turns.mjs";
 const USAGE = `usage: node bench/run.mjs [--only mayfly|workerd] [--rows NAMES] [--quick]
   --only NAME   measure one server: no ratios, no marks that need the other
   --rows NAMES  these loads only, by their keys in loads.mjs and with commas between; "kernels" is all that compute;
-                also memory, execute, jail
+                also memory, execute, jail; peers, which only this measures
   --quick       one round with a fifth of the requests: to try the benchmark, not to quote it`;
 
 const OUT = fileURLToPath(new URL("out", import.meta.url));
@@ -45,7 +46,7 @@ async function measureRound(names, share, rounds, { keys, others }) {
     for (const name of others.includes("memory") ? names : []) await measureStaircase(name, round[name]);
 
     const servers = [];
-    for (const name of names) servers.push(await startServer(name, join(OUT, `${name}.log`)));
+    for (const name of keys.length > 0 ? names : []) servers.push(await startServer(name, join(OUT, `${name}.log`)));
     for (const key of keys) await measureLoad(servers, key, share, round);
     for (const server of servers) round[server.name].leftBehind += await stopServer(server);
     if (others.includes("execute")) await measureExecutes(names, share, round);
@@ -61,25 +62,32 @@ async function main() {
     const binaries = Object.fromEntries(names.map((name) => [name, findBinary(name)]));
     mkdirSync(OUT, { recursive: true });
 
-    if (wanted(values.rows).others.includes("execute")) await buildHost();
+    const { keys, others, apart } = wanted(values.rows);
+    if (others.includes("execute")) await buildHost();
     const origin = await startOrigin();
     const startedAt = new Date();
     const rounds = {};
-    for (let i = 0, count = values.quick ? 1 : ROUNDS; i < count; i++) {
+    const peers = [];
+    const share = values.quick ? 0.2 : 1;
+    const count = values.quick ? 1 : ROUNDS;
+    for (let i = 0; i < count; i++) {
         progress(`round ${i + 1} of ${count}`);
-        await measureRound(i % 2 ? [...names].reverse() : names, values.quick ? 0.2 : 1, rounds, wanted(values.rows));
+        if (keys.length + others.length > 0) await measureRound(i % 2 ? [...names].reverse() : names, share, rounds, { keys, others });
+        if (apart.includes("peers")) peers.push(await measurePeers(share));
     }
 
     origin.kill();
     const summary = values.rows ? measured(summarize(rounds)) : summarize(rounds);
     const seconds = (Date.now() - startedAt) / 1000;
     const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release(), node: process.version };
-    const results = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries, summary, rounds };
+    const results = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries, summary, rounds, peers };
     writeFileSync(join(OUT, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
-    console.log(formatTable(summary));
-    console.log(`\nMedians of ${rounds[names[0]].length} round(s). A ratio is the median of the rounds' ratios; ` +
+    if (summary.length > 0) console.log(`${formatTable(summary)}\n`);
+    if (peers.length > 0) console.log(`${formatPeers(peers)}\n`);
+    console.log(`Medians of ${count} round(s). A ratio is the median of the rounds' ratios; ` +
         `above 1 mayfly is better. ${seconds.toFixed(0)} s on ${machine.cpus} CPUs.`);
-    process.exitCode = summary.some((row) => row.passed === false) ? 1 : 0;
+    const hasFailed = summary.some((row) => row.passed === false) || peers.some(({ mayfly }) => mayfly.failures + mayfly.leftBehind > 0);
+    process.exitCode = hasFailed ? 1 : 0;
 }
 
 // Leaving through exit() runs the handlers that kill the servers and the client.

@@ -58,6 +58,15 @@ const KINDS = {
     },
 };
 
+/** Other sandboxes: see peers/ways.mjs. */
+export const PEERS = ["isolated-vm", "quickjs-emscripten", "node", "deno", "bun", "bubblewrap"];
+for (const name of PEERS) {
+    KINDS[name] = {
+        binary: () => process.execPath,
+        args: (port) => ["--no-node-snapshot", join(BENCH, "peers/server.mjs"), name, port], // isolated-vm wants that of Node
+    };
+}
+
 /** The native binary of the npm package, not its script, which would be a process more. */
 function installedWorkerd() {
     try {

@@ -132,7 +132,7 @@ export function measured(summary) {
     return summary.filter(({ mayfly, workerd }) => mayfly !== null || workerd !== null);
 }
 
-function formatNumber(number) {
+export function formatNumber(number) {
     if (number === null) return "-";
     if (Number.isInteger(number)) return String(number);
     return number.toFixed(number >= 1000 ? 0 : number >= 100 ? 1 : number >= 10 ? 2 : 3);
@@ -142,6 +142,13 @@ function formatMark({ mark, passed }) {
     if (mark === null) return "";
     const text = typeof mark === "string" ? mark : `>= ${mark.toFixed(2)}`;
     return passed === null ? text : `${text} ${passed ? "pass" : "FAIL"}`;
+}
+
+/** Lines of texts as columns, those from `right` up to `left` to their right. */
+export function align(lines, right, left = lines[0].length) {
+    const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+    const pad = (text, column) => (column >= right && column < left ? text.padStart(widths[column]) : text.padEnd(widths[column]));
+    return lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
 }
 
 /** The rows of summarize() as an aligned table. */
@@ -154,8 +161,5 @@ export function formatTable(summary) {
         lines.push([title, row.unit, formatNumber(row.mayfly), formatNumber(row.workerd), ratio, formatMark(row)]);
         previous = row.title;
     }
-    const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-    const pad = (text, column) =>
-        column >= 2 && column <= 4 ? text.padStart(widths[column]) : text.padEnd(widths[column]);
-    return lines.map((line) => line.map(pad).join("  ").trimEnd()).join("\n");
+    return align(lines, 2, 5);
 }

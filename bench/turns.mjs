@@ -14,7 +14,7 @@ const BENCH = fileURLToPath(new URL(".", import.meta.url));
 const CLIENT = process.env.BENCH_CLIENT ?? join(BENCH, "../build/bench-client");
 const TURNS = 5;
 const REQUEST_TIMEOUT_MS = 10_000;
-const CLIENT_TIMEOUT_MS = 60_000;
+const CLIENT_TIMEOUT_MS = 120_000;
 
 export const progress = (text) => process.stderr.write(`${text}\n`);
 
@@ -39,9 +39,9 @@ export function requireClient() {
 }
 
 /** Runs the client once; resolves with what it measured. No number of a request comes twice unless `first` says so. */
-function runClient(server, { path, expect, requests, connections, perSecond }, first = nextNumber) {
+function runClient(server, { path, expect, requests, connections, perSecond, timeoutMs = REQUEST_TIMEOUT_MS }, first = nextNumber) {
     nextNumber = Math.max(nextNumber, first + requests);
-    const args = [server.port, path.replace("{origin}", originPort), expect, requests, connections, first, REQUEST_TIMEOUT_MS];
+    const args = [server.port, path.replace("{origin}", originPort), expect, requests, connections, first, timeoutMs];
     if (perSecond) args.push(perSecond);
     return new Promise((resolve, reject) => {
         const client = execFile(CLIENT, args.map(String), { timeout: CLIENT_TIMEOUT_MS }, (error, stdout, stderr) => {
@@ -72,17 +72,17 @@ export async function takeTurn(server, load, round, isNeverQuiet = false) {
 }
 
 /** One load on every server, in short turns that alternate, after an unmeasured tenth of it. */
-export async function measureLoad(servers, key, share, round) {
-    const { turns: count = TURNS, warmUp, perSecond, connections } = LOADS[key];
+export async function measureLoad(servers, key, share, round, load = LOADS[key]) {
+    const { turns: count = TURNS, warmUp, perSecond, connections } = load;
     // each connection has a request at least, but where they only wait for what arrives
-    const requests = Math.max(Math.ceil((LOADS[key].requests * share) / count), perSecond ? 1 : connections);
+    const requests = Math.max(Math.ceil((load.requests * share) / count), perSecond ? 1 : connections);
     const turns = Object.fromEntries(servers.map(({ name }) => [name, []]));
     for (const server of servers) {
-        await takeTurn(server, { ...LOADS[key], requests: warmUp ?? Math.ceil((requests * count) / 10) }, round[server.name]);
+        await takeTurn(server, { ...load, requests: warmUp ?? Math.ceil((requests * count) / 10) }, round[server.name]);
     }
     for (let i = 0; i < count; i++) {
         for (const server of i % 2 ? [...servers].reverse() : servers) {
-            turns[server.name].push(await takeTurn(server, { ...LOADS[key], requests }, round[server.name]));
+            turns[server.name].push(await takeTurn(server, { ...load, requests }, round[server.name]));
         }
     }
     for (const { name } of servers) {

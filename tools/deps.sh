@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the build needs and the machine lacks: Debian packages, with sudo if need be.
 # --check: says nothing, exits 0 if all is there. --browser: Chromium too, for the one test that needs it.
+# --peers: what the benchmark runs beside mayfly, and what its npm packages are built with.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,7 @@ packages="$packages g++ clang libclang-rt-dev procps openssl"
 [ -e /usr/include/llhttp.h ] || packages="$packages node-llhttp"
 
 [ "${1:-}" != --browser ] || packages="$packages chromium"
+[ "${1:-}" != --peers ] || packages="$packages bubblewrap python3"
 
 missing=""
 for package in $packages; do
