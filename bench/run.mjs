@@ -1,12 +1,13 @@
 // make bench: the same host worker on mayfly and on workerd, in turn, in one run on one machine.
 // Measures in rounds (README.md tells how each row is taken), prints the table on stdout and progress on stderr,
-// writes everything measured to bench/out/results.json. Exit code: 0 all marks reached, 1 one missed, 2 no result.
+// writes everything measured and a chart of it to bench/out. Exit code: 0 all marks reached, 1 one missed, 2 no result.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { drawChart } from "./chart.mjs";
 import { buildHost, measureExecutes } from "./codemode.mjs";
 import { measureJail } from "./jail.mjs";
 import { wanted } from "./loads.mjs";
@@ -80,12 +81,18 @@ async function main() {
     const summary = values.rows ? measured(summarize(rounds)) : summarize(rounds);
     const seconds = (Date.now() - startedAt) / 1000;
     const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release(), node: process.version };
-    const results = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries, summary, rounds, peers };
-    writeFileSync(join(OUT, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
-    if (summary.length > 0) console.log(`${formatTable(summary)}\n`);
-    if (peers.length > 0) console.log(`${formatPeers(peers)}\n`);
+    const about = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries };
+    const keep = (name, results) => writeFileSync(join(OUT, name), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
+    if (rounds.mayfly || rounds.workerd) {
+        keep("results.json", { summary, rounds });
+        console.log(`${formatTable(summary)}\n`);
+    }
+    if (peers.length > 0) {
+        keep("peers.json", { peers });
+        console.log(`${formatPeers(peers)}\n`);
+    }
     console.log(`Medians of ${count} round(s). A ratio is the median of the rounds' ratios; ` +
-        `above 1 mayfly is better. ${seconds.toFixed(0)} s on ${machine.cpus} CPUs.`);
+        `above 1 mayfly is better. ${seconds.toFixed(0)} s on ${machine.cpus} CPUs.\n${drawChart()}`);
     const hasFailed = summary.some((row) => row.passed === false) || peers.some(({ mayfly }) => mayfly.failures + mayfly.leftBehind > 0);
     process.exitCode = hasFailed ? 1 : 0;
 }
