@@ -337,7 +337,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY) pages_grow_large();
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_narrow) pages_grow_large();
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else
