@@ -84,7 +84,6 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
     pages_take(); /* before any of them is read: a page that was read before it is written costs thrice as much */
     uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
-    if (is_host) pages_grow_large();
     if (is_host) engine_allow_threads(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
     if (!is_host) budget_open(owner_fd);
