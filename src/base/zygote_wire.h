@@ -15,9 +15,11 @@ enum { ZYGOTE_FORK_HOST = 1 };
 /* A zygote's arguments: the namespaces' flags, in whose place this one is for no jail at all ... */
 #define JAIL_OFF (-1)
 
-/* ... and whether its engine compiles. */
-#define ZYGOTE_JIT    "jit"
-#define ZYGOTE_NO_JIT "no-jit"
+/* ... and what it is like, bits in decimal. */
+enum {
+    ZYGOTE_JITLESS = 1, /* its engine interprets, and has no memory that can be both written and run */
+    ZYGOTE_BRIEF = 2,   /* few cells will come of it: what makes them quick is not worth its time */
+};
 
 struct zygote_msg {
     uint32_t op, cell, flags;

@@ -21,12 +21,10 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
-/* What comes again and again makes garbage for long: it is collected half as often as a heap that doubles would be, or a
-   third; a stream of bytes spends most of its time on that. */
-#define HEAP_GROWTH_LONG 4
-
-/* A cell that was woken so often will be again: from then on its memory comes in large pieces. */
-#define TURNS_OF_BUSY 256
+/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its memory comes in large
+   pages, and its heap is collected a third as often: a stream of bytes spends most of its time on that. */
+#define TURNS_OF_BUSY    256
+#define HEAP_GROWTH_BUSY 4
 
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
@@ -197,6 +195,12 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
                                                                               : channel_from_owned);
 }
 
+/* It will make garbage for long, and take memory: costs half a millisecond now. */
+static void be_busy(struct cell *c) {
+    pages_grow_large();
+    engine_tune(c->engine, HEAP_GROWTH_BUSY, c->is_host);
+}
+
 /* A worker comes: the last moment to close what it must not reach. */
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
     budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
@@ -205,7 +209,7 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     bool is_threaded = load->flags & FRAME_THREADS;
     if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
     c->may_thread = is_threaded || c->is_host;
-    if (c->is_host || load->flags & FRAME_NAMED) engine_tune(c->engine, HEAP_GROWTH_LONG, c->is_host);
+    if (c->is_host) be_busy(c);
     jail_seal(c->is_host, is_threaded);
 }
 
@@ -337,7 +341,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY) pages_grow_large();
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_host && !c->is_narrow) be_busy(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else

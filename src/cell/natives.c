@@ -10,9 +10,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* Below so many MiB a worker has no room for garbage: its heap is collected as soon as it has doubled. */
-#define ROOMY_MB          64
-#define HEAP_GROWTH_SMALL 2
+/* Below so many MiB a worker has no memory to spare for being quick. */
+#define ROOMY_MB 64
 
 static int refuse(struct engine_error *error, const char *text) {
     error->type = "TypeError";
@@ -232,7 +231,7 @@ static int set_budget(void *context, const struct engine_value *args, struct eng
     if (c->channels_len == 0) return 0; /* a rehearsal */
     budget_open(c->channels[0].fd);
     budget_set(args[0].number, args[1].number);
-    if (args[1].number > 0 && args[1].number < ROOMY_MB) engine_tune(c->engine, HEAP_GROWTH_SMALL, false);
+    c->is_narrow = args[1].number > 0 && args[1].number < ROOMY_MB;
     return 0;
 }
 

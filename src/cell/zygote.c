@@ -2,7 +2,7 @@
    message and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
    forked child, cell_main takes over and never returns.
 
-   Started by a supervisor as `mayfly-cell NAMESPACES PROFILE` (flags of clone(2), or JAIL_OFF; zygote_wire.h) with the
+   Started by a supervisor as `mayfly-cell NAMESPACES TRAITS` (flags of clone(2), or JAIL_OFF; zygote_wire.h) with the
    control socket as descriptor 3. */
 #include "base/macros.h"
 #include "base/procfs.h"
@@ -84,7 +84,6 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
     pages_take(); /* before any of them is read: a page that was read before it is written costs thrice as much */
     uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
-    if (is_host) pages_grow_large();
     if (is_host) engine_allow_threads(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
     if (!is_host) budget_open(owner_fd);
@@ -201,6 +200,9 @@ static void start_engine(struct zygote *z, bool is_jitless) {
         0) {
         refuse(message);
     }
+}
+
+static void rehearse_all(struct zygote *z) {
     for (int i = 0; i < REHEARSALS; i++) rehearse(z, true);
     /* A collection empties inline caches; those of the common path are filled again, so that no cell has to, and what a
        cell may allocate before it collects for the first time is as much as can be. */
@@ -242,21 +244,23 @@ int main(int argc, char **argv) {
         return 2;
     }
     int namespaces = atoi(argv[1]);
-    bool is_jitless = strcmp(argv[2], ZYGOTE_NO_JIT) == 0;
+    unsigned traits = (unsigned)atoi(argv[2]);
+    bool is_jitless = traits & ZYGOTE_JITLESS, is_brief = traits & ZYGOTE_BRIEF;
     close_range(CONTROL_FD + 1, ~0u, 0);
 
     struct zygote z = {0};
     clearenv();
     setenv("TZ", "UTC", 1);
-    hugepages_move_library("libjavascriptcoregtk");
+    if (!is_brief) hugepages_move_library("libjavascriptcoregtk");
     start_engine(&z, is_jitless);
+    if (!is_brief) rehearse_all(&z);
     int threads = engine_settle(z.engine);
     if (threads != 1) refuse("the engine's threads did not end; a fork now could hang");
 
     if (is_jitless && procfs_has_writable_code() != 0) refuse("without its JIT the engine still has memory for code");
 
     budget_prepare();
-    if (pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
+    if (!is_brief && pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
     CHECK(procfs_anonymous_bytes(0, &z.anonymous_bytes) == 0);
     sigset_t child;

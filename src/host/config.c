@@ -270,6 +270,7 @@ static int ask(const char *args, char **ret, struct mf_error *error) {
     mf_config_init(&config);
     mf_code_init(&code);
     config.idle_cells = 1;
+    config.brief = 1;
     code.modules = &module;
     code.modules_len = 1;
     code.limits.wall_ms = READ_WALL_MS;

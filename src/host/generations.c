@@ -200,7 +200,7 @@ static int start(struct generations *all) {
     struct generation *g = calloc(1, sizeof *g);
     if (!g) return -ENOMEM;
     *g = (struct generation){.all = all, .next = all->list, .started_ms = uv_now(all->loop)};
-    const struct zygote_config config = {all->config.cell_path, all->config.has_jail, all->config.is_jitless};
+    const struct zygote_config config = {all->config.cell_path, all->config.has_jail, all->config.traits};
     int r = zygote_start(all->loop, &config, &events, g, &g->zygote);
     if (r < 0) {
         free(g);

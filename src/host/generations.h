@@ -15,7 +15,8 @@ struct generations;
 
 struct generations_config {
     const char *cell_path;
-    bool has_jail, is_jitless;
+    bool has_jail;
+    unsigned traits;    /* of its zygotes, base/zygote_wire.h */
     unsigned forks_max; /* of one zygote; 0 is the default */
     uint64_t age_ms_max;
 };

@@ -34,7 +34,7 @@ enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL, OP_FORGET, OP_PRIVATE_BYTES, OP_FIND_LI
 struct request {
     uint32_t op;
     int32_t value; /* a pid, or the number of an egress_start */
-    uint32_t is_jitless;
+    uint32_t traits; /* of a zygote */
     char text[PATH_MAX];
 };
 
@@ -107,12 +107,13 @@ static _Noreturn void become_egress(int control, int log_fd, int start_fd, const
 }
 
 /* `parent` is CLONE_PARENT in the spawner, whose children are those of the supervisor. */
-static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool is_jitless, int control, int *ret_pidfd) {
-    char flags[16], uid_map[32], gid_map[32];
+static pid_t make_zygote_in(int namespaces, int parent, const char *path, unsigned traits, int control, int *ret_pidfd) {
+    char flags[16], traits_text[16], uid_map[32], gid_map[32];
     snprintf(flags, sizeof flags, "%d", namespaces);
+    snprintf(traits_text, sizeof traits_text, "%u", traits);
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
     snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
-    char *const argv[] = {"mayfly-cell", flags, is_jitless ? ZYGOTE_NO_JIT : ZYGOTE_JIT, NULL};
+    char *const argv[] = {"mayfly-cell", flags, traits_text, NULL};
     int made = namespaces == JAIL_OFF ? 0 : namespaces;
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent | CLONE_PIDFD) | SIGCHLD, NULL, ret_pidfd, NULL, 0);
     if (pid == 0) {
@@ -123,10 +124,10 @@ static pid_t make_zygote_in(int namespaces, int parent, const char *path, bool i
 }
 
 /* Namespaces that the machine refuses are left out, all or none of them. */
-static pid_t make_zygote(int parent, const char *path, bool has_jail, bool is_jitless, int control, int *ret_pidfd) {
-    if (!has_jail) return make_zygote_in(JAIL_OFF, parent, path, is_jitless, control, ret_pidfd);
-    pid_t pid = make_zygote_in(NAMESPACES, parent, path, is_jitless, control, ret_pidfd);
-    return pid < 0 ? make_zygote_in(0, parent, path, is_jitless, control, ret_pidfd) : pid;
+static pid_t make_zygote(int parent, const char *path, bool has_jail, unsigned traits, int control, int *ret_pidfd) {
+    if (!has_jail) return make_zygote_in(JAIL_OFF, parent, path, traits, control, ret_pidfd);
+    pid_t pid = make_zygote_in(NAMESPACES, parent, path, traits, control, ret_pidfd);
+    return pid < 0 ? make_zygote_in(0, parent, path, traits, control, ret_pidfd) : pid;
 }
 
 /* A descriptor to read this text from, or a negative errno. */
@@ -195,11 +196,11 @@ static struct child *find_place(struct spawner *s) {
 }
 
 /* A process is made where its maker is. */
-static pid_t start_zygote(struct spawner *s, bool is_jitless, int control) {
+static pid_t start_zygote(struct spawner *s, unsigned traits, int control) {
     struct child *child = find_place(s);
     if (!child) return -EAGAIN;
     int r = cgroups_enter(&s->config.groups);
-    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->config.cell_path, true, is_jitless, control, &child->pidfd) : r;
+    pid_t pid = r == 0 ? make_zygote(CLONE_PARENT, s->config.cell_path, true, traits, control, &child->pidfd) : r;
     cgroups_leave(&s->config.groups);
     if (pid > 0) child->pid = pid;
     return pid;
@@ -234,7 +235,7 @@ static void kill_child(struct spawner *s, pid_t pid) {
 static void put_answer(struct spawner *s, const struct request *request, const int fds[DESCRIPTORS_MAX], struct answer *a) {
     switch (request->op) {
     case OP_ZYGOTE:
-        a->result = start_zygote(s, request->is_jitless, fds[0]);
+        a->result = start_zygote(s, request->traits, fds[0]);
         break;
     case OP_EGRESS:
         a->result = start_egress(s, request->value, fds);
@@ -331,15 +332,15 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 
 /* --- For the supervisor ----------------------------------------------------------------------------------------- */
 
-pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int control) {
+pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int control) {
     struct answer answer;
     if (spawner_fd < 0) {
         int pidfd = -1;
-        pid_t pid = make_zygote(0, cell_path, has_jail, is_jitless, control, &pidfd);
+        pid_t pid = make_zygote(0, cell_path, has_jail, traits, control, &pidfd);
         if (pid >= 0) close(pidfd);
         return pid;
     }
-    ask(&(struct request){.op = OP_ZYGOTE, .is_jitless = is_jitless}, &control, 1, &answer);
+    ask(&(struct request){.op = OP_ZYGOTE, .traits = traits}, &control, 1, &answer);
     return (pid_t)answer.result;
 }
 

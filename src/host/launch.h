@@ -25,10 +25,10 @@ int launch_begin(const struct launch_config *config);
 /* The spawner ends. Without one nothing happens. */
 void launch_end(void);
 
-/* Starts a zygote, in namespaces of its own where there can be any; a spawner starts none without a jail. `is_jitless` keeps
-   the engine from compiling, `control` is its control socket, which stays the caller's. Returns a pid, which is the caller's
+/* Starts a zygote, in namespaces of its own where there can be any; a spawner starts none without a jail. `traits` are
+   those of base/zygote_wire.h, `control` is its control socket, which stays the caller's. Returns a pid, which is the caller's
    to wait for, or a negative errno. */
-pid_t launch_zygote(const char *cell_path, bool has_jail, bool is_jitless, int control);
+pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int control);
 
 /* Starts egress likewise; log_fd may be -1. A spawner takes `number` of its egress_starts, so that whoever has taken over the
    supervisor cannot have other files read as secrets, or other servers reached; without one it is `start`. The environment

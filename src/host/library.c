@@ -186,7 +186,7 @@ static const struct pool_handler pool_events = {
 static int start_pool(struct mf_loader *loader, struct mf_error *error) {
     struct pool_config config = {
         .cell_path = loader->cell_path, .idle_target = loader->idle_cells, .required = loader->required,
-        .is_jitless = loader->is_jitless};
+        .is_jitless = loader->is_jitless, .is_brief = loader->is_brief};
     int r = pool_new(&loader->loop, &config, &pool_events, loader, &loader->pool);
     if (r < 0) return library_fail(error, r, "cannot start %s: %s", loader->cell_path, strerror(-r));
     return 0;
@@ -221,6 +221,7 @@ static int configure(struct mf_loader *loader, const struct mf_config *config) {
     }
     loader->outbound_log_fd = config->outbound_log_fd > 0 ? config->outbound_log_fd : -1;
     loader->is_jitless = config->no_jit;
+    loader->is_brief = config->brief;
     loader->idle_cells = config->idle_cells ? config->idle_cells : IDLE_CELLS_DEFAULT;
     loader->start_timeout_ms = config->start_timeout_ms ? config->start_timeout_ms : START_TIMEOUT_MS_DEFAULT;
     return r == 0 && !loader->cell_path ? -ENOMEM : r;

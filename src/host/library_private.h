@@ -28,7 +28,7 @@ struct mf_loader {
     char *cell_path;
     unsigned idle_cells, start_timeout_ms;
     uint32_t required;               /* enum confinement */
-    bool is_jitless;
+    bool is_jitless, is_brief;
     bool is_up, has_failed, is_running; /* running: inside uv_run or a callback */
     bool is_stirred;                 /* something was queued during the loop's turn */
     char failure[200];

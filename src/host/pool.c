@@ -1,6 +1,7 @@
 #include "host/pool.h"
 #include "base/confinement.h"
 #include "base/macros.h"
+#include "base/zygote_wire.h"
 #include "host/confinement.h"
 #include "host/generations.h"
 #include <errno.h>
@@ -284,8 +285,12 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     pool->next_number = config->numbers_from;
     if (config->is_jitless && !config->has_no_jail) pool->config.required |= CONFINEMENT_NO_JIT;
     struct generations_config zygotes = {
-        .cell_path = config->cell_path, .has_jail = !config->has_no_jail, .is_jitless = config->is_jitless, .forks_max = config->forks_max,
-        .age_ms_max = config->age_ms_max};
+        .cell_path = config->cell_path,
+        .has_jail = !config->has_no_jail,
+        .traits = (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0),
+        .forks_max = config->forks_max,
+        .age_ms_max = config->age_ms_max,
+    };
     int r = generations_new(loop, &zygotes, &zygote_events, pool, &pool->zygotes);
     if (r < 0) {
         free(pool);

@@ -17,6 +17,7 @@ struct pool_config {
     uint64_t age_ms_max;   /* after so long, too; 0 is the default */
     bool has_no_jail;      /* for debugging */
     bool is_jitless;       /* cells interpret, and have no memory that can be both written and run */
+    bool is_brief;         /* few cells will be taken: it is up sooner, and each takes longer */
     unsigned numbers_from; /* cells of one host have numbers of their own: of two pools one begins at 0, one at 1 */
 };
 

@@ -78,6 +78,7 @@ static int ask(struct config *config, char **ret, struct mf_error *error) {
     mf_config_init(&loader_config);
     mf_code_init(&code);
     loader_config.idle_cells = 1;
+    loader_config.brief = 1;
     code.modules = &module;
     code.modules_len = 1;
     code.capabilities = &files;

@@ -55,7 +55,7 @@ int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const stru
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->is_jitless, sockets[1]) : -ENOMEM;
+    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->traits, sockets[1]) : -ENOMEM;
     close(sockets[1]);
     if (pid < 0) {
         close(sockets[0]);

@@ -32,7 +32,7 @@ struct zygote_handler {
 struct zygote_config {
     const char *path; /* the cell binary */
     bool has_jail;    /* without one there are no layers at all, which is for debugging */
-    bool is_jitless;  /* the engine interprets, and has no memory that can be both written and run */
+    unsigned traits;  /* base/zygote_wire.h */
 };
 
 /* Starts the cell binary as a zygote. Namespaces that the machine refuses are left out, all or none of them; the zygote

@@ -150,8 +150,11 @@ const work = {
     "timers": async ({ env }) => {
         const lines = `const order = [];
             await new Promise((resolve) => {
-                setTimeout(() => { order.push("late"); resolve(); }, 30);
-                const interval = setInterval(() => { order.push("tick"); if (order.length === 4) clearInterval(interval); }, 1);
+                const late = () => { order.push("late"); resolve(); };
+                const interval = setInterval(() => {
+                    order.push("tick");
+                    if (order.length === 4) { clearInterval(interval); setTimeout(late, 30); }
+                }, 1);
                 const none = setTimeout(() => order.push("never"), 5); clearTimeout(none);
                 queueMicrotask(() => order.push("micro"));
                 order.push("now");
