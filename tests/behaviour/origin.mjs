@@ -238,6 +238,7 @@ function acceptSockets(server, hits) {
             ws.on("error", () => {});
             ws.on("message", (data, isBinary) => {
                 if (String(data) === "bye") ws.close(3001, "as you wish");
+                else if (String(data) === "vanish") ws.send("gone", () => ws.terminate());
                 else if (String(data) === "headers") ws.send(JSON.stringify(request.headers));
                 else ws.send(data, { binary: isBinary });
             });

@@ -425,6 +425,10 @@ const sockets = both({
         const { text, error } = await socketed(who, place.https("api.test", "/ws").replace("http", "ws"), { send: [], closes: true });
         expect("end", text?.end ?? error, [3002, "enough", true]);
     },
+    "a server that vanishes": async (who) => {
+        const { text, error } = await socketed(who, place.http("api.test", "/ws").replace("http", "ws"), { send: ["one", "vanish"] });
+        expect("talk", text === undefined ? error : [text.heard, text.end], [["one", "gone"], [1006, "", false]]);
+    },
     "fetch() with Upgrade": async (who) => {
         const { status, text, error } = await upgraded(who, place.https("api.test", "/ws?x=1"), { "X-Own": "mine", "Sec-WebSocket-Key": "theirs", "Sec-WebSocket-Extensions": "permessage-deflate" });
         expect("status", status ?? error, 101);
