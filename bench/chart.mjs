@@ -9,7 +9,7 @@ import { formatNumber, median } from "./table.mjs";
 const OUT = fileURLToPath(new URL("out", import.meta.url));
 const WIDTH = 900;
 const LEFT = 300; // where labels end and bars begin
-const RIGHT = 690; // where bars end and numbers begin
+const RIGHT = 682; // where bars end and numbers begin
 const ROW = 22;
 
 const STYLE = `
@@ -17,12 +17,12 @@ const STYLE = `
     .title { font-size: 15px; font-weight: 600; } .note, .axis { fill: #66727f; } .axis, .number { font-size: 11px; }
     .card { fill: #ffffff; } .grid { stroke: #e3e8ee; } .one { stroke: #66727f; } .mark { stroke: #1f2933; stroke-width: 2; }
     .better { fill: #14867a; } .worse { fill: #d1603d; } .ours { fill: #14867a; } .theirs { fill: #9aa7b4; } .whisker { stroke: #1f2933; }
-    .line { fill: none; stroke-width: 2; } .fresh { stroke: #14867a; } .warm { stroke: #d1603d; }
-    .fresh-dot { fill: #14867a; } .warm-dot { fill: #d1603d; }
+    .line { fill: none; stroke-width: 2; } .fresh { stroke: #14867a; } .each { stroke: #3f7fbf; } .warm { stroke: #d1603d; }
+    .workerd { stroke: #9aa7b4; } .fresh-dot { fill: #14867a; } .each-dot { fill: #3f7fbf; } .warm-dot { fill: #d1603d; } .workerd-dot { fill: #9aa7b4; }
     @media (prefers-color-scheme: dark) {
         text { fill: #e4e9ee; } .note, .axis { fill: #94a1ae; } .card { fill: #14191f; } .grid { stroke: #2b343d; } .one { stroke: #94a1ae; }
         .mark, .whisker { stroke: #e4e9ee; } .better, .ours, .fresh-dot { fill: #2fb5a5; } .worse, .warm-dot { fill: #e8825f; }
-        .theirs { fill: #5c6875; } .fresh { stroke: #2fb5a5; } .warm { stroke: #e8825f; }
+        .theirs { fill: #5c6875; } .fresh { stroke: #2fb5a5; } .warm { stroke: #e8825f; } .each { stroke: #6aa9e6; } .each-dot { fill: #6aa9e6; }
     }`;
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
@@ -111,7 +111,55 @@ function others(results, top) {
     return { parts, end: end + 30 };
 }
 
-const PANELS = [["results.json", comparison], ["peers.json", others]];
+const short = (number) => (number >= 1_000 ? `${number / 1_000}k` : String(number));
+
+/** Lines over steps, on logarithmic axes; a series is { kind, name, points: [[x, y], ...] }, named at its last point. */
+function plot({ left, top, width, height, series, labels, notes }) {
+    const all = series.flatMap(({ points }) => points);
+    const [xs, ys] = [0, 1].map((i) => all.map((point) => point[i]));
+    const x = logAxis(Math.min(...xs), Math.max(...xs), left + 40, left + width - 90);
+    const y = logAxis(Math.min(...ys) / 1.5, Math.max(...ys) * 1.5, top + height, top);
+    const parts = y.ticks.flatMap((tick) => [line("grid", left + 40, y.at(tick), left + width - 90, y.at(tick)), text("axis", left + 34, y.at(tick) + 4, short(tick), "end")]);
+    const steps = [...new Set(xs)];
+    for (const [i, step] of steps.entries()) {
+        parts.push(text("axis", x.at(step), top + height + 16, labels[i], "middle"));
+        const hasRoom = i === steps.length - 1 || x.at(steps[i + 1]) - x.at(step) > 55;
+        if (notes && hasRoom) parts.push(text("axis", x.at(step), top + height + 31, notes[i], "middle"));
+    }
+    let above = -Infinity; // the name before, from the top
+    for (const { kind, name, points } of series.sort((a, b) => b.points.at(-1)[1] - a.points.at(-1)[1])) {
+        const places = points.map(([a, b]) => [x.at(a), y.at(b)]);
+        parts.push(shape("polyline", { class: `line ${kind}`, points: places.map((place) => place.map((at) => at.toFixed(1)).join(",")).join(" ") }));
+        parts.push(...places.map(([cx, cy]) => shape("circle", { class: `${kind}-dot`, cx, cy, r: 3 })));
+        above = Math.max(places.at(-1)[1] + 4, above + 13);
+        parts.push(text("number", places.at(-1)[0] + 8, above, name));
+    }
+    return parts;
+}
+
+/** Many live cells, and much code. */
+function growth(results, top) {
+    const { steps, sizes } = results.growth;
+    const height = 150;
+    const [first, half] = [top + 70, WIDTH / 2];
+    const parts = heading(top, "As it grows", "logarithmic scales; the medians", results);
+    if (steps.length > 1) {
+        const series = [["fresh", "fresh load"], ["each", "call of any"], ["warm", "call of one"]]
+            .map(([kind, name]) => ({ kind, name, points: steps.map((step) => [step.cells, step[kind]]) }));
+        const notes = steps.map(({ pssMiB, pageTablesMiB }) => `${formatNumber((pssMiB + pageTablesMiB) / 1_024)} GiB`);
+        parts.push(text("", 24, first - 14, "milliseconds, by live cells of mayfly, and all their memory"));
+        parts.push(...plot({ left: 24, top: first, width: half - 24, height, series, labels: steps.map(({ cells }) => short(cells)), notes }));
+    }
+    const kinds = { mayfly: "fresh", workerd: "workerd" };
+    const series = Object.entries(sizes).map(([name, { loads }]) =>
+        ({ kind: kinds[name], name, points: Object.entries(loads).map(([size, { p50 }]) => [parseInt(size), (p50 * 1_000) / parseInt(size)]) }));
+    const labels = Object.keys(Object.values(sizes)[0].loads).map((size) => (parseInt(size) >= 1_000 ? `${parseInt(size) / 1_000} MB` : size));
+    parts.push(text("", half + 24, first - 14, "microseconds for each KB of code, by its size"));
+    parts.push(...plot({ left: half + 24, top: first, width: half - 24, height, series, labels }));
+    return { parts, end: first + height + 44 };
+}
+
+const PANELS = [["results.json", comparison], ["peers.json", others], ["growth.json", growth]];
 
 /** Writes the chart; returns its path. */
 export function drawChart() {

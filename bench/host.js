@@ -13,6 +13,20 @@ export default {
     },
 };`;
 
+/** Code of a size: functions as a bundle has them, none of which is called. The text is kept, since making it is not what is measured. */
+const fillers = new Map();
+function filler(bytes) {
+    if (fillers.has(bytes)) return fillers.get(bytes);
+    const functions = [];
+    for (let i = 0, length = 0; length < bytes; i++) {
+        const text = `function f${i}(items, depth) {\n    if (depth > ${i}) return items.length;\n    return items.map((item) => item.n + ${i});\n}\n`;
+        functions.push(text);
+        length += text.length;
+    }
+    fillers.set(bytes, functions.join("").slice(0, bytes).replace(/function f\d+\([^]{0,120}$/, (cut) => " ".repeat(cut.length)));
+    return fillers.get(bytes);
+}
+
 const namedSource = (id) => `
 let calls = 0;
 export default {
@@ -83,6 +97,13 @@ const routes = {
     // A sandbox that never existed before: its number stands in its source, so no cache of code can know it.
     "/fresh": (request, env, query) =>
         env.LOADER.load(workerCode(freshSource(Number(query.get("n"))))).getEntrypoint().fetch(request),
+
+    // The same with more code: `bytes` of it.
+    "/size": (request, env, query) => {
+        const source = freshSource(Number(query.get("n")));
+        const code = workerCode(source + filler(Number(query.get("bytes")) - source.length));
+        return env.LOADER.load(code).getEntrypoint().fetch(request);
+    },
 
     // One sandbox by name. /warm comes back to the same one; /live makes many, which stay alive.
     "/warm": callNamed,

@@ -13,18 +13,25 @@ const TURNS = 5;
 
 const ATTACKS = ["cpu", "memory", "log", "microtasks"];
 
-/** The same build with its jail and without, in turns: how much longer a fresh load takes. Resolves with milliseconds. */
+/** Fresh loads that arrive apart from each other. One right after the other they wait for processors that still make and end cells,
+ * and the difference of two waits says little of what the jail does to one load. */
+const APART = { ...LOADS.staggered, requests: 300, turns: TURNS };
+
+/** The same build with its jail and without, in turns: how much longer a fresh load takes. Resolves with milliseconds, of those
+ * apart and of those one right after the other. */
 async function measureCost(share) {
     const empty = () => ({ loads: {}, failures: 0 });
     const round = { mayfly: empty(), [UNJAILED]: empty() };
     const servers = [];
     for (const name of Object.keys(round)) servers.push(await startServer(name, join(OUT, `${name}.log`)));
+    await measureLoad(servers, "staggered", share, round, APART);
     await measureLoad(servers, "fresh1", share, round);
     let leftBehind = 0;
     for (const server of servers) leftBehind += await stopServer(server);
-    const [jailed, free] = [round.mayfly.loads.fresh1, round[UNJAILED].loads.fresh1];
-    progress(`  the jail adds ${(jailed.p50 - free.p50).toFixed(3)} ms to a fresh load`);
-    return { addedMs: jailed.p50 - free.p50, failures: round.mayfly.failures + round[UNJAILED].failures, leftBehind };
+    const added = (key) => round.mayfly.loads[key].p50 - round[UNJAILED].loads[key].p50;
+    const [addedMs, addedBusyMs] = [added("staggered"), added("fresh1")];
+    progress(`  the jail adds ${addedMs.toFixed(3)} ms to a fresh load, ${addedBusyMs.toFixed(3)} to one right after another`);
+    return { addedMs, addedBusyMs, failures: round.mayfly.failures + round[UNJAILED].failures, leftBehind };
 }
 
 /** One attacker at a time, of each kind in turn, until stop(): each ends by its limit, and the next one begins. */
@@ -71,7 +78,7 @@ async function measureNeighbour(share) {
 export async function measureJail(share, round) {
     const cost = await measureCost(share);
     const neighbour = await measureNeighbour(share);
-    round.jail = { addedMs: cost.addedMs, neighbourP50: neighbour.p50, neighbourP99: neighbour.p99 };
+    round.jail = { addedMs: cost.addedMs, addedBusyMs: cost.addedBusyMs, neighbourP50: neighbour.p50, neighbourP99: neighbour.p99 };
     round.failures += cost.failures + neighbour.failures;
     round.leftBehind += cost.leftBehind + neighbour.leftBehind;
 }

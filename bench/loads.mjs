@@ -40,7 +40,7 @@ for (const name of KERNELS) {
 const OTHERS = ["memory", "execute", "jail"];
 
 /** What is measured only when it is asked for, and has a table of its own. */
-const APART = ["peers"];
+const APART = ["peers", "growth"];
 
 /** What was asked for by name: keys of LOADS, some of OTHERS and of APART. */
 export function wanted(rows) {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { drawChart } from "./chart.mjs";
 import { buildHost, measureExecutes } from "./codemode.mjs";
+import { formatGrowth, growthMarks, measureGrowth } from "./growth.mjs";
 import { measureJail } from "./jail.mjs";
 import { wanted } from "./loads.mjs";
 import { formatPeers, measurePeers } from "./peers.mjs";
@@ -20,7 +21,7 @@ import { measureLoad, progress, requireClient, startOrigin } from "./turns.mjs";
 const USAGE = `usage: node bench/run.mjs [--only mayfly|workerd] [--rows NAMES] [--quick]
   --only NAME   measure one server: no ratios, no marks that need the other
   --rows NAMES  these loads only, by their keys in loads.mjs and with commas between; "kernels" is all that compute;
-                also memory, execute, jail; peers, which only this measures
+                also memory, execute, jail; peers and growth, which only this measures
   --quick       one round with a fifth of the requests: to try the benchmark, not to quote it`;
 
 const OUT = fileURLToPath(new URL("out", import.meta.url));
@@ -71,11 +72,14 @@ async function main() {
     const peers = [];
     const share = values.quick ? 0.2 : 1;
     const count = values.quick ? 1 : ROUNDS;
-    for (let i = 0; i < count; i++) {
+    const hasRows = keys.length + others.length > 0;
+    const hasPeers = apart.includes("peers");
+    for (let i = 0; i < count && (hasRows || hasPeers); i++) {
         progress(`round ${i + 1} of ${count}`);
-        if (keys.length + others.length > 0) await measureRound(i % 2 ? [...names].reverse() : names, share, rounds, { keys, others });
-        if (apart.includes("peers")) peers.push(await measurePeers(share));
+        if (hasRows) await measureRound(i % 2 ? [...names].reverse() : names, share, rounds, { keys, others });
+        if (hasPeers) peers.push(await measurePeers(share));
     }
+    const growth = apart.includes("growth") ? await measureGrowth(names, Boolean(values.quick)) : null;
 
     origin.kill();
     const summary = values.rows ? measured(summarize(rounds)) : summarize(rounds);
@@ -83,17 +87,24 @@ async function main() {
     const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, kernel: release(), node: process.version };
     const about = { startedAt, seconds, quick: Boolean(values.quick), machine, binaries };
     const keep = (name, results) => writeFileSync(join(OUT, name), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
-    if (rounds.mayfly || rounds.workerd) {
+    if (hasRows) {
         keep("results.json", { summary, rounds });
         console.log(`${formatTable(summary)}\n`);
     }
-    if (peers.length > 0) {
+    if (hasPeers) {
         keep("peers.json", { peers });
         console.log(`${formatPeers(peers)}\n`);
     }
-    console.log(`Medians of ${count} round(s). A ratio is the median of the rounds' ratios; ` +
-        `above 1 mayfly is better. ${seconds.toFixed(0)} s on ${machine.cpus} CPUs.\n${drawChart()}`);
-    const hasFailed = summary.some((row) => row.passed === false) || peers.some(({ mayfly }) => mayfly.failures + mayfly.leftBehind > 0);
+    if (growth) {
+        keep("growth.json", { growth });
+        console.log(`${formatGrowth(growth)}\n`);
+    }
+    if (hasRows || hasPeers) console.log(`Medians of ${count} round(s). A ratio is the median of the rounds' ratios; above 1 mayfly is better.`);
+    console.log(`${seconds.toFixed(0)} s on ${machine.cpus} CPUs; ${drawChart()}`);
+    const hasFailed =
+        summary.some((row) => row.passed === false) ||
+        peers.some(({ mayfly }) => mayfly.failures + mayfly.leftBehind > 0) ||
+        (growth && growthMarks(growth).some(([, holds]) => holds === false));
     process.exitCode = hasFailed ? 1 : 0;
 }
 

@@ -35,6 +35,11 @@ const KINDS = {
             "serve", "--experimental", join(BENCH, "workerd.capnp"), `--socket-addr=http=127.0.0.1:${port}`,
         ],
     },
+    // See growth.mjs.
+    "mayfly, many cells": {
+        binary: () => KINDS.mayfly.binary(),
+        args: (port) => [...KINDS.mayfly.args(port), "--named-mb", String(1 << 20)],
+    },
     // See jail.mjs.
     "mayfly --no-jail": {
         binary: () => KINDS.mayfly.binary(),
@@ -153,10 +158,10 @@ export async function startServer(name, logPath) {
 }
 
 /** Interrupts a server, as an operator would. Resolves with the number of processes that it left behind. */
-export async function stopServer(server) {
+export async function stopServer(server, timeoutMs = STOP_TIMEOUT_MS) {
     const tree = readTree(server.child.pid);
     server.child.kill("SIGINT");
-    await Promise.race([server.exit, sleep(STOP_TIMEOUT_MS, null, { ref: false })]);
+    await Promise.race([server.exit, sleep(timeoutMs, null, { ref: false })]);
     await sleep(100); // its children may end a moment after it
     const left = stillRunning(tree);
     killAll(left);

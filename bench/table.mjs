@@ -88,6 +88,7 @@ const ROWS = [
     { title: "", unit: "MiB PSS", of: usedGrowth("pssMiB") },
     { title: "all memory over live sandboxes", unit: "MiB private", of: overCount("privateMiB") },
     { title: "what the jail adds to a fresh load", unit: "p50 ms", of: (round) => round.jail?.addedMs ?? NaN, most: 0.15 },
+    { title: "  to one right after another", unit: "p50 ms", of: (round) => round.jail?.addedBusyMs ?? NaN },
     { title: "a neighbour under attack over quiet", unit: "p50 ratio", of: (round) => round.jail?.neighbourP50 ?? NaN, most: 2 },
     { title: "", unit: "p99 ratio", of: (round) => round.jail?.neighbourP99 ?? NaN, most: 2 },
     { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },

@@ -20,6 +20,9 @@
  */
 #define LAZY_CPU_US_MIN 100000
 
+/* Processor time of a cell after which it is taken for one that works for long. */
+#define LONG_WORK_US 100000
+
 /* The handler's own stack: a worker may be at the very end of its. */
 #define SIGNAL_STACK_BYTES (64 * 1024)
 
@@ -76,6 +79,7 @@ static void on_tick(int number) {
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);
     if (bytes_max && bytes > bytes_max) end(LIMIT_MEMORY, bytes_max >> 20, bytes >> 20);
     if (cpu_us_max && cpu_us_max - cpu_us < TICK_US) set_timer(cpu_us_max - cpu_us);
+    if (now.cpu_us >= LONG_WORK_US) budget.has_worked = true;
 }
 
 /* --- In the zygote and in the cell's loop ----------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ struct budget {
     bool is_open;
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
+    volatile bool has_worked; /* for a tenth of a second or longer, all calls together */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;
 };

@@ -21,8 +21,9 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
-/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its memory comes in large
-   pages, and its heap is collected a third as often: a stream of bytes spends most of its time on that. */
+/* A dynamic worker's cell that was woken so often, or has worked for a while (budget.h), will go on; a host worker's does,
+   always. Its memory comes in large pages, and its heap is collected a third as often: a stream of bytes spends most of
+   its time on that. */
 #define TURNS_OF_BUSY    256
 #define HEAP_GROWTH_BUSY 4
 
@@ -197,6 +198,7 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
 
 /* It will make garbage for long, and take memory: costs half a millisecond now. */
 static void be_busy(struct cell *c) {
+    c->is_busy = true;
     pages_grow_large();
     engine_tune(c->engine, HEAP_GROWTH_BUSY, c->is_host);
 }
@@ -341,7 +343,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_host && !c->is_narrow) be_busy(c);
+    if (!c->is_busy && !c->is_narrow && (++c->turns == TURNS_OF_BUSY || c->budget.has_worked)) be_busy(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else

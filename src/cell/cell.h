@@ -21,8 +21,8 @@ struct cell {
     int last_spoken, spoken_in_row; /* the channel that the last bytes came from, and how often from none else */
     double wake_ms;   /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
-    unsigned turns; /* up to TURNS_OF_BUSY */
-    bool is_narrow; /* its worker may have little memory */
+    unsigned turns; /* until it is busy */
+    bool is_busy, is_narrow; /* narrow: its worker may have little memory */
     bool wants_collection;
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
     bool may_thread;  /* the seal allows it */

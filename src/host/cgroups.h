@@ -27,6 +27,9 @@ struct cgroups_config {
 /* Makes the groups, as far as that can be done; `ret` tells how far. */
 void cgroups_begin(const struct cgroups_config *config, struct cgroups *ret);
 
+/* How long cells may take to end with their supervisor. */
+#define CGROUPS_END_MS 3000
+
 /* Removes them when they are empty; tries for so long. */
 void cgroups_end(struct cgroups *groups, unsigned ms);
 

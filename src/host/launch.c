@@ -26,9 +26,6 @@
 #define NAMESPACES                                                                                                     \
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
-/* How long cells may take to end with their supervisor. */
-#define GROUPS_END_MS 3000
-
 enum op { OP_ZYGOTE, OP_EGRESS, OP_KILL, OP_FORGET, OP_PRIVATE_BYTES, OP_FIND_LIBRARY };
 
 struct request {
@@ -47,6 +44,13 @@ struct answer {
 /* In the process that asks. */
 static int spawner_fd = -1;
 static pid_t spawner_pid;
+
+/* The zygote that was started ahead, until it is asked for; control -1 is none. Its pidfd is the spawner's to keep. */
+static struct {
+    pid_t pid;
+    int pidfd, control;
+    unsigned traits;
+} ahead = {.control = -1};
 
 /* --- The children ----------------------------------------------------------------------------------------------- */
 
@@ -208,7 +212,7 @@ static pid_t start_zygote(struct spawner *s, unsigned traits, int control) {
 
 /* The supervisor is gone, and what it had started ends. */
 static _Noreturn void end(struct spawner *s) {
-    cgroups_end(&s->config.groups, GROUPS_END_MS);
+    cgroups_end(&s->config.groups, CGROUPS_END_MS);
     _exit(0);
 }
 
@@ -275,6 +279,34 @@ static _Noreturn void spawn_for(struct spawner *s) {
     }
 }
 
+/* Both ends of a control socket and a zygote at one of them. Returns its pid, or a negative errno. */
+static pid_t make_connected(const char *path, bool has_jail, unsigned traits, int *ret_control, int *ret_pidfd) {
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+    pid_t pid = make_zygote(0, path, has_jail, traits, sockets[1], ret_pidfd);
+    close(sockets[1]);
+    if (pid < 0) close(sockets[0]);
+    else *ret_control = sockets[0];
+    return pid;
+}
+
+void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups) {
+    if (cgroups_enter(groups) == 0) {
+        ahead.pid = make_connected(cell_path, true, traits, &ahead.control, &ahead.pidfd);
+        ahead.traits = traits;
+    }
+    cgroups_leave(groups);
+}
+
+void launch_cancel(void) {
+    if (ahead.control < 0) return;
+    close(ahead.control);
+    close(ahead.pidfd);
+    ahead.control = -1;
+    while (waitpid(ahead.pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+}
+
 int launch_begin(const struct launch_config *config) {
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
@@ -285,8 +317,13 @@ int launch_begin(const struct launch_config *config) {
         prctl(PR_SET_DUMPABLE, 0);
         setpgid(0, 0);
         close(sockets[0]);
+        if (ahead.control >= 0) {
+            close(ahead.control);
+            s.children[0] = (struct child){ahead.pid, ahead.pidfd};
+        }
         spawn_for(&s);
     }
+    if (ahead.control >= 0) close(ahead.pidfd);
     int r = spawner_pid < 0 ? -errno : 0;
     close(sockets[1]);
     if (r < 0) close(sockets[0]);
@@ -332,15 +369,25 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 
 /* --- For the supervisor ----------------------------------------------------------------------------------------- */
 
-pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int control) {
-    struct answer answer;
+pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int *ret_control) {
     if (spawner_fd < 0) {
         int pidfd = -1;
-        pid_t pid = make_zygote(0, cell_path, has_jail, traits, control, &pidfd);
+        pid_t pid = make_connected(cell_path, has_jail, traits, ret_control, &pidfd);
         if (pid >= 0) close(pidfd);
         return pid;
     }
-    ask(&(struct request){.op = OP_ZYGOTE, .traits = traits}, &control, 1, &answer);
+    if (ahead.control >= 0 && ahead.traits == traits) {
+        *ret_control = ahead.control;
+        ahead.control = -1;
+        return ahead.pid;
+    }
+    int sockets[2];
+    struct answer answer;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+    ask(&(struct request){.op = OP_ZYGOTE, .traits = traits}, &sockets[1], 1, &answer);
+    close(sockets[1]);
+    if (answer.result < 0) close(sockets[0]);
+    else *ret_control = sockets[0];
     return (pid_t)answer.result;
 }
 

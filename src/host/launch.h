@@ -18,6 +18,13 @@ struct launch_config {
     size_t egress_starts_len;
 };
 
+/* Starts a zygote for the launch_zygote with the same traits that comes first after launch_begin: it takes a while, and there is
+   other work meanwhile. Before launch_begin, once; if it fails, that call will tell. */
+void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups);
+
+/* Nobody will ask for it: ends it. In place of launch_begin. */
+void launch_cancel(void);
+
 /* Forks the spawner of this process. Call it before there are threads, and before descriptors are opened that no other
    process should have. Returns 0 or a negative errno. */
 int launch_begin(const struct launch_config *config);
@@ -26,9 +33,9 @@ int launch_begin(const struct launch_config *config);
 void launch_end(void);
 
 /* Starts a zygote, in namespaces of its own where there can be any; a spawner starts none without a jail. `traits` are
-   those of base/zygote_wire.h, `control` is its control socket, which stays the caller's. Returns a pid, which is the caller's
-   to wait for, or a negative errno. */
-pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int control);
+   those of base/zygote_wire.h, *ret_control is the socket to talk to it, the caller's to close. Returns a pid, which is the
+   caller's to wait for, or a negative errno. */
+pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int *ret_control);
 
 /* Starts egress likewise; log_fd may be -1. A spawner takes `number` of its egress_starts, so that whoever has taken over the
    supervisor cannot have other files read as secrets, or other servers reached; without one it is `start`. The environment

@@ -13,9 +13,10 @@
 /* Forks that may be under way at once: enough to keep the zygote busy, few enough to leave a core to the workers. */
 #define FORKS_MAX 2
 
-/* While cells are being taken their users need the processors: the pool then waits for a pause before it forks, until
-   it has shrunk to this share of its size. A burst of that many loads costs no more than its own work. */
-#define PAUSE_MS  5
+/* While cells are being taken their users need the processors: the pool then waits for a pause before it forks, longer than
+   a load and its answer take, until it has shrunk to this share of its size. A burst of that many loads costs no more
+   than its own work. */
+#define PAUSE_MS  20
 #define LOW_SHARE 4
 
 /* See numbers_from. */

@@ -3,6 +3,7 @@
    checked in the rooms below it (channel, host_cell, ingress). */
 #include "host/serve.h"
 #include "base/macros.h"
+#include "base/zygote_wire.h"
 #include "host/config.h"
 #include "host/confinement.h"
 #include "host/health.h"
@@ -396,6 +397,8 @@ static void listen_now(struct server *s) {
 
 /* --- The command ------------------------------------------------------------------------------------------------ */
 
+static sigset_t signals_of_end;
+
 /* Each live cell is a descriptor here or in the host worker's cell. */
 static void raise_descriptor_limit(void) {
     struct rlimit limit;
@@ -414,6 +417,7 @@ static void run(struct server *s) {
     CHECK(uv_loop_init(&s->loop) == 0);
     add_signal(s, &s->interrupt, SIGINT);
     add_signal(s, &s->terminate, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &signals_of_end, NULL);
     raise_descriptor_limit();
     for (unsigned i = 0; i < s->workers_len; i++) make_worker(s, &s->workers[i]);
     start_pools(s);
@@ -521,17 +525,25 @@ static int serve_one(const char *answer, int argc, char **argv) {
     paths_egress_binary(egress_path, sizeof egress_path);
     s->options.pool.cell_path = cell_path;
     setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
-    if (read_configs(s, answer, argc, argv) < 0) {
-        free_server(s);
-        return 1;
-    }
+    struct cgroups groups = {0};
+    sigemptyset(&signals_of_end);
+    sigaddset(&signals_of_end, SIGINT);
+    sigaddset(&signals_of_end, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals_of_end, NULL); /* for as long as there are groups that nobody would remove */
     if (s->options.pool.has_no_jail) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
+    } else {
+        cgroups_begin(&s->options.cgroups, &groups);
+        launch_ahead(cell_path, s->options.pool.is_jitless ? ZYGOTE_JITLESS : 0, &groups);
     }
-    struct cgroups groups = {0};
-    if (!s->options.pool.has_no_jail) cgroups_begin(&s->options.cgroups, &groups);
     s->has_group = groups.len > 0;
+    if (read_configs(s, answer, argc, argv) < 0) {
+        launch_cancel();
+        cgroups_end(&groups, CGROUPS_END_MS);
+        free_server(s);
+        return 1;
+    }
     r = s->options.pool.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
     if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
     else run(s);

@@ -52,17 +52,14 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
 int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const struct zygote_handler *handler, void *context,
                  struct zygote **ret) {
     if (access(config->path, X_OK) < 0) return -errno;
-    int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
+    int control = -1;
     struct zygote *z = calloc(1, sizeof *z);
-    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->traits, sockets[1]) : -ENOMEM;
-    close(sockets[1]);
+    pid_t pid = z ? launch_zygote(config->path, config->has_jail, config->traits, &control) : -ENOMEM;
     if (pid < 0) {
-        close(sockets[0]);
         free(z);
         return pid;
     }
-    *z = (struct zygote){.fd = sockets[0], .pid = pid, .handler = handler, .context = context};
+    *z = (struct zygote){.fd = control, .pid = pid, .handler = handler, .context = context};
     CHECK(uv_poll_init(loop, &z->poll, z->fd) == 0);
     z->poll.data = z;
     CHECK(uv_poll_start(&z->poll, UV_READABLE, on_readable) == 0);
