@@ -42,7 +42,7 @@ JSC_LIBS   = $(shell pkg-config --libs javascriptcoregtk-4.1 glib-2.0)
 CELL_LIBS  = $(JSC_LIBS) $(shell pkg-config --libs libcrypto zlib libbrotlienc libbrotlidec) -lwslay
 UV_LIBS    = $(shell pkg-config --libs libuv)
 HOST_LIBS  = $(UV_LIBS) $(shell pkg-config --libs jansson)
-EGRESS_LIBS = $(HOST_LIBS) $(shell pkg-config --libs libcurl libcares libseccomp libssl libcrypto zlib libbrotlidec libzstd)
+EGRESS_LIBS = $(HOST_LIBS) $(shell pkg-config --libs libcurl libcares libseccomp libssl libcrypto zlib libbrotlidec libzstd) -lwslay
 
 # llhttp: Debian 13 has it as a library; Debian 12 ships the generated C in node-llhttp.
 LLHTTP_DIR := /usr/share/llhttp

@@ -324,40 +324,156 @@ TEST(secrets_are_found_across_borders) {
     scrub_free(scrub);
 }
 
-TEST(frames_end_where_they_say) {
-    /* {head, payload} of three frames: short, of 126 bytes and more, masked with eight bytes of length. */
-    static uint8_t all[3 + 5 + 4 + 300 + 14 + 70000];
-    size_t len = 0, borders[7], n = 0; /* where each head and each payload ends */
-    const struct {
-        uint8_t head[14];
-        size_t head_len, payload;
-    } parts[] = {{{0x81, 5}, 2, 5},
-                 {{0x82, 126, 1, 44}, 4, 300},
-                 {{0x01, 255, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 1, 2, 3, 4}, 14, 70000},
-                 {{0x89, 0}, 2, 0}};
-    borders[n++] = 0;
-    for (size_t i = 0; i < 3; i++) {
-        memcpy(all + len, parts[i].head, parts[i].head_len);
-        borders[n++] = len += parts[i].head_len;
-        memset(all + len, 255, parts[i].payload);
-        borders[n++] = len += parts[i].payload;
+/* A server's frame: `fill` times x, then the text. */
+struct sent {
+    uint8_t first; /* FIN, reserved bits, opcode */
+    size_t fill;
+    const char *text;
+};
+
+static void put_frame(struct buf *out, const struct sent *frame) {
+    size_t len = frame->fill + strlen(frame->text);
+    uint8_t head[10] = {frame->first, (uint8_t)(len < 126 ? len : len < 65536 ? 126 : 127)};
+    size_t head_len = len < 126 ? 2 : len < 65536 ? 4 : 10;
+    for (size_t i = 2; i < head_len; i++) head[i] = (uint8_t)(len >> 8 * (head_len - 1 - i));
+    buf_append(out, head, head_len);
+    memset(buf_room(out, len), 'x', frame->fill);
+    memcpy(buf_room(out, len) + frame->fill, frame->text, strlen(frame->text));
+    buf_add(out, len);
+}
+
+/* "OPCODE TEXT;", where at least ten x are one X. */
+static void tell(struct buf *out, int opcode, const uint8_t *text, size_t len) {
+    buf_printf(out, "%d ", opcode);
+    for (size_t i = 0, n; i < len; i += n) {
+        for (n = 1; text[i] == 'x' && i + n < len && text[i + n] == 'x'; n++) {}
+        buf_append(out, n >= 10 ? (const uint8_t *)"X" : text + i, n >= 10 ? 1 : n);
     }
-    for (size_t step = 1; step < 400; step += step < 20 ? 1 : 37) {
-        struct frames frames = {0};
-        for (size_t at = 0; at < len; at += step) {
-            size_t end = at + step < len ? at + step : len;
-            uint64_t expected = 0;
-            for (size_t i = 1; i + 1 < n; i += 2) {
-                if (end > borders[i] && end < borders[i + 1]) expected = end - borders[i];
-            }
-            uint64_t got = frames_follow(&frames, all + at, end - at);
-            CHECK_OR_RETURN(got == expected, "step %zu, at %zu: %llu", step, end, (unsigned long long)got);
+    buf_append_text(out, ";");
+}
+
+/* Each message and control frame, in the order of their ends. */
+static void tell_frames(struct buf *in, struct buf *out) {
+    struct buf message = {0};
+    int opcode = -1;
+    while (buf_len(in) > 0) {
+        uint8_t *head = buf_bytes(in);
+        bool is_control = head[0] & 8, is_last = head[0] & 0x80;
+        size_t len = head[1], head_len = len < 126 ? 2 : len == 126 ? 4 : 10;
+        if (head_len > 2) len = 0;
+        for (size_t i = 2; i < head_len; i++) len = len << 8 | head[i];
+        if (is_control) {
+            tell(out, head[0] & 15, head + head_len, len);
+        } else {
+            if (opcode < 0) opcode = head[0] & 15;
+            buf_append(&message, head + head_len, len);
+        }
+        if (!is_control && is_last) {
+            tell(out, opcode, buf_bytes(&message), buf_len(&message));
+            buf_consume(&message, buf_len(&message));
+            opcode = -1;
+        }
+        buf_consume(in, head_len + len);
+    }
+    buf_append(out, "", 1);
+    buf_done(&message);
+}
+
+/* What comes of these frames when they come in pieces of `step` bytes. */
+static int frames_give(const struct sent *frames, size_t n, size_t step, struct buf *told) {
+    static const struct secret secret = {"S", "abcabcabd", 9};
+    struct injection injection = {(char *)"x", (char *)"", &secret};
+    struct scrub *scrub = scrub_new(&injection, 1);
+    struct frames *f = frames_new(scrub);
+    struct buf in = {0}, out = {0};
+    int r = 0;
+    for (size_t i = 0; i < n; i++) put_frame(&in, &frames[i]);
+    while (buf_len(&in) > 0 && r == 0) {
+        size_t len = buf_len(&in) < step ? buf_len(&in) : step;
+        size_t most = buf_len(&out) + 2 * len + frames_waiting(f);
+        r = frames_take(f, buf_bytes(&in), len, &out);
+        if (buf_len(&out) > most) r = -E2BIG;
+        buf_consume(&in, len);
+    }
+    tell_frames(&out, told);
+    buf_done(&in);
+    buf_done(&out);
+    frames_free(f);
+    scrub_free(scrub);
+    return r;
+}
+
+TEST(secrets_are_found_across_frames) {
+    static const struct {
+        struct sent frames[6];
+        size_t n;
+        const char *expected;
+    } rows[] = {
+        {{{0x81, 0, "my abcabcabd."}, {0x82, 0, ""}}, 2, "1 my *********.;2 ;"},
+        {{{0x01, 0, "my abca"}, {0x80, 0, "bcabd."}}, 2, "1 my *********.;"},
+        {{{0x02, 0, "a"}, {0x00, 0, "bcabc"}, {0x00, 0, ""}, {0x80, 0, "abdabcabcabd"}}, 4, "2 ******************;"},
+        {{{0x01, 300, "abcabc"}, {0x89, 0, "ping"}, {0x00, 0, "ab"}, {0x8a, 0, "abcabcabd"}, {0x80, 70000, "abc"}, {0x88, 0, ""}},
+         6,
+         "9 ping;10 *********;1 XabcabcabXabc;8 ;"},
+        {{{0x01, 70000, "abcabcab"}, {0x89, 0, "d"}, {0x80, 0, "d"}}, 3, "9 d;1 X*********;"},
+        /* Messages are apart, and one that has ended waits for nothing. */
+        {{{0x81, 0, "abcabcab"}, {0x81, 0, "d"}}, 2, "1 abcabcab;1 d;"},
+        {{{0x01, 0, "abc"}, {0x80, 0, "abcab"}}, 2, "1 abcabcab;"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t step = 1; step < 80000; step += step < 20 ? 1 : step) {
+            struct buf told = {0};
+            EXPECT_INT(frames_give(rows[i].frames, rows[i].n, step, &told), 0);
+            CHECK_OR_RETURN(strcmp((char *)buf_bytes(&told), rows[i].expected) == 0, "row %zu, step %zu: %s", i, step,
+                            (char *)buf_bytes(&told));
+            buf_done(&told);
         }
     }
-    struct frames frames = {0};
-    EXPECT_INT(frames_follow(&frames, parts[3].head, 2), 0);
-    EXPECT_INT(frames_follow(&frames, parts[0].head, 2), 0);
-    EXPECT_INT(frames_follow(&frames, all, 4), 4);
+}
+
+TEST(what_need_not_wait_goes_on_at_once) {
+    static const struct secret secret = {"S", "abcabcabd", 9};
+    struct injection injection = {(char *)"x", (char *)"", &secret};
+    struct scrub *scrub = scrub_new(&injection, 1);
+    struct frames *f = frames_new(scrub);
+    struct buf out = {0};
+    const struct {
+        const char *bytes;
+        size_t len;
+        const char *out;
+        size_t out_len;
+    } rows[] = {{"\x01\x20one", 5, "\x01\x03one", 5}, /* of 32 bytes */
+                {" abcab", 6, "\x00\x01 ", 3},
+                {"x", 1, "\x00\x06" "abcabx", 8}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        EXPECT_INT(frames_take(f, (const uint8_t *)rows[i].bytes, rows[i].len, &out), 0);
+        EXPECT_INT(buf_len(&out), rows[i].out_len);
+        EXPECT_INT(memcmp(buf_bytes(&out), rows[i].out, rows[i].out_len), 0);
+        buf_consume(&out, buf_len(&out));
+    }
+    buf_done(&out);
+    frames_free(f);
+    scrub_free(scrub);
+}
+
+TEST(frames_that_no_server_may_send) {
+    static const char long_text[] = "126 bytes ....................................................................................................................";
+    static const struct sent rows[][2] = {
+        {{0xc1, 0, "compressed"}, {0x81, 0, ""}}, {{0x81, 0, "fine"}, {0xa1, 0, ""}},  {{0x83, 0, "reserved"}, {0x81, 0, ""}},
+        {{0x80, 0, "continues"}, {0x81, 0, ""}},  {{0x01, 0, "one"}, {0x81, 0, "two"}}, {{0x81, 0, "one"}, {0x80, 0, "more"}},
+        {{0x09, 0, "ping"}, {0x81, 0, ""}},       {{0x89, 0, long_text}, {0x81, 0, ""}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t step = 1; step < 300; step += 7) {
+            struct buf told = {0};
+            EXPECT_INT(frames_give(rows[i], 2, step, &told), -EBADMSG);
+            buf_done(&told);
+        }
+    }
+    struct frames *masked = frames_new(NULL);
+    struct buf out = {0};
+    EXPECT_INT(frames_take(masked, (const uint8_t *)"\x81\x81\1\2\3\4x", 7, &out), -EBADMSG);
+    buf_done(&out);
+    frames_free(masked);
 }
 
 TEST_MAIN()

@@ -275,7 +275,7 @@ export function acceptOver(
     const wire = new Wire(true);
     const link = take(response.webSocket as WebSocket, {
         message: (data) => void wire.send(typeof data === "string" ? data : new Uint8Array(data)),
-        closed: (code, reason) => wire.close(code === 1005 || code === 1006 ? undefined : code, reason),
+        closed: (code, reason) => (code === 1006 ? wire.lose() : wire.close(code === 1005 ? undefined : code, reason)),
     });
     wire.run(incoming, {
         message: (data) => link.send(typeof data === "string" ? data : new Uint8Array(data)),

@@ -100,6 +100,11 @@ export class Wire implements ByteSource {
         this.#flush();
     }
 
+    /** Ends it without a word, as a connection ends that is lost; what was sent before still goes. */
+    lose(): void {
+        this.#end(ABNORMAL, "", false);
+    }
+
     #flush(): void {
         const bytes = native.socket("take", this.#number);
         if (bytes !== undefined) {

@@ -10,7 +10,7 @@ struct buf {
 };
 
 static inline uint8_t *buf_bytes(const struct buf *b) {
-    return b->data + b->start;
+    return b->data ? b->data + b->start : NULL;
 }
 static inline size_t buf_len(const struct buf *b) {
     return b->end - b->start;

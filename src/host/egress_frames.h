@@ -1,20 +1,19 @@
-/* Where the frames of a WebSocket end (RFC 6455, 5.2), for whoever may hold bytes back within one, but not beyond its
-   end: a message whose last bytes are missing is none. Nothing else of a frame is looked at; what it means is the
-   cell's to find out. Pure; runs in the egress process on what servers send. */
+/* The frames of a WebSocket (RFC 6455, 5.2) on their way to a cell, without secrets: they are looked for in each
+   message across the borders of its frames, so frames of data are cut anew (5.4 lets an intermediary do that where no
+   extension was agreed on). Bytes wait within a message only, never beyond its end. Pure but for memory; runs in the
+   egress process on what servers send. */
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
+#include "host/egress_scrub.h"
 
-#define FRAMES_HEAD_BYTES_MAX 14
+struct frames;
 
-/* All zero at first. */
-struct frames {
-    uint8_t head[FRAMES_HEAD_BYTES_MAX];
-    unsigned head_len; /* of the frame's head, so far */
-    uint64_t left;     /* of its payload, once the head is whole */
-    uint64_t came;     /* of its payload */
-};
+/* `scrub` must outlive it. */
+struct frames *frames_new(const struct scrub *scrub);
+void frames_free(struct frames *frames);
 
-/* Follows bytes that came. Returns how many of the last bytes of all that came belong to the payload of a frame of
-   which more is to come. */
-uint64_t frames_follow(struct frames *frames, const uint8_t *bytes, size_t len);
+/* Takes bytes that came and appends what may go on: of n bytes not more than 2 * n + frames_waiting(). Returns 0, or
+   -EBADMSG for frames that no server may send. */
+int frames_take(struct frames *frames, const uint8_t *bytes, size_t len, struct buf *out);
+
+/* What may go on besides, once more has come. */
+size_t frames_waiting(const struct frames *frames);

@@ -24,8 +24,7 @@ struct tunnel {
     int fd, handles;
     struct buf lead; /* of a WebSocket: the head of the request, which may hold secrets */
     struct upgrade *upgrade;
-    struct frames frames; /* of a WebSocket to which secrets went: where frames end */
-    struct buf held;      /* of what came: what may be the beginning of a secret */
+    struct frames *frames; /* of a WebSocket to which secrets went */
     SSL *tls; /* of startTls(); libcurl's own is not seen here */
     bool wants_out, has_shut, is_secure, is_over;
 };
@@ -38,9 +37,13 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     turn(t);
 }
 
-static void lose(struct tunnel *t) {
+static void fail(struct tunnel *t, const char *why) {
     const char *what = t->exchange->is_websocket ? "fetch() of" : "connect() to";
-    exchange_fail(t->exchange, "%s %s:%u failed: the connection is lost", what, t->exchange->url.host, t->exchange->url.port);
+    exchange_fail(t->exchange, "%s %s:%u failed: %s", what, t->exchange->url.host, t->exchange->url.port, why);
+}
+
+static void lose(struct tunnel *t) {
+    fail(t, "the connection is lost");
 }
 
 /* What OpenSSL needs: -EAGAIN, or -EIO for the end of it all. */
@@ -71,28 +74,30 @@ static ssize_t get(struct tunnel *t, uint8_t *bytes, size_t len) {
 
 /* --- What came ---------------------------------------------------------------------------------------------------- */
 
-/* Hands bytes on to the cell, without secrets. What may be the beginning of one waits for the rest of its frame. */
-static void pass_on(struct tunnel *t, const uint8_t *bytes, size_t len, bool is_end) {
+/* Hands bytes on to the cell, those of a WebSocket without secrets. Returns false when the exchange is over. */
+static bool pass_on(struct tunnel *t, const uint8_t *bytes, size_t len) {
     struct exchange *e = t->exchange;
+    struct buf clean = {0};
+    int r = 0;
     e->received += len;
-    if (e->scrub) {
-        CHECK(buf_append(&t->held, bytes, len) == 0);
-        uint64_t unfinished = frames_follow(&t->frames, bytes, len);
-        size_t wait = scrub_text(e->scrub, buf_bytes(&t->held), buf_len(&t->held));
-        if (is_end || unfinished < wait) wait = is_end ? 0 : (size_t)unfinished;
-        bytes = buf_bytes(&t->held);
-        len = buf_len(&t->held) - wait;
+    if (t->frames) {
+        r = frames_take(t->frames, bytes, len, &clean);
+        bytes = buf_bytes(&clean);
+        len = buf_len(&clean);
     }
-    if (len > 0 || is_end) tenant_send(e->tenant, FRAME_DATA, is_end ? FRAME_FIN : 0, e->id, NULL, bytes, len);
+    if (len > 0) tenant_send(e->tenant, FRAME_DATA, 0, e->id, NULL, bytes, len);
     e->credit -= (uint32_t)len;
-    if (e->scrub) buf_consume(&t->held, len);
+    buf_done(&clean);
+    if (r < 0) fail(t, "it sent what is no frame of a WebSocket");
+    return r == 0;
 }
 
-/* Bytes that may be read: those that may be held count as sent. */
+/* Bytes that may be read: what frames_take() makes of them must find room in the cell. */
 static size_t room(const struct tunnel *t) {
-    size_t held = buf_len(&t->held), credit = t->exchange->credit;
-    if (t->exchange->tenant->is_congested || credit <= held) return 0;
-    return credit - held < CHUNK_BYTES ? credit - held : CHUNK_BYTES;
+    size_t credit = t->exchange->credit, waiting = t->frames ? frames_waiting(t->frames) : 0;
+    if (t->exchange->tenant->is_congested || credit <= waiting) return 0;
+    size_t most = t->frames ? (credit - waiting) / 2 : credit;
+    return most < CHUNK_BYTES ? most : CHUNK_BYTES;
 }
 
 /* --- Handshakes ------------------------------------------------------------------------------------------------- */
@@ -162,8 +167,8 @@ static bool upgrade(struct tunnel *t) {
         exchange_answer(e, true);
         upgrade_free(t->upgrade);
         t->upgrade = NULL;
-        pass_on(t, bytes + used, (size_t)n - used, false); /* less than the window, which is whole still */
-        return true;
+        if (e->scrub) t->frames = frames_new(e->scrub);
+        return pass_on(t, bytes + used, (size_t)n - used); /* less than half the window, which is whole still */
     }
 }
 
@@ -201,16 +206,13 @@ static bool receive_some(struct tunnel *t) {
         ssize_t n = get(t, bytes, most);
         if (n == -EAGAIN) return true;
         if (n < 0) return lose(t), false;
-        pass_on(t, bytes, (size_t)n, n == 0);
         if (n == 0) {
+            tenant_send(e->tenant, FRAME_DATA, FRAME_FIN, e->id, NULL, NULL, 0);
             exchange_finish(e);
             return false;
         }
-        if (exchange_is_over_bytes(e)) {
-            exchange_fail(e, "connect() to %s:%u failed: it went over the bytes that its rule allows", e->url.host,
-                          e->url.port);
-            return false;
-        }
+        if (!pass_on(t, bytes, (size_t)n)) return false;
+        if (exchange_is_over_bytes(e)) return fail(t, "it went over the bytes that its rule allows"), false;
     }
     return true;
 }
@@ -286,8 +288,8 @@ void tunnel_close(struct exchange *e) {
     upgrade_free(t->upgrade);
     if (buf_len(&t->lead)) explicit_bzero((uint8_t *)buf_bytes(&t->lead), buf_len(&t->lead));
     buf_done(&t->lead);
-    if (buf_len(&t->held)) explicit_bzero((uint8_t *)buf_bytes(&t->held), buf_len(&t->held));
-    buf_done(&t->held);
+    frames_free(t->frames);
+    t->frames = NULL;
     t->tls = NULL;
     t->upgrade = NULL;
     uv_close((uv_handle_t *)&t->poll, on_closed);

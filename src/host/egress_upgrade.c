@@ -28,7 +28,7 @@ struct upgrade {
     struct buf reason, line; /* a header as "name: value" while it comes */
     char accept[ACCEPT_CHARS + 1];
     size_t taken;
-    bool has_status, is_accepted, is_complete;
+    bool has_status, is_accepted, is_extended, is_complete;
 };
 
 /* --- The request ------------------------------------------------------------------------------------------------ */
@@ -81,7 +81,7 @@ static int put_request(struct upgrade *u, const struct curl_slist *headers, stru
 static int on_begin(llhttp_t *parser) {
     struct upgrade *u = parser->data;
     buf_consume(&u->reason, buf_len(&u->reason));
-    u->has_status = u->is_accepted = u->is_complete = false;
+    u->has_status = u->is_accepted = u->is_extended = u->is_complete = false;
     return 0;
 }
 
@@ -113,10 +113,12 @@ static int on_name_complete(llhttp_t *parser) {
 }
 
 static int on_value_complete(llhttp_t *parser) {
-    static const char name[] = "sec-websocket-accept: ";
+    static const char name[] = "sec-websocket-accept: ", extensions[] = "sec-websocket-extensions:";
     struct upgrade *u = parser->data;
     const char *line = (char *)buf_bytes(&u->line);
     size_t len = buf_len(&u->line), name_len = sizeof name - 1;
+    /* None was asked for; one that compresses would hide an echo of a secret. */
+    if (len >= sizeof extensions - 1 && strncasecmp(line, extensions, sizeof extensions - 1) == 0) u->is_extended = true;
     if (len > name_len && strncasecmp(line, name, name_len) == 0)
         u->is_accepted = len - name_len == ACCEPT_CHARS && memcmp(line + name_len, u->accept, ACCEPT_CHARS) == 0;
     exchange_take_line(u->exchange, line, len);
@@ -186,7 +188,7 @@ int upgrade_take(struct upgrade *u, const uint8_t *bytes, size_t len, size_t *re
     if (error != HPE_OK && error != HPE_PAUSED && error != HPE_PAUSED_UPGRADE) return -EBADMSG;
     if (!u->is_complete) return 0;
     int status = u->parser.status_code;
-    if (status == 101 && !(u->is_accepted && error == HPE_PAUSED_UPGRADE)) return -EBADMSG;
+    if (status == 101 && (!u->is_accepted || u->is_extended || error != HPE_PAUSED_UPGRADE)) return -EBADMSG;
     const char *end = llhttp_get_error_pos(&u->parser);
     *ret_used = end ? (size_t)((const uint8_t *)end - bytes) : len;
     exchange_take_head(u->exchange, status);

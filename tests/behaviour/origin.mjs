@@ -195,10 +195,12 @@ function textFrame(text) {
     return Buffer.concat([Buffer.from([0x81, ...length]), payload]);
 }
 
+const acceptOf = (request) =>
+    createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+
 /** Opens a WebSocket by hand, and writes what it was asked with in pieces of so many bytes, its head and all. */
 async function writeInPieces(request, socket, { size, text, closes }) {
-    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-    const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`;
+    const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`;
     const messages = text.map((one) => textFrame(one.replace("KEY", request.headers["x-key"]).replace("PART", request.headers["x-key"]?.slice(0, 9))));
     const all = Buffer.concat([Buffer.from(head), ...messages, ...(closes ? [Buffer.from([0x88, 2, 0x0b, 0xb9])] : [])]);
     socket.setNoDelay(true);
@@ -208,9 +210,17 @@ async function writeInPieces(request, socket, { size, text, closes }) {
     }
 }
 
+/** Sends a message in fragments of so many characters, with a ping before each when it says so. */
+function sendInFragments(ws, { size, text, pings }) {
+    for (let at = 0; at < text.length; at += size) {
+        if (pings) ws.ping("are you there?");
+        ws.send(text.slice(at, at + size), { fin: at + size >= text.length });
+    }
+}
+
 /** Answers upgrades: an echo that also tells what it was asked with, and some answers that are none. */
 function acceptSockets(server, hits) {
-    const sockets = new WebSocketServer({ noServer: true, handleProtocols: (protocols) => [...protocols].at(-1) });
+    const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: true, handleProtocols: (protocols) => [...protocols].at(-1) });
     server.on("upgrade", (request, socket, head) => {
         const { pathname, searchParams } = new URL(request.url, "http://origin");
         hits.push({ method: "UPGRADE", url: request.url, headers: request.headers });
@@ -220,6 +230,7 @@ function acceptSockets(server, hits) {
             "/ws/chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
             "/ws/moved": "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n",
             "/ws/forged": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+            "/ws/extended": `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n`,
             "/ws/garbage": "nonsense\r\n\r\n",
             "/ws/large": `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${"x".repeat(1000000)}`,
         };
@@ -238,10 +249,19 @@ function acceptSockets(server, hits) {
             ws.on("error", () => {});
             ws.on("message", (data, isBinary) => {
                 if (String(data) === "bye") ws.close(3001, "as you wish");
+                else if (String(data) === "vanish") ws.send("gone", () => ws.terminate());
                 else if (String(data) === "headers") ws.send(JSON.stringify(request.headers));
                 else ws.send(data, { binary: isBinary });
             });
             if (searchParams.has("greets")) ws.send(searchParams.get("greets"));
+            if (searchParams.has("fragments")) {
+                const [how, key] = [JSON.parse(searchParams.get("fragments")), request.headers["x-key"]];
+                for (const text of how.text) sendInFragments(ws, { ...how, text: text.replaceAll("KEY", key).replaceAll("PART", key.slice(0, 9)) });
+                // Pongs come when the client has read that far.
+                let pongs = how.pings ? Math.ceil(how.text.at(-1).replaceAll("KEY", key).length / how.size) : 0;
+                ws.on("pong", () => --pongs === 0 && ws.close(3001, "all ponged"));
+                if (how.compressed) ws._socket.write(Buffer.from([0xc1, 1, 0]));
+            }
         });
     });
 }

@@ -425,6 +425,10 @@ const sockets = both({
         const { text, error } = await socketed(who, place.https("api.test", "/ws").replace("http", "ws"), { send: [], closes: true });
         expect("end", text?.end ?? error, [3002, "enough", true]);
     },
+    "a server that vanishes": async (who) => {
+        const { text, error } = await socketed(who, place.http("api.test", "/ws").replace("http", "ws"), { send: ["one", "vanish"] });
+        expect("talk", text === undefined ? error : [text.heard, text.end], [["one", "gone"], [1006, "", false]]);
+    },
     "fetch() with Upgrade": async (who) => {
         const { status, text, error } = await upgraded(who, place.https("api.test", "/ws?x=1"), { "X-Own": "mine", "Sec-WebSocket-Key": "theirs", "Sec-WebSocket-Extensions": "permessage-deflate" });
         expect("status", status ?? error, 101);
@@ -441,7 +445,7 @@ const sockets = both({
         matches("error", (await socketed(who, place.http("api.test", "/ws/refuse"), { send: [] })).error, /answered 403 and opened no WebSocket/);
     },
     "answers that make no sense": async (who) => {
-        for (const path of ["/ws/forged", "/ws/garbage", "/ws/interim"]) {
+        for (const path of ["/ws/forged", "/ws/garbage", "/ws/interim", "/ws/extended"]) {
             matches(path, (await upgraded(who, place.http("api.test", path))).error, /its answer to the upgrade makes no sense/);
         }
         matches("large", (await upgraded(who, place.http("api.test", "/ws/large"))).error, /its answer is too large/);
@@ -470,6 +474,27 @@ const socketRules = {
         const [stars, part] = ["*".repeat(SECRET.length), SECRET.slice(0, 9)];
         expect("heard", text?.heard ?? error, [`before ${stars} after`, stars, "x".repeat(300) + stars, part, `${stars}KEY ${part}`]);
     }])),
+    ...Object.fromEntries([1, 7, 20, 26, 1000].map((size) => [`a secret in a message of fragments of ${size}`, async () => {
+        const how = { size, text: ["before KEY after", `PART KEYKEY${"x".repeat(300)}PART`] };
+        const url = place.https("sub.api.test", `/ws?fragments=${encodeURIComponent(JSON.stringify(how))}`).replace("http", "ws");
+        const { text, error } = await socketed("secret", url, { send: ["bye"] });
+        const [stars, part] = ["*".repeat(SECRET.length), SECRET.slice(0, 9)];
+        expect("heard", text?.heard ?? error, [`before ${stars} after`, `${part} ${stars}${stars}${"x".repeat(300)}${part}`]);
+    }])),
+    "pings between the fragments of a secret are answered": async () => {
+        const how = { size: 5, text: ["KEY"], pings: true };
+        const url = place.https("sub.api.test", `/ws?fragments=${encodeURIComponent(JSON.stringify(how))}`).replace("http", "ws");
+        const { text, error } = await socketed("secret", url, { send: [] });
+        expect("talk", [text?.heard ?? error, text?.end[1]], [["*".repeat(SECRET.length)], "all ponged"]);
+    },
+    "where a secret went, compressed frames end the WebSocket": async () => {
+        const how = { size: 50, text: ["KEY"], compressed: true };
+        const url = place.https("sub.api.test", `/ws?fragments=${encodeURIComponent(JSON.stringify(how))}`).replace("http", "ws");
+        const { text, error } = await socketed("secret", url, { send: [] });
+        expect("heard", text?.heard ?? error, ["*".repeat(SECRET.length)]);
+        expect("end", text.end.slice(0, 1).concat(text.end.at(-1)), [1006, false]);
+        matches("log", lines().at(-1).error, /it sent what is no frame of a WebSocket/);
+    },
     "a message that ends with the beginning of a secret waits for nothing": async () => {
         const how = { size: 5000, text: ["PART"], closes: false };
         const { text, error } = await upgraded("secret", place.https("sub.api.test", `/ws/pieces?how=${encodeURIComponent(JSON.stringify(how))}`));
