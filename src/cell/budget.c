@@ -23,6 +23,9 @@
 /* Processor time of a cell after which it is taken for one that works for long. */
 #define LONG_WORK_US 100000
 
+/* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
+#define FULL_STEPS 16
+
 /* The handler's own stack: a worker may be at the very end of its. */
 #define SIGNAL_STACK_BYTES (64 * 1024)
 
@@ -78,6 +81,10 @@ static void on_tick(int number) {
     uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);
     if (bytes_max && bytes > bytes_max) end(LIMIT_MEMORY, bytes_max >> 20, bytes >> 20);
+    if (bytes_max && bytes > (budget.bytes_full ? budget.bytes_full : bytes_max / 2)) {
+        budget.is_full = true;
+        budget.bytes_full = bytes + bytes_max / FULL_STEPS;
+    }
     if (cpu_us_max && cpu_us_max - cpu_us < TICK_US) set_timer(cpu_us_max - cpu_us);
     if (now.cpu_us >= LONG_WORK_US) budget.has_worked = true;
 }

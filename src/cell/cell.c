@@ -358,8 +358,9 @@ void cell_turn(struct cell *c) {
         clock_catch_up(0); /* whatever ran meanwhile: a timer must not see less than its delay */
         engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
     }
-    if (c->wants_collection) {
-        c->wants_collection = false;
+    /* Left to itself the engine may keep garbage of several times what lives, and a worker would end by its limit for that. */
+    if (c->wants_collection || c->budget.is_full) {
+        c->wants_collection = c->budget.is_full = false;
         engine_collect(c->engine);
         engine_pump(c->engine); /* the finalizers of what was collected */
     }
