@@ -117,11 +117,11 @@ const CALLS_MORE = 80_000;
  */
 function steady(kind) {
     return async (server) => {
-        const call = (count) => json(server, `/warm?kind=${kind}&count=${count}`, 120_000);
+        const call = (count) => json(server, `/warm?kind=${kind}&count=${count}`, 300_000);
         await call(CALLS_FIRST);
         const cells = busiestCells(server);
         const least = cells.map(() => Infinity);
-        for (let round = 0; round < 4 && least.some((bytes) => bytes >= 8 * CALLS_MORE); round++) {
+        for (let round = 0; round < 8 && least.some((bytes) => bytes >= 8 * CALLS_MORE); round++) {
             const before = cells.map(anonymousBytes);
             await call(CALLS_MORE);
             cells.forEach((pid, i) => (least[i] = Math.min(least[i], anonymousBytes(pid) - before[i])));
