@@ -4,6 +4,34 @@ import { cases, equal, ok, worker } from "./check.js";
 
 const GOOD = `export default { fetch() { return new Response("good"); }, run(n) { return n; } };`;
 
+/** Calls that its host makes of it, and calls that it makes of its host. */
+const CALLED = `
+import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+class Target extends RpcTarget { add(n) { return n + 1; } }
+let held;
+export default class extends WorkerEntrypoint {
+    add(n) { return n + 1; }
+    addBy(n, f) { return f(n); }
+    target() { return new Target(); }
+    hold(f) { held = f.dup(); }
+    async callBack(count, lanes) {
+        let next = 0;
+        const lane = async () => { while (next < count) { const n = next++; if ((await held(n)) !== n + 1) throw new Error("a wrong answer"); } };
+        await Promise.all(Array.from({ length: lanes }, lane));
+    }
+}`;
+let called;
+
+/** What each of many calls of one worker is. */
+const calls = {
+    plain: async (child, n) => equal(await child.add(n), n + 1),
+    stubs: async (child, n) => {
+        equal(await child.addBy(n, (x) => x + 1), n + 1);
+        using target = await child.target();
+        equal(await target.add(n), n + 1);
+    },
+};
+
 /** Lines that try the engine's own recursion, and then fail in any case. */
 const deep = (lines) => `export default { run() { ${lines} throw new Error("survived"); } };`;
 
@@ -139,6 +167,16 @@ export default cases(
             return inLanes(Number(query(request).count), 8, async (n) => {
                 equal(await stub.getEntrypoint("default", { props: { n } }).run(n), n);
             });
+        },
+        "/warm": async (request, env) => {
+            const { kind, count } = query(request);
+            called ??= env.LOADER.load(worker(CALLED)).getEntrypoint();
+            if (kind !== "back") return inLanes(Number(count), 16, (n) => calls[kind](called, n));
+            let heard = 0;
+            await called.hold((n) => (heard++, n + 1));
+            await called.callBack(Number(count), 16);
+            equal(heard, Number(count));
+            return Response.json("done");
         },
         /** Uploads to workers that read nothing, or only a little, of them. */
         "/unread-uploads": (request, env) =>

@@ -78,6 +78,13 @@ export function residentBytes(pid) {
     return match ? Number(match[1]) * 1024 : 0;
 }
 
+/** Memory of one process that no file backs, in RAM or not; pages that it shares with what it was forked from are in it. */
+export function anonymousBytes(pid) {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const kilobytes = (key) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(status)[1]);
+    return (kilobytes("RssAnon") + kilobytes("VmSwap")) * 1024;
+}
+
 /** Open descriptors; undefined where the kernel does not tell (cells hide from everyone but root). */
 export function descriptorCount(pid) {
     try {
