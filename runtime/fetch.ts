@@ -9,12 +9,15 @@ import type { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
 
+/** Gets what the log of requests says of one, when it has ended. */
+export type Tell = ((record: object) => void) | undefined;
+
 /** Where a worker's requests to the world go. */
 export interface Outbound {
     /** `worker` is the name of the dynamic worker that asks. */
-    fetch(request: Request, worker?: string): Promise<Response>;
+    fetch(request: Request, worker?: string, tell?: Tell): Promise<Response>;
     /** A TCP connection; `body` is what goes there. */
-    connect(target: ConnectTarget, body: ByteSource, worker?: string): Promise<Connection>;
+    connect(target: ConnectTarget, body: ByteSource, worker?: string, tell?: Tell): Promise<Connection>;
 }
 
 /** workerd's text: dynamic-workers.md 2. */

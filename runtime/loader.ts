@@ -217,7 +217,7 @@ class DynamicWorker implements CellOwner {
     /** The worker's own fetch(). */
     fetch(exchange: Exchange, frame: F.Frame): void {
         const outbound = this.#outbound;
-        const send = (): Promise<void> => relay(exchange, frame, outbound, this.#name ?? "");
+        const send = (): Promise<void> => relay(exchange, frame, outbound, this.#name ?? "", this.#tracer?.tellOfRequest());
         try {
             this.#requests.count();
         } catch (error) {

@@ -6,7 +6,7 @@
 
 import * as F from "./frames";
 import { Channel, register } from "./channel";
-import { refusal, type Given, type Outbound } from "./fetch";
+import { refusal, type Given, type Outbound, type Tell } from "./fetch";
 import { answerAsk, ask, isRequestHead, requestHead, wantsWebSocket, type RequestHead } from "./http";
 import type { Connection, Exchange, OutgoingBody } from "./exchange";
 import { connectOf, type Fetcher } from "./rpc/stubs";
@@ -40,6 +40,20 @@ let egress: Channel | undefined;
 /** Who waits for the channel to egress. */
 let asked: PromiseWithResolvers<Channel> | undefined;
 
+/** Who wants to know, by the number of their exchange with egress, which tells of each once, at its end. */
+const told = new Map<number, (record: object) => void>();
+
+function tellOf(exchange: Exchange, tell: Tell): Exchange {
+    if (tell !== undefined) told.set(exchange.id, tell);
+    return exchange;
+}
+
+function onRecord({ id, head }: F.Frame): void {
+    const tell = told.get(id);
+    told.delete(id);
+    tell?.(head as object);
+}
+
 export function startOutbound(channel: Channel): void {
     supervisor = channel;
 }
@@ -59,11 +73,13 @@ export function onWayOut(number: number): void {
         fetch(exchange) {
             exchange.reset(new Error("Egress asks nothing."));
         },
-        frame() {
-            throw new Error("unexpected frame");
+        frame(frame) {
+            if (frame.type !== F.LOG) throw new Error("unexpected frame");
+            onRecord(frame);
         },
         closed() {
             if (egress === channel) egress = undefined;
+            told.clear();
             channel.lost(new Error("The egress process ended while the request was under way."));
         },
         bootstrap: {
@@ -95,28 +111,30 @@ export class EgressOutbound implements Outbound {
         this.#allow = allow;
     }
 
-    #head(head: object, worker: string | undefined): Record<string, unknown> {
+    #head(head: object, worker: string | undefined, tell: Tell): Record<string, unknown> {
         const all: Record<string, unknown> = { ...head, way: this.#way };
         if (this.#allow !== undefined) all.allow = this.#allow;
         if (worker !== undefined) all.worker = worker;
+        if (tell !== undefined) all.tells = true;
         return all;
     }
 
-    async fetch(request: Request, worker?: string): Promise<Response> {
+    async fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        return ask(channel, this.#head(requestHead(request), worker) as unknown as RequestHead, request);
+        const head = this.#head(requestHead(request), worker, tell) as unknown as RequestHead;
+        return ask(channel, head, request, (exchange) => void tellOf(exchange, tell));
     }
 
     /** Sends on a worker's request as it came, and its answer likewise: egress judges the one, the worker reads the other. */
-    async relay(exchange: Exchange, frame: F.Frame, worker: string | undefined): Promise<void> {
+    async relay(exchange: Exchange, frame: F.Frame, worker: string | undefined, tell: Tell): Promise<void> {
         const { method, url, headers, redirect } = frame.head as RequestHead;
         const body = outgoing(exchange.takeIncoming(frame));
         try {
             const found = channelToEgress();
             const channel = found instanceof Promise ? await found : found;
             if (exchange.aborted) return;
-            const onward = channel.fetch(this.#head({ method, url, headers, redirect }, worker), body);
+            const onward = tellOf(channel.fetch(this.#head({ method, url, headers, redirect }, worker, tell), body), tell);
             exchange.listeners.push((reason) => onward.reset(reason));
             const answer = await onward.response!.promise;
             exchange.send(F.RESPONSE, answer.head, outgoing(onward.takeIncoming(answer)));
@@ -125,10 +143,10 @@ export class EgressOutbound implements Outbound {
         }
     }
 
-    async connect(connect: ConnectTarget, source: ByteSource, worker?: string): Promise<Connection> {
+    async connect(connect: ConnectTarget, source: ByteSource, worker?: string, tell?: Tell): Promise<Connection> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        return channel.fetch(this.#head({ connect }, worker), { source }).connection;
+        return tellOf(channel.fetch(this.#head({ connect }, worker, tell), { source }), tell).connection;
     }
 }
 
@@ -157,13 +175,19 @@ export class StubOutbound implements Outbound {
 }
 
 /** Answers a request that a dynamic worker made with its global fetch(), or its connect(). */
-export async function relay(exchange: Exchange, frame: F.Frame, outbound: Given, worker: string | undefined): Promise<void> {
+export async function relay(
+    exchange: Exchange,
+    frame: F.Frame,
+    outbound: Given,
+    worker: string | undefined,
+    tell: Tell,
+): Promise<void> {
     if (outbound === null || outbound === undefined) return exchange.reset(refusal(outbound));
     const { head } = frame;
     const isPlain = isRequestHead(head) && (frame.flags & F.FIN || !wantsWebSocket(head));
-    if (outbound instanceof EgressOutbound && isPlain) return outbound.relay(exchange, frame, worker);
+    if (outbound instanceof EgressOutbound && isPlain) return outbound.relay(exchange, frame, worker, tell);
     return answerAsk(exchange, frame, {
-        fetch: (request) => outbound.fetch(request, worker),
-        connect: (target, body) => outbound.connect(target, body, worker),
+        fetch: (request) => outbound.fetch(request, worker, tell),
+        connect: (target, body) => outbound.connect(target, body, worker, tell),
     });
 }

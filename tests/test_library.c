@@ -170,19 +170,19 @@ TEST(there_is_no_network) {
 
 TEST(a_call_that_takes_too_long_is_killed) {
     begin("export default () => { for (;;); }");
-    code.limits.wall_ms = 400; /* of the load as well */
+    code.limits.wall_ms = 1000; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
-    EXPECT_STR(error.death, "was killed: wall-time limit of 400 ms");
+    EXPECT_STR(error.death, "was killed: wall-time limit of 1000 ms");
     EXPECT(strstr(error.message, error.death));
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
-    EXPECT_STR(error.death, "was killed: wall-time limit of 400 ms");
+    EXPECT_STR(error.death, "was killed: wall-time limit of 1000 ms");
     mf_worker_free(worker);
 }
 
 TEST(a_call_that_waits_for_ever_is_killed) {
     begin("export default () => new Promise(() => setInterval(() => {}, 1000))");
-    code.limits.wall_ms = 400; /* of the load as well */
+    code.limits.wall_ms = 1000; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
     mf_worker_free(worker);
@@ -210,7 +210,7 @@ TEST(a_limit_of_one_worker_leaves_others_alone) {
     struct outcome outcome = {0};
     EXPECT_INT(mf_worker_call_start(other, NULL, "", NULL, on_done, &outcome, &error), 0);
     begin("export default () => { for (;;); }");
-    code.limits.wall_ms = 400; /* of the load as well */
+    code.limits.wall_ms = 1000; /* of the load as well */
     struct mf_worker *worker = load_code();
     EXPECT_INT(mf_worker_call(worker, NULL, "", NULL, NULL, &error), -ETIMEDOUT);
     EXPECT(dispatch_until(loader(), &outcome.times, 1));

@@ -115,6 +115,13 @@ export class Trace {
         else if (typeof level === "string") logs.push({ timestamp, level, message: Array.isArray(args) ? args : [message] });
     }
 
+    /** What the way out says of a request of the worker's, as a diagnostics channel would. */
+    left(message: object): void {
+        const events = this.#item.diagnosticsChannelEvents;
+        if (events.length >= ENTRIES_MAX) this.#item.truncated = true;
+        else events.push({ channel: "mayfly:outbound", timestamp: Math.round(native.wallTime()), message });
+    }
+
     /** A request was answered with this head. */
     responded(head: unknown): void {
         const { status } = (head ?? {}) as { status?: unknown };
@@ -175,6 +182,12 @@ export class Tracer {
 
     beginScheduled(cron: string, scheduledTime: number): Trace {
         return this.#begin(undefined, { cron, scheduledTime });
+    }
+
+    /** What is to be told of a request that the worker makes now, once it has ended. */
+    tellOfRequest(): (record: object) => void {
+        const trace = this.#open.at(-1) ?? this.#ended.at(-1);
+        return (record) => trace?.left(record);
     }
 
     take(said: Said): void {

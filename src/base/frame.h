@@ -38,7 +38,7 @@ enum frame_type {
                          my CALL, which then still counts until it is answered */
     FRAME_STOP = 12,    /* both: I want no more of your body */
     FRAME_WINDOW = 13,  /* both: payload u32, so many more bytes of your body are welcome */
-    FRAME_LOG = 14,     /* cell -> owner: head {level, message} */
+    FRAME_LOG = 14,     /* cell -> owner: head {level, message}; egress -> host cell: what its log says of an exchange */
     FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell.
                            Flags: what comes along instead, with SERVICE_END the id of the SERVICE that asked for it */
     FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */

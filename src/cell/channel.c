@@ -18,7 +18,7 @@ const uint32_t channel_from_supervisor =
 const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | BIT(FRAME_BUSY) |
                                      BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED) | STREAMS;
 const uint32_t channel_from_peer = BIT(FRAME_RPC) | STREAMS;
-const uint32_t channel_from_egress = STREAMS & ~BIT(FRAME_FETCH);
+const uint32_t channel_from_egress = (STREAMS & ~BIT(FRAME_FETCH)) | BIT(FRAME_LOG);
 
 void channel_init(struct channel *channel, int fd, uint32_t accepted) {
     *channel = (struct channel){.fd = fd, .accepted = accepted};

@@ -1,5 +1,5 @@
 /* The log of what left: one line of JSON for each exchange, with the names of the secrets that went along and never
-   their values. Runs in the egress process. */
+   their values; also for the tails of who asked. Runs in the egress process. */
 #include "base/line_log.h"
 #include "host/egress_private.h"
 #include <string.h>
@@ -18,7 +18,7 @@ static void put(struct buf *out, const char *key, const char *value) {
 }
 
 void log_exchange(const struct exchange *e, const char *why) {
-    if (file.fd < 0) return;
+    if (file.fd < 0 && !e->tells) return;
     struct buf line = {0};
     struct timespec now;
     struct tm tm;
@@ -52,8 +52,10 @@ void log_exchange(const struct exchange *e, const char *why) {
     }
     buf_append_text(&line, "]");
     if (why) put(&line, "error", why);
-    buf_append_text(&line, "}\n");
-    int64_t r = line_log_write(&file, &line);
+    buf_append_text(&line, "}");
+    if (e->tells && !e->tenant->is_gone) tenant_send(e->tenant, FRAME_LOG, 0, e->id, &line, NULL, 0);
+    buf_append_text(&line, "\n");
+    int64_t r = file.fd < 0 ? 0 : line_log_write(&file, &line);
     if (r < 0) fprintf(stderr, "mayfly: outbound log: lines are lost: %s\n", strerror((int)-r));
     if (r > 0) fprintf(stderr, "mayfly: outbound log: lines are written again; %lld were lost\n", (long long)r);
     buf_done(&line);

@@ -62,6 +62,7 @@ struct exchange {
     struct tenant *tenant;
     struct exchange *next;
     uint32_t id;
+    bool tells;   /* its owner wants what the log says of it */
     char *caller; /* the dynamic worker's name or NULL, as the host worker's cell gave it */
     struct way *way;
     struct rule *rule;

@@ -42,6 +42,10 @@ export const Wires = {
     },
 };
 
+const told = [];
+
+export const Tail = { tail: (events) => void told.push(...events) };
+
 /** A stub's own connect(), and through a dynamic worker's entrypoint. */
 async function stubs(env, ctx) {
     const child = env.LOADER.load({ ...code(null), modules: { "main.js": `export default { async connect(socket) {
@@ -81,6 +85,8 @@ function child(env, ctx, who, rules) {
             return env.LOADER.get("props", () => code(ctx.exports.Gate({ props: { tenant: "t1" } })));
         case "wires":
             return env.LOADER.get("wires", () => code(ctx.exports.Wires({ props: { tenant: "t2" } })));
+        case "tailed":
+            return env.LOADER_SECRET.load({ ...code(), tails: [ctx.exports.Tail] });
         case "few":
             return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
         case "made":
@@ -95,6 +101,7 @@ export default {
         const { pathname, searchParams } = new URL(request.url);
         if (pathname === "/") return new Response("");
         if (pathname === "/seen") return Response.json(seen.splice(0));
+        if (pathname === "/told") return Response.json(told.splice(0));
         if (pathname === "/stubs") return stubs(env, ctx);
         if (pathname === "/many") return many(env, searchParams);
         const who = pathname.slice(1);

@@ -706,6 +706,22 @@ const secrets = {
         const text = readFileSync(place.log, "utf8") + place.server.errors + place.server.output;
         if (text.includes(SECRET) || text.includes(OTHER)) throw new Error("expected no secret in log and output");
     },
+    "tails are told what the log says": async () => {
+        const records = async () => {
+            let events = [];
+            await until("a tail's event", async () => (events = JSON.parse(await ask(place.server, "/told"))).length > 0);
+            return events.flatMap(({ diagnosticsChannelEvents }) => diagnosticsChannelEvents);
+        };
+        await reached("tailed", place.https("api.test", "/redirect?to=/echo"));
+        const [{ channel, message, timestamp }, ...more] = await records();
+        expect("channel", [channel, more.length, Math.abs(timestamp - Date.now()) < 60_000], ["mayfly:outbound", 0, true]);
+        expect("record", message, lines().at(-1));
+        expect("its rule", [message.rule, message.status, message.redirects, message.secrets], ["allow[0]", 200, 1, ["TOKEN", "OTHER"]]);
+        await refused("tailed", place.http("fallback.test", "/echo"), /names its host/);
+        matches("refusal", (await records())[0].message.error, /names its host/);
+        expect("talk", (await socketed("tailed", place.https("sub.api.test", "/ws").replace("http", "ws"), { send: ["bye"] })).text.end[0], 3001);
+        expect("WebSocket", (await records()).map(({ message: { host, status } }) => [host, status]), [["sub.api.test", 101]]);
+    },
     "the supervisor has forgotten it": () => {
         const environment = readFileSync(`/proc/${place.server.pid}/environ`, "latin1");
         if (environment.includes(SECRET)) throw new Error("expected no secret in the supervisor's environment");
