@@ -297,7 +297,7 @@ const outbounds = {
     },
     "a made outbound's mistakes are told": async () => {
         const { error } = await request("made", place.http("api.test", "/"), undefined, [{ hosts: ["a..b"] }]);
-        matches("error", error, /mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
+        matches("error", error, /fetch\(\) of http:\/\/api\.test:\d+\/ failed: mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
     },
 };
 
@@ -773,7 +773,7 @@ const commands = {
     },
     "mayfly run tells what is wrong": async () => {
         matches("port", (await run("http://x/", "--allow-net", "x:99999")).err, /--allow-net takes HOST or HOST:PORT/);
-        matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set/);
+        matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set, and there is no NOT_SET/);
         matches("host", (await run("http://x/", "--allow-net", "a..b")).err, /policy has a mistake.*"a\.\.b" is neither/);
     },
 };
@@ -877,6 +877,7 @@ const proxied = {
         expect("errors", err, "");
         expect("body", JSON.parse(JSON.parse(out)[1]).body, "from a snippet");
         expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.port}`]);
+        matches("not set", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "env:RUN_PROXY")).err, /from the variable RUN_PROXY, which is not set/);
         matches("wrong", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "ftp://x")).err, /the proxy must be http:/);
         matches("without its password", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", `http://127.0.0.1:${proxy.port}`)).err, /failed/);
         proxy.asked.splice(0);
