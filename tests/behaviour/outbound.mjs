@@ -1,8 +1,9 @@
 // The way out, seen from both of its ends: host workers and dynamic workers that fetch, and servers on loopback that are
 // reached or not. Names are resolved by a name server of the tests' own.
 
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { makeCertificates, startNames, startOrigin, startProxy } from "./origin.mjs";
 import { ask, BINARY, processTree, residentBytes, sleep, startServer, until } from "./server.mjs";
@@ -794,6 +795,14 @@ const configurations = {
         matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: No such file/);
         matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: No such file/);
         matches("words", await startFailure({ secrets: { S: {} } }), /the secret S: name one of env, file and credential/);
+    },
+    "nobody is served before secrets have been read": async () => {
+        const pipe = place.certificates.file("slow-secret");
+        execFileSync("mkfifo", [pipe]);
+        const failure = startFailure({ secrets: { S: { file: pipe } } });
+        await Promise.race([failure, sleep(2000)]); // longer than a host worker needs
+        await Promise.all([failure, writeFile(pipe, "a\u0001b")]);
+        matches("words", await failure, /the secret S: it has control characters/);
     },
     "a secret that a rule names and nobody has": async () => {
         const outbound = { allow: [{ hosts: ["a"], inject: [{ header: "x", secret: "S" }] }] };
