@@ -544,8 +544,8 @@ static int begin(struct tenant *t, const struct frame *frame, const char *text, 
     json_t *head = json_loadb(text, text_len, JSON_ALLOW_NUL, NULL);
     /* Not a cell whose frames a C program passes on: what the log says is not for the worker itself. */
     e->tells = t->worker[0] && json_is_true(json_object_get(head, "tells"));
-    int r = head ? tenant_way(t, head, &e->way, why, sizeof why) : -EINVAL;
-    if (r == 0) r = request_parse(e, head, why, sizeof why);
+    int r = head ? request_parse(e, head, why, sizeof why) : -EINVAL;
+    if (r == 0) r = tenant_way(t, head, &e->way, why, sizeof why);
     if (r == 0 && request_wants_websocket(head, frame)) {
         e->is_websocket = true;
         e->follows = false;

@@ -80,9 +80,13 @@ int http_use_proxy(const char *url, char *ret_why, size_t why_len) {
     bool is_named = strncmp(url, "env:", 4) == 0;
     const char *text = is_named ? getenv(url + 4) : url;
     char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL;
+    if (!text) {
+        snprintf(ret_why, why_len, "the proxy is to be had from the variable %s, which is not set", url + 4);
+        return -EINVAL;
+    }
     CURLU *u = curl_url();
     snprintf(ret_why, why_len, "the proxy must be http://[user:password@]host[:port]");
-    int r = u && text && curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
+    int r = u && curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
                     curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "http") == 0 &&
                     curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
                     curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&

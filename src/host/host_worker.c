@@ -30,6 +30,8 @@ struct host_worker {
     bool is_serving;  /* it is up now */
     bool is_broken;   /* it did not start again */
     bool is_stopping;
+    bool awaits_outbound; /* egress has not said yet whether its configuration is right */
+    bool is_held;         /* it has started, and nobody is told before that */
 };
 
 static void start_cell(struct host_worker *w);
@@ -83,7 +85,8 @@ static void on_started(void *context, const char *error) {
     w->has_started = w->is_serving = true;
     w->restart_ms = RESTART_MS_FIRST;
     connect_callers(w);
-    if (is_first) w->handler->on_started(w->context);
+    w->is_held = is_first && w->awaits_outbound;
+    if (is_first && !w->is_held) w->handler->on_started(w->context);
 }
 
 static void drop_cell(struct host_worker *w) {
@@ -106,14 +109,21 @@ static void on_closed(void *context) {
 
 static void on_outbound_ready(void *context, const char *error) {
     struct host_worker *w = context;
-    if (error) w->handler->on_failed(w->context, "egress cannot start", error);
+    bool was_held = w->is_held;
+    w->awaits_outbound = w->is_held = false;
+    if (error)
+        w->handler->on_failed(w->context, "egress cannot start", error);
+    else if (was_held)
+        w->handler->on_started(w->context);
 }
 
 static void on_outbound_lost(void *context) {
     struct host_worker *w = context;
     outbound_free(w->outbound);
     w->outbound = NULL;
-    if (!w->is_stopping) host_worker_log(w, "error", "the egress process has ended");
+    if (w->is_stopping) return;
+    host_worker_log(w, "error", "the egress process has ended");
+    if (w->awaits_outbound) on_outbound_ready(w, NULL); /* its next start tells what is wrong */
 }
 
 static int start_outbound(struct host_worker *w) {
@@ -124,7 +134,8 @@ static int start_outbound(struct host_worker *w) {
 }
 
 int host_worker_prepare(struct host_worker *w) {
-    return w->config.cell.worker->has_policies || w->config.outbound.proxy ? start_outbound(w) : 0;
+    w->awaits_outbound = w->config.cell.worker->has_policies || w->config.outbound.proxy;
+    return w->awaits_outbound ? start_outbound(w) : 0;
 }
 
 static int on_outbound(void *context) {

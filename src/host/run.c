@@ -203,8 +203,10 @@ static int parse_secret(struct run *options, const char *text) {
     const char *equals = strchr(text, '='), *colon = equals ? memrchr(text, ':', (size_t)(equals - text)) : NULL;
     const char *space = equals ? strrchr(equals, ' ') : NULL;
     const char *variable = space ? space + 1 : equals ? equals + 1 : "";
-    if (!colon || colon == text || equals == colon + 1 || !*variable || !getenv(variable)) {
-        fprintf(stderr, "mayfly run: --secret takes HOST:HEADER=VARIABLE, with a variable that is set\n");
+    bool is_whole = colon && colon != text && equals != colon + 1 && *variable;
+    if (!is_whole || !getenv(variable)) {
+        fprintf(stderr, "mayfly run: --secret takes HOST:HEADER=[PREFIX ]VARIABLE, with a variable that is set%s%s\n",
+                is_whole ? ", and there is no " : "", is_whole ? variable : "");
         return -EINVAL;
     }
     json_t *inject = json_pack("{s:s%, s:s, s:s%}", "header", colon + 1, (size_t)(equals - colon - 1), "secret",

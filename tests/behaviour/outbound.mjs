@@ -1,8 +1,9 @@
 // The way out, seen from both of its ends: host workers and dynamic workers that fetch, and servers on loopback that are
 // reached or not. Names are resolved by a name server of the tests' own.
 
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { makeCertificates, startNames, startOrigin, startProxy } from "./origin.mjs";
 import { ask, BINARY, processTree, residentBytes, sleep, startServer, until } from "./server.mjs";
@@ -297,7 +298,7 @@ const outbounds = {
     },
     "a made outbound's mistakes are told": async () => {
         const { error } = await request("made", place.http("api.test", "/"), undefined, [{ hosts: ["a..b"] }]);
-        matches("error", error, /mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
+        matches("error", error, /fetch\(\) of http:\/\/api\.test:\d+\/ failed: mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
     },
 };
 
@@ -773,7 +774,7 @@ const commands = {
     },
     "mayfly run tells what is wrong": async () => {
         matches("port", (await run("http://x/", "--allow-net", "x:99999")).err, /--allow-net takes HOST or HOST:PORT/);
-        matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set/);
+        matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set, and there is no NOT_SET/);
         matches("host", (await run("http://x/", "--allow-net", "a..b")).err, /policy has a mistake.*"a\.\.b" is neither/);
     },
 };
@@ -794,6 +795,16 @@ const configurations = {
         matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: No such file/);
         matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: No such file/);
         matches("words", await startFailure({ secrets: { S: {} } }), /the secret S: name one of env, file and credential/);
+    },
+    "nobody is served before secrets have been read": async () => {
+        const pipe = place.certificates.file("slow-secret");
+        execFileSync("mkfifo", [pipe]);
+        const writer = await open(pipe, "r+");
+        const failure = startFailure({ secrets: { S: { file: pipe } } });
+        await Promise.race([failure, sleep(6000)]); // longer than a host worker needs
+        await writer.write("x".repeat(10_000));
+        matches("words", await failure, /the secret S: File too large/);
+        await writer.close();
     },
     "a secret that a rule names and nobody has": async () => {
         const outbound = { allow: [{ hosts: ["a"], inject: [{ header: "x", secret: "S" }] }] };
@@ -877,6 +888,7 @@ const proxied = {
         expect("errors", err, "");
         expect("body", JSON.parse(JSON.parse(out)[1]).body, "from a snippet");
         expect("asked", proxy.asked.splice(0), [`127.0.0.1:${place.origin.port}`]);
+        matches("not set", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "env:RUN_PROXY")).err, /from the variable RUN_PROXY, which is not set/);
         matches("wrong", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", "ftp://x")).err, /the proxy must be http:/);
         matches("without its password", (await run(place.http("127.0.0.1", "/echo"), ...net, "--proxy", `http://127.0.0.1:${proxy.port}`)).err, /failed/);
         proxy.asked.splice(0);
