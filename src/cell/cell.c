@@ -23,9 +23,10 @@
 
 /* A dynamic worker's cell that was woken so often, or has worked for a while (budget.h), will go on; a host worker's does,
    always. Its memory comes in large pages, and its heap is collected a third as often: a stream of bytes spends most of
-   its time on that. */
-#define TURNS_OF_BUSY    256
-#define HEAP_GROWTH_BUSY 4
+   its time on that. A dynamic worker's heap must not come near its memory limit by garbage alone. */
+#define TURNS_OF_BUSY      256
+#define SMALL_HEAP_MB      8
+#define SMALL_HEAP_HOST_MB 32
 
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
@@ -200,7 +201,7 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
 static void be_busy(struct cell *c) {
     c->is_busy = true;
     pages_grow_large();
-    engine_tune(c->engine, HEAP_GROWTH_BUSY, c->is_host);
+    engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, c->is_host);
 }
 
 /* A worker comes: the last moment to close what it must not reach. */

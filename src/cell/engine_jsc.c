@@ -31,6 +31,9 @@ void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JS
 /* A scratch buffer above this size is not kept between calls. */
 #define SCRATCH_KEEP_BYTES (256 * 1024)
 
+/* What the engine takes for the machine's memory. */
+#define RAM_MB 128u
+
 /* What the engine write-protects of itself at its start (WTF's Config.h). */
 #define CONFIG_BYTES (16 * 1024)
 
@@ -437,7 +440,9 @@ struct engine *engine_new(bool is_jitless) {
     /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
        (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is
        collected. */
-    setenv("JSC_forceRAMSize", "134217728", 1);
+    char bytes[16];
+    snprintf(bytes, sizeof bytes, "%u", RAM_MB << 20);
+    setenv("JSC_forceRAMSize", bytes, 1);
     /* A collection that a timer asks for is left to a thread; those that allocation asks for are done on the spot. */
     void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "JSDisableGCTimer");
     if (disable_timer) disable_timer();
@@ -524,9 +529,10 @@ void engine_allow_threads(struct engine *e) {
 }
 
 /* The engine's options lie with the rest of its configuration, which is read-only once it has started. */
-void engine_tune(struct engine *e, double growth, bool has_threads) {
+void engine_tune(struct engine *e, double small_mb, bool has_threads) {
     if (!e->config || mprotect(e->config, CONFIG_BYTES, PROT_READ | PROT_WRITE) < 0) return;
-    jsc_options_set_double("smallHeapGrowthFactor", growth);
+    jsc_options_set_double("smallHeapGrowthFactor", 4);
+    jsc_options_set_double("smallHeapRAMFraction", small_mb / RAM_MB);
     if (has_threads) jsc_options_set_boolean("useConcurrentJIT", TRUE);
     CHECK(mprotect(e->config, CONFIG_BYTES, PROT_READ) == 0);
 }
