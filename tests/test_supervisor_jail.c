@@ -104,11 +104,12 @@ static int status_of(pid_t pid) {
 /* 0, or the number of the step that failed. */
 static int use_spawner(void) {
     uint64_t bytes = 0;
+    int control = -1;
     const struct launch_config config = {.cell_path = "/bin/true", .egress_path = "/bin/true", .egress_starts = (const char *const[]){"{}"}, .egress_starts_len = 1};
     setenv("MAYFLY_TEST_SECRET", "x", 1);
     if (launch_begin(&config) < 0) return 1;
     if (supervisor_jail_enter((const char *const[]){dir}, 1) != supervisor_layers) return 2;
-    if (status_of(launch_zygote("ignored: the path is the spawner's", false, false, 0)) != 0) return 3;
+    if (status_of(launch_zygote("ignored: the path is the spawner's", false, 0, &control)) != 0) return 3;
     /* An ordinary user's spawner is let into cells, which are in namespaces that it made, and not into its supervisor. */
     if (geteuid() == 0 && (launch_private_bytes(getpid(), &bytes) < 0 || bytes == 0)) return 4;
     if (launch_private_bytes(0, &bytes) >= 0) return 5;
@@ -118,7 +119,7 @@ static int use_spawner(void) {
     if (status_of(launch_egress("ignored", 0, "ignored", 0, -1)) != 0) return 9;
     launch_kill(0); /* there is none */
     launch_end();
-    return launch_zygote("/bin/true", true, false, 0) > 0 ? 7 : 0; /* on its own it cannot: this kills */
+    return launch_zygote("/bin/true", true, 0, &control) > 0 ? 7 : 0; /* on its own it cannot: this kills */
 }
 
 /* Sends a message with a descriptor to an egress process. */
