@@ -20,9 +20,6 @@
  */
 #define LAZY_CPU_US_MIN 100000
 
-/* Processor time of a cell after which it is taken for one that works for long. */
-#define LONG_WORK_US 100000
-
 /* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
 #define FULL_STEPS 16
 
@@ -86,7 +83,6 @@ static void on_tick(int number) {
         budget.bytes_full = bytes + bytes_max / FULL_STEPS;
     }
     if (cpu_us_max && cpu_us_max - cpu_us < TICK_US) set_timer(cpu_us_max - cpu_us);
-    if (now.cpu_us >= LONG_WORK_US) budget.has_worked = true;
 }
 
 /* --- In the zygote and in the cell's loop ----------------------------------------------------------------------- */

@@ -14,7 +14,6 @@ struct budget {
     bool is_open;
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
-    volatile bool has_worked; /* for a tenth of a second or longer, all calls together */
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;

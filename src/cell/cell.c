@@ -21,8 +21,7 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
-/* A dynamic worker's cell that was woken so often, or has worked for a while (budget.h), will go on; a host worker's does,
-   always. Its memory comes in large pages, and its heap is collected a third as often: a stream of bytes spends most of
+/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its memory comes in large pages, and its heap is collected a third as often: a stream of bytes spends most of
    its time on that. A dynamic worker's heap must not come near its memory limit by garbage alone. */
 #define TURNS_OF_BUSY      256
 #define SMALL_HEAP_MB      8
@@ -344,7 +343,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (!c->is_busy && !c->is_narrow && (++c->turns == TURNS_OF_BUSY || c->budget.has_worked)) be_busy(c);
+    if (!c->is_busy && !c->is_narrow && ++c->turns == TURNS_OF_BUSY) be_busy(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else
