@@ -21,8 +21,9 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
-/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its memory comes in large pages, and its heap is collected a third as often: a stream of bytes spends most of
-   its time on that. A dynamic worker's heap must not come near its memory limit by garbage alone. */
+/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its heap is collected a third
+   as often, on which a stream of bytes spends most of its time. A dynamic worker's must not come near its memory limit by
+   garbage alone, so it stays small, and in small pages. */
 #define TURNS_OF_BUSY      256
 #define SMALL_HEAP_MB      8
 #define SMALL_HEAP_HOST_MB 32
@@ -196,10 +197,10 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
                                                                               : channel_from_owned);
 }
 
-/* It will make garbage for long, and take memory: costs half a millisecond now. */
+/* It will make garbage for long: costs half a millisecond now. */
 static void be_busy(struct cell *c) {
     c->is_busy = true;
-    pages_grow_large();
+    if (c->is_host) pages_grow_large();
     engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, c->is_host);
 }
 
