@@ -80,8 +80,8 @@ struct mf_config {
     /* Not 0: workers are interpreted and never compiled, several times slower where they compute much, and no memory of a
        cell can be both written and run. */
     int no_jit;
-    /* Not 0: few workers will come, as from a command that loads one. The loader is up in half the time, and each worker takes
-       longer. */
+    /* Not 0: few workers will come, and small ones. The loader is up in half the time; each worker takes longer to load, and what
+       the engine needs at its start counts against its memory limit, some 15 MiB. */
     int brief;
     /* What workers with a way out have in common; README.md describes it. */
     const char *secrets_json; /* {"NAME": {"env": "VARIABLE"} or {"file": "PATH"} or {"credential": "ID"}} */

@@ -124,7 +124,6 @@ static int run(const struct run *options, const char *source, size_t len) {
     mf_config_init(&config);
     mf_code_init(&code);
     config.idle_cells = 1;
-    config.brief = 1;
     config.require_confinement = options->required;
     config.secrets_json = secrets;
     config.no_jit = options->no_jit;
