@@ -61,13 +61,8 @@ struct chunk {
     uintptr_t start, original;
 };
 
-/* Where the engine finds new memory. */
-struct arena {
-    uintptr_t start, end;
-};
-
 static struct lesson *the_lesson;
-static struct arena arenas[ARENAS_MAX];
+static struct range arenas[ARENAS_MAX]; /* where the engine finds new memory */
 static int arenas_len;
 static struct chunk chunks[CHUNKS_MAX];
 static int chunks_len;
@@ -142,7 +137,7 @@ static void collapse_chunks(void) {
 static void find_arenas(void) {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
-    struct arena at;
+    struct range at = {0};
     uintptr_t inode;
     while (maps && fgets(line, sizeof line, maps) && arenas_len < ARENAS_MAX) {
         if (sscanf(line, "%lx-%lx rw%*cp %*x %*s %lu", &at.start, &at.end, &inode) != 3) continue;
