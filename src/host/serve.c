@@ -397,7 +397,14 @@ static void listen_now(struct server *s) {
 
 /* --- The command ------------------------------------------------------------------------------------------------ */
 
-static sigset_t signals_of_end;
+/* `how`: SIG_BLOCK for as long as there are groups that nobody would remove. */
+static void mask_ends(int how) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(how, &ends, NULL);
+}
 
 /* Each live cell is a descriptor here or in the host worker's cell. */
 static void raise_descriptor_limit(void) {
@@ -417,7 +424,7 @@ static void run(struct server *s) {
     CHECK(uv_loop_init(&s->loop) == 0);
     add_signal(s, &s->interrupt, SIGINT);
     add_signal(s, &s->terminate, SIGTERM);
-    sigprocmask(SIG_UNBLOCK, &signals_of_end, NULL);
+    mask_ends(SIG_UNBLOCK);
     raise_descriptor_limit();
     for (unsigned i = 0; i < s->workers_len; i++) make_worker(s, &s->workers[i]);
     start_pools(s);
@@ -526,10 +533,7 @@ static int serve_one(const char *answer, int argc, char **argv) {
     s->options.pool.cell_path = cell_path;
     setenv("UV_USE_IO_URING", "0", 1); /* its calls are not in the filter */
     struct cgroups groups = {0};
-    sigemptyset(&signals_of_end);
-    sigaddset(&signals_of_end, SIGINT);
-    sigaddset(&signals_of_end, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals_of_end, NULL); /* for as long as there are groups that nobody would remove */
+    mask_ends(SIG_BLOCK);
     if (s->options.pool.has_no_jail) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
@@ -538,17 +542,19 @@ static int serve_one(const char *answer, int argc, char **argv) {
         launch_ahead(cell_path, s->options.pool.is_jitless ? ZYGOTE_JITLESS : 0, &groups);
     }
     s->has_group = groups.len > 0;
-    if (read_configs(s, answer, argc, argv) < 0) {
+    bool is_begun = read_configs(s, answer, argc, argv) == 0;
+    if (is_begun && !s->options.pool.has_no_jail) {
+        r = start_spawner(s, cell_path, egress_path, &groups);
+        if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
+        is_begun = r == 0;
+    }
+    if (is_begun) {
+        run(s);
+    } else {
         launch_cancel();
         cgroups_end(&groups, CGROUPS_END_MS);
-        free_server(s);
-        return 1;
     }
-    r = s->options.pool.has_no_jail ? 0 : start_spawner(s, cell_path, egress_path, &groups);
-    if (r < 0) fprintf(stderr, "mayfly: the spawner cannot be forked: %s\n", strerror(-r));
-    else run(s);
-    if (r < 0) s->exit_status = 1;
-    r = s->exit_status;
+    r = is_begun ? s->exit_status : 1;
     free_server(s);
     return r;
 }
