@@ -566,9 +566,13 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
     return exception ? -EINVAL : 0;
 }
 
+/* Rounds of put off work at a time. A timer of the engine's that finds itself early by less than a microsecond is set for
+   this very moment again, and would be for ever: time stands still until the next turn (cell/clock.c). */
+#define PUMP_ROUNDS 64
+
 void engine_pump(struct engine *e) {
     pkey_close(); /* finalizers are JavaScript */
-    while (g_main_context_iteration(e->loop, FALSE)) {
+    for (int i = 0; i < PUMP_ROUNDS && g_main_context_iteration(e->loop, FALSE); i++) {
     }
     pkey_open();
 }
