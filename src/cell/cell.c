@@ -27,6 +27,13 @@
 #define TURNS_OF_BUSY      256
 #define SMALL_HEAP_MB      8
 #define SMALL_HEAP_HOST_MB 32
+#define GROWTH             4
+
+/* Through which so many bytes have passed in such pieces, it is collected more seldom still: each piece is an array that is
+   thrown away, and the engine counts it until it collects all. More small objects would only leave the processor's caches. */
+#define BULK_PIECE_BYTES (16u << 10)
+#define BULK_BYTES       (16u << 20)
+#define GROWTH_OF_BULK   8
 
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
@@ -129,12 +136,17 @@ static void mark_dirty(struct cell *c, int number) {
     c->dirty[c->dirty_len++] = number;
 }
 
+static void carry(struct cell *c, size_t bytes) {
+    if (bytes >= BULK_PIECE_BYTES) c->bulk_bytes += bytes;
+}
+
 long cell_send(struct cell *c, int number, const struct frame *frame, const char *head, size_t head_len) {
     struct channel *channel = channel_at(c, number);
     if (!channel || channel->closing) return -EPIPE;
     int r = frame_put(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload,
                       frame->payload_len);
     if (r < 0) return r;
+    carry(c, frame->payload_len);
     mark_dirty(c, number);
     return (long)buf_len(&channel->out);
 }
@@ -201,7 +213,12 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
 static void be_busy(struct cell *c) {
     c->is_busy = true;
     if (c->is_host) pages_grow_large();
-    engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, c->is_host);
+    engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, GROWTH, c->is_host);
+}
+
+static void be_bulky(struct cell *c) {
+    c->is_bulky = c->is_busy = true;
+    engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, GROWTH_OF_BULK, c->is_host);
 }
 
 /* A worker comes: the last moment to close what it must not reach. */
@@ -222,6 +239,7 @@ static int dispatch(struct cell *c, int number, const struct frame *frame) {
     const uint8_t *tail;
     uint32_t head_len, tail_len;
     if (frame_split(frame, &head, &head_len, &tail, &tail_len) < 0) return -EPROTO;
+    carry(c, tail_len);
     struct engine_value args[7] = {number_value(number), number_value(frame->type), number_value(frame->flags),
                                    number_value(frame->id)};
     if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
@@ -345,6 +363,7 @@ static void wait_epoll(struct cell *c) {
 void cell_turn(struct cell *c) {
     flush_all(c);
     if (!c->is_busy && !c->is_narrow && ++c->turns == TURNS_OF_BUSY) be_busy(c);
+    if (!c->is_bulky && !c->is_narrow && c->bulk_bytes >= BULK_BYTES) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else

@@ -68,10 +68,10 @@ void engine_forked(struct engine *engine);
 /* In a cell whose engine may make threads: gives them a way to wake the cell's own, which takes a descriptor. */
 void engine_allow_threads(struct engine *engine);
 
-/* In a cell that is to be quick for long: a heap of up to `small_mb` MiB may grow fourfold before it is collected, not
+/* In a cell that is to be quick for long: a heap of up to `small_mb` MiB may grow `growth` times before it is collected, not
    twofold, and with `has_threads` hot code is optimized beside the cell's thread, which needs engine_allow_threads.
    Without effect where the engine cannot be told. */
-void engine_tune(struct engine *engine, double small_mb, bool has_threads);
+void engine_tune(struct engine *engine, double small_mb, double growth, bool has_threads);
 
 /* Calls a registered handler, then runs microtasks. Returns 0, or -EINVAL when it threw (written to stderr: a bug in
    the runtime, since it catches what workers throw). */

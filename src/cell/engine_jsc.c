@@ -529,9 +529,9 @@ void engine_allow_threads(struct engine *e) {
 }
 
 /* The engine's options lie with the rest of its configuration, which is read-only once it has started. */
-void engine_tune(struct engine *e, double small_mb, bool has_threads) {
+void engine_tune(struct engine *e, double small_mb, double growth, bool has_threads) {
     if (!e->config || mprotect(e->config, CONFIG_BYTES, PROT_READ | PROT_WRITE) < 0) return;
-    jsc_options_set_double("smallHeapGrowthFactor", 4);
+    jsc_options_set_double("smallHeapGrowthFactor", growth);
     jsc_options_set_double("smallHeapRAMFraction", small_mb / RAM_MB);
     if (has_threads) jsc_options_set_boolean("useConcurrentJIT", TRUE);
     CHECK(mprotect(e->config, CONFIG_BYTES, PROT_READ) == 0);
