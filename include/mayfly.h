@@ -175,7 +175,7 @@ struct mf_code {
     const struct mf_capability *capabilities;
     size_t capabilities_len;
     /* What fetch() may reach: "\"public\"", or {"allow": [RULE...]} as README.md describes it; NULL is nothing. A
-       mistake in it is told by the first fetch(). */
+       mistake in it is told by the first fetch(), one in the loader's secrets, ca_file or proxy by the load. */
     const char *outbound_json;
     struct mf_limits limits;
     mf_log_handler *on_log; /* NULL drops logs; kept until the worker is freed, as is log_ctx */

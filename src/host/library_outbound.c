@@ -17,10 +17,17 @@ static const uint32_t from_egress =
 
 /* --- The process ------------------------------------------------------------------------------------------------ */
 
+/* Whoever waited for the process's word goes on; each may free others. */
+static void spoken(struct mf_loader *loader) {
+    loader->outbound_has_spoken = true;
+    for (struct mf_worker *w = loader->workers; w; w = worker_go(w) ? loader->workers : w->next) {}
+}
+
 static void on_ready(void *context, const char *error) {
     struct mf_loader *loader = context;
     library_stir(loader);
     if (error) snprintf(loader->outbound_error, sizeof loader->outbound_error, "%s", error);
+    spoken(loader);
 }
 
 static void on_lost(void *context) {
@@ -28,11 +35,13 @@ static void on_lost(void *context) {
     library_stir(loader);
     outbound_free(loader->outbound);
     loader->outbound = NULL;
+    spoken(loader);
 }
 
 int outbound_prepare(struct mf_loader *loader, struct mf_error *error) {
     static const struct outbound_handler handler = {on_ready, on_lost};
     if (loader->outbound) return 0;
+    loader->outbound_has_spoken = false;
     struct outbound_config config = {.secrets_json = loader->secrets_json,
                                      .dns = loader->dns,
                                      .ca_file = loader->ca_file,

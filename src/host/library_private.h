@@ -35,6 +35,7 @@ struct mf_loader {
     char *secrets_json, *dns, *ca_file, *proxy;
     int outbound_log_fd;
     struct outbound *outbound; /* from the first worker on that has a way out */
+    bool outbound_has_spoken;  /* it has said that it is up, or why it is not */
     char outbound_error[300];  /* why the egress process does not start */
     struct answers *answers;
     struct mf_worker *workers;
@@ -76,6 +77,7 @@ struct mf_worker {
     uint8_t load_flags;
     uv_timer_t timer;
     uint64_t since_ms; /* when the state began */
+    bool has_started; /* the cell says so; the way out may have to, too */
     bool has_died;
     int death_status;
     char breach[120];
@@ -138,6 +140,9 @@ bool code_is_threaded(const struct mf_code *code);
 
 /* Gives a waiting worker its cell. */
 void worker_assign(struct mf_worker *worker, const struct pool_cell *cell, int fd);
+/* Has a worker run that has started, once its way out has spoken. Returns whether it ran or ended: callbacks came then, and
+   may have freed this worker or others. */
+bool worker_go(struct mf_worker *worker);
 /* A cell's wait status has come. */
 void worker_died(struct mf_worker *worker, int status);
 /* Ends a worker for a reason: its load and its calls fail with it. `death` may be NULL. The worker may be freed by one

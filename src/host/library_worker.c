@@ -204,6 +204,23 @@ static void on_closed(void *context, int error) {
 
 /* --- The start -------------------------------------------------------------------------------------------------- */
 
+bool worker_go(struct mf_worker *w) {
+    struct mf_loader *loader = w->loader;
+    if (w->state != WORKER_STARTING || !w->has_started) return false;
+    if (w->outbound_json && loader->outbound && !loader->outbound_has_spoken) return false;
+    if (w->outbound_json && loader->outbound_error[0]) {
+        pool_kill(loader->pool, w->cell);
+        worker_end(w, -EINVAL, NULL, "%s", loader->outbound_error);
+        return true;
+    }
+    calls_restart_deadlines(w);
+    set_state(w, WORKER_RUNNING);
+    mf_load_done *on_load = w->on_load;
+    w->on_load = NULL;
+    if (on_load) on_load(w->load_ctx, w, 0, NULL);
+    return true;
+}
+
 static int on_started(struct mf_worker *w, const char *head, size_t head_len) {
     struct json_slice value, failure;
     if (w->state == WORKER_ENDING) return 0;
@@ -217,11 +234,8 @@ static int on_started(struct mf_worker *w, const char *head, size_t head_len) {
         end_with(w, -EREMOTEIO, &error);
         return 0;
     }
-    calls_restart_deadlines(w);
-    set_state(w, WORKER_RUNNING);
-    mf_load_done *on_load = w->on_load;
-    w->on_load = NULL;
-    if (on_load) on_load(w->load_ctx, w, 0, NULL);
+    w->has_started = true;
+    worker_go(w);
     return 0;
 }
 

@@ -723,6 +723,13 @@ const secrets = {
         expect("talk", (await socketed("tailed", place.https("sub.api.test", "/ws").replace("http", "ws"), { send: ["bye"] })).text.end[0], 3001);
         expect("WebSocket", (await records()).map(({ message: { host, status } }) => [host, status]), [["sub.api.test", 101]]);
     },
+    "tails are told what a stub was asked": async () => {
+        let events = [];
+        await request("tailed-gate", "http://stub.test:81/a?b");
+        await until("a tail's event", async () => (events = JSON.parse(await ask(place.server, "/told"))).length > 0);
+        const { method, scheme, host, port, path, status, ms } = events[0].diagnosticsChannelEvents[0].message;
+        expect("record", [method, scheme, host, port, path, status, ms >= 0], ["GET", "http", "stub.test", 81, "/a", 203, true]);
+    },
     "the supervisor has forgotten it": () => {
         const environment = readFileSync(`/proc/${place.server.pid}/environ`, "latin1");
         if (environment.includes(SECRET)) throw new Error("expected no secret in the supervisor's environment");
@@ -739,6 +746,7 @@ const secrets = {
 function run(url, ...options) {
     const file = place.certificates.file("snippet.ts");
     writeFileSync(file, `export default async (url: string) => {
+        if (url === "") return "nothing to do";
         const response = await fetch(url, { method: "POST", body: "from a snippet" });
         return [response.status, await response.text()];
     }`);
@@ -775,6 +783,12 @@ const commands = {
     "mayfly run tells what is wrong": async () => {
         matches("port", (await run("http://x/", "--allow-net", "x:99999")).err, /--allow-net takes HOST or HOST:PORT/);
         matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set, and there is no NOT_SET/);
+        // Also to a snippet that fetches nothing.
+        const idle = (...options) => run("", "--allow-net", "x", ...options);
+        for (const option of ["--ca-file=/nowhere", `--ca-file=${place.certificates.file("snippet.ts")}`]) {
+            matches("authorities", (await idle(option)).err, /cannot read the certificates of authorities in /);
+        }
+        matches("proxy", (await idle("--proxy=env:NOT_SET")).err, /the variable NOT_SET, which is not set/);
         matches("host", (await run("http://x/", "--allow-net", "a..b")).err, /policy has a mistake.*"a\.\.b" is neither/);
     },
 };
