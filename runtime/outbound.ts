@@ -6,6 +6,8 @@
 
 import * as F from "./frames";
 import { Channel, register } from "./channel";
+import { native } from "./web/host";
+import { URL } from "./web/url";
 import { refusal, type Given, type Outbound, type Tell } from "./fetch";
 import { answerAsk, ask, isRequestHead, requestHead, wantsWebSocket, type RequestHead } from "./http";
 import type { Connection, Exchange, OutgoingBody } from "./exchange";
@@ -157,7 +159,7 @@ function outgoing(body: Uint8Array | ByteSource | undefined): OutgoingBody {
 
 // --- Dynamic workers -------------------------------------------------------------------------------------------------
 
-/** A stub that its owner named as a worker's way out. */
+/** A stub that its owner named as a worker's way out. Egress sees what the stub asks in its turn, and names the owner. */
 export class StubOutbound implements Outbound {
     readonly #stub: Fetcher;
 
@@ -165,8 +167,22 @@ export class StubOutbound implements Outbound {
         this.#stub = stub;
     }
 
-    fetch(request: Request): Promise<Response> {
-        return (this.#stub as unknown as Outbound).fetch(request);
+    async fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
+        const began = native.wallTime();
+        const answer = (this.#stub as unknown as Outbound).fetch(request);
+        if (tell === undefined) return answer;
+        const record = (more: object): void => {
+            const { protocol, hostname, port, pathname } = new URL(request.url);
+            const [scheme, host] = [protocol.slice(0, -1), hostname];
+            const url = { scheme, host, port: port === "" ? (scheme === "https" ? 443 : 80) : Number(port), path: pathname };
+            const ms = Math.round(native.wallTime() - began);
+            tell({ time: new Date(began).toISOString(), dynamicWorker: worker, method: request.method, ...url, ...more, ms });
+        };
+        answer.then(
+            ({ status }) => record({ status }),
+            (error: unknown) => record({ error: String((error as Error | undefined)?.message ?? error) }),
+        );
+        return answer;
     }
 
     async connect(target: ConnectTarget, body: ByteSource): Promise<Connection> {

@@ -87,6 +87,8 @@ function child(env, ctx, who, rules) {
             return env.LOADER.get("wires", () => code(ctx.exports.Wires({ props: { tenant: "t2" } })));
         case "tailed":
             return env.LOADER_SECRET.load({ ...code(), tails: [ctx.exports.Tail] });
+        case "tailed-gate":
+            return env.LOADER.load({ ...code(env.GATE), tails: [ctx.exports.Tail] });
         case "few":
             return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
         case "made":
