@@ -105,7 +105,7 @@ export function follow(
         value = memberOf(value, path[i]!);
     }
     if (args === undefined) return typeof value === "function" && holder !== undefined ? bound(value, holder) : value;
-    if (typeof value !== "function") throw notFunction(path.at(-1) ?? "");
+    if (typeof value !== "function") throw notFunction(path.at(-1) ?? "(this)");
     return Reflect.apply(value, holder, args);
 }
 

@@ -236,6 +236,7 @@ const pipelining = {
         await rejects(child.adder(1).name, missing("name"));
         await rejects(child.nobody, missing("nobody"));
         await rejects(child.bag().n(), { name: "TypeError", message: '"n" is not a function.' });
+        await rejects(child.number()(), { name: "TypeError", message: '"(this)" is not a function.' });
         await rejects(child.counter().value(), { name: "TypeError", message: '"value" is not a function.' });
         const promise = child.number();
         await promise;

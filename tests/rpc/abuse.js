@@ -376,7 +376,7 @@ answered("a path through a function's properties is refused", [["push", ["pipeli
 answered("a path through a prototype is refused", [["push", ["pipeline", 1, ["value", "__proto__", "polluted"], [["x"]]]], ["push", ["pipeline", 1, ["calls", "push"], [["x"]]]]],
     [["reject", 2, missing("__proto__")], ["reject", 3, missing("calls")]]);
 answered("a path of 64 names", [["push", ["pipeline", 1, ["value", ...Array(63).fill("a")], [[]]]]], [["reject", 2, missing("a")]]);
-answered("the entrypoint itself is no function", [["push", ["pipeline", 1, [], [[]]]]], [["reject", 2, ["error", "TypeError", '"" is not a function.', {}]]]);
+answered("the entrypoint itself is no function", [["push", ["pipeline", 1, [], [[]]]]], [["reject", 2, ["error", "TypeError", '"(this)" is not a function.', {}]]]);
 answered("a failure and all that hangs on it", (end) => {
     end.call("fail");
     for (let i = 2; i < 40; i++) end.say(["push", ["pipeline", i, ["next"], [[]]]]);
