@@ -29,8 +29,9 @@
 #define SMALL_HEAP_HOST_MB 32
 #define GROWTH             4
 
-/* Through which so many bytes have passed in such pieces, it is collected more seldom still: each piece is an array that is
-   thrown away, and the engine counts it until it collects all. More small objects would only leave the processor's caches. */
+/* Through which so many bytes have passed in such pieces, a dynamic worker's is collected more seldom still: each piece is an
+   array that is thrown away, and the engine counts it until it collects all. More small objects would only leave the
+   processor's caches; and a host worker's heap, which is larger, would grow too far. */
 #define BULK_PIECE_BYTES (16u << 10)
 #define BULK_BYTES       (16u << 20)
 #define GROWTH_OF_BULK   8
@@ -218,7 +219,7 @@ static void be_busy(struct cell *c) {
 
 static void be_bulky(struct cell *c) {
     c->is_bulky = c->is_busy = true;
-    engine_tune(c->engine, c->is_host ? SMALL_HEAP_HOST_MB : SMALL_HEAP_MB, GROWTH_OF_BULK, c->is_host);
+    engine_tune(c->engine, SMALL_HEAP_MB, GROWTH_OF_BULK, false);
 }
 
 /* A worker comes: the last moment to close what it must not reach. */
@@ -363,7 +364,7 @@ static void wait_epoll(struct cell *c) {
 void cell_turn(struct cell *c) {
     flush_all(c);
     if (!c->is_busy && !c->is_narrow && ++c->turns == TURNS_OF_BUSY) be_busy(c);
-    if (!c->is_bulky && !c->is_narrow && c->bulk_bytes >= BULK_BYTES) be_bulky(c);
+    if (!c->is_bulky && !c->is_host && !c->is_narrow && c->bulk_bytes >= BULK_BYTES) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else
