@@ -437,6 +437,31 @@ TEST(a_cell_binary_that_is_something_else_is_named) {
     EXPECT(strstr(error.message, "/bin/true"));
 }
 
+TEST(authorities_that_are_not_there_end_the_load_until_they_are) {
+    static const char system_file[] = "/etc/ssl/certs/ca-certificates.crt";
+    char path[64];
+    struct mf_config config;
+    struct mf_loader *other;
+    struct mf_worker *worker = NULL;
+    snprintf(path, sizeof path, "/tmp/mayfly-authorities-%d", getpid());
+    mf_config_init(&config);
+    config.ca_file = path;
+    EXPECT_INT(mf_loader_new(&config, &other, &error), 0);
+    begin("export default () => 1;");
+    code.outbound_json = "\"public\"";
+    EXPECT_INT(mf_worker_load(other, &code, &worker, &error), -EINVAL);
+    EXPECT(strstr(error.message, path));
+    EXPECT_INT(symlink(system_file, path), 0);
+    /* The process that found none may not have ended yet. */
+    int r = -EINVAL;
+    for (int i = 0; i < 50 && r == -EINVAL; i++) r = mf_worker_load(other, &code, &worker, &error);
+    EXPECT_INT(r, 0);
+    EXPECT_STR(call(worker, "", NULL), "1");
+    mf_worker_free(worker);
+    mf_loader_free(other);
+    unlink(path);
+}
+
 TEST(null_is_freed) {
     mf_worker_free(NULL);
     mf_loader_free(NULL);

@@ -42,11 +42,11 @@ fuzz() {
 # Tests of the C rooms, in a variant's directory.
 rooms() {
     local build=$1
-    export MAYFLY_CELL=$PWD/$build/mayfly-cell MAYFLY=$PWD/$build/mayfly
+    export MAYFLY_CELL=$PWD/$build/mayfly-cell MAYFLY_EGRESS=$PWD/$build/mayfly-egress MAYFLY=$PWD/$build/mayfly
     for test in base json_text module_scan ingress ingress_hostile library library_hostile capability config egress commands; do
         step "$test ($2)" "$build/tests/test_$test"
     done
-    unset MAYFLY_CELL MAYFLY
+    unset MAYFLY_CELL MAYFLY_EGRESS MAYFLY
 }
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1

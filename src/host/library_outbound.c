@@ -26,7 +26,7 @@ static void spoken(struct mf_loader *loader) {
 static void on_ready(void *context, const char *error) {
     struct mf_loader *loader = context;
     library_stir(loader);
-    if (error) snprintf(loader->outbound_error, sizeof loader->outbound_error, "%s", error);
+    snprintf(loader->outbound_error, sizeof loader->outbound_error, "%s", error ? error : "");
     spoken(loader);
 }
 
