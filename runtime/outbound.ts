@@ -167,27 +167,30 @@ export class StubOutbound implements Outbound {
         this.#stub = stub;
     }
 
-    async fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
-        const began = native.wallTime();
+    fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
         const answer = (this.#stub as unknown as Outbound).fetch(request);
-        if (tell === undefined) return answer;
-        const record = (more: object): void => {
-            const { protocol, hostname, port, pathname } = new URL(request.url);
-            const [scheme, host] = [protocol.slice(0, -1), hostname];
-            const url = { scheme, host, port: port === "" ? (scheme === "https" ? 443 : 80) : Number(port), path: pathname };
-            const ms = Math.round(native.wallTime() - began);
-            tell({ time: new Date(began).toISOString(), dynamicWorker: worker, method: request.method, ...url, ...more, ms });
-        };
-        answer.then(
-            ({ status }) => record({ status }),
-            (error: unknown) => record({ error: String((error as Error | undefined)?.message ?? error) }),
-        );
+        if (tell !== undefined) tellOfAnswer(answer, request, worker, tell);
         return answer;
     }
 
     async connect(target: ConnectTarget, body: ByteSource): Promise<Connection> {
         return connectOf(this.#stub)(target, body);
     }
+}
+
+/** Tells what egress would of a request that it did not see, as far as that is known here. */
+function tellOfAnswer(answer: Promise<Response>, request: Request, worker: string | undefined, tell: NonNullable<Tell>): void {
+    const began = native.wallTime();
+    const record = (outcome: object): void => {
+        const { protocol, hostname: host, port, pathname: path } = new URL(request.url);
+        const url = { scheme: protocol.slice(0, -1), host, port: Number(port) || (protocol === "https:" ? 443 : 80), path };
+        const [time, ms] = [new Date(began).toISOString(), Math.round(native.wallTime() - began)];
+        tell({ time, dynamicWorker: worker, method: request.method, ...url, ...outcome, ms });
+    };
+    answer.then(
+        ({ status }) => record({ status }),
+        (error: unknown) => record({ error: String((error as Error | undefined)?.message ?? error) }),
+    );
 }
 
 /** Answers a request that a dynamic worker made with its global fetch(), or its connect(). */
