@@ -210,6 +210,11 @@ static int take_grant(struct cell *c, int number, uint8_t flags) {
                                                                               : channel_from_owned);
 }
 
+/* Whether garbage alone leaves half of the worker's memory limit. */
+static bool may_grow(const struct cell *c, unsigned growth) {
+    return c->memory_mb == 0 || c->memory_mb >= 2 * SMALL_HEAP_MB * growth;
+}
+
 /* It will make garbage for long: costs half a millisecond now. */
 static void be_busy(struct cell *c) {
     c->is_busy = true;
@@ -363,8 +368,8 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (!c->is_busy && !c->is_narrow && ++c->turns == TURNS_OF_BUSY) be_busy(c);
-    if (!c->is_bulky && !c->is_host && !c->is_narrow && c->bulk_bytes >= BULK_BYTES) be_bulky(c);
+    if (!c->is_busy && may_grow(c, GROWTH) && ++c->turns == TURNS_OF_BUSY) be_busy(c);
+    if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
     else

@@ -23,7 +23,8 @@ struct cell {
     double pumped_ms; /* when the engine last did its deferred work */
     unsigned turns; /* until it is busy */
     uint64_t bulk_bytes; /* that came and went in large pieces, until it is bulky */
-    bool is_busy, is_bulky, is_narrow; /* narrow: its worker may have little memory */
+    bool is_busy, is_bulky;
+    unsigned memory_mb; /* its worker's limit; 0 for none */
     bool wants_collection;
     int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
     bool may_thread;  /* the seal allows it */

@@ -10,9 +10,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* Below so many MiB a worker has no memory to spare for being quick. */
-#define ROOMY_MB 64
-
 static int refuse(struct engine_error *error, const char *text) {
     error->type = "TypeError";
     snprintf(error->message, sizeof error->message, "%s", text);
@@ -231,7 +228,7 @@ static int set_budget(void *context, const struct engine_value *args, struct eng
     if (c->channels_len == 0) return 0; /* a rehearsal */
     budget_open(c->channels[0].fd);
     budget_set(args[0].number, args[1].number);
-    c->is_narrow = args[1].number > 0 && args[1].number < ROOMY_MB;
+    c->memory_mb = args[1].number > 0 ? (unsigned)args[1].number : 0;
     return 0;
 }
 
