@@ -57,13 +57,16 @@ export interface CellOwner {
 /** The supervisor's channel; set once, when the host worker is loaded. */
 let supervisor: Channel;
 
-/** Cells of one profile: with the JIT, or without. */
+/** Cells of one profile, with the JIT or without, and with threads or without. Those without threads come unasked. */
 interface Kind {
+    readonly flags: number;
     readonly idle: Cell[];
     readonly waiting: PromiseWithResolvers<Cell>[];
 }
 
-const KINDS: Record<"jit" | "noJit", Kind> = { jit: { idle: [], waiting: [] }, noJit: { idle: [], waiting: [] } };
+/** By their flags in a GRANT. */
+const kinds = new Map<number, Kind>();
+for (const flags of [0, F.NO_JIT, F.THREADS, F.NO_JIT | F.THREADS]) kinds.set(flags, { flags, idle: [], waiting: [] });
 const byNumber = new Map<number, Cell>();
 /** The named cell that the supervisor takes for the one used last. */
 let newest: Cell | undefined;
@@ -116,8 +119,7 @@ export class Cell {
         this.channel.onTooManyStubs = (used) => this.exceeded(limitError("openStubs", this.channel.stubsMax, used));
         if (source.transfers !== undefined) this.channel.rpc.fillCopy(source.transfers);
         supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
-        const flags = (claim.name === undefined ? 0 : F.NAMED) | (source.isThreaded ? F.THREADS : 0);
-        this.channel.send(F.LOAD, flags, 0, JSON.stringify(source.head), source.tail);
+        this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, JSON.stringify(source.head), source.tail);
     }
 
     /** The cell sends a request: to a service that it was given, or to none. */
@@ -261,13 +263,14 @@ export function startCells(channel: Channel): void {
 }
 
 /** An idle cell that is still alive; of one that died the notice may be under way. */
-export function takeCell(hasJit: boolean): Cell | Promise<Cell> {
-    const { idle, waiting } = hasJit ? KINDS.jit : KINDS.noJit;
+export function takeCell(hasJit: boolean, isThreaded: boolean): Cell | Promise<Cell> {
+    const { flags, idle, waiting } = kindOf((hasJit ? 0 : F.NO_JIT) | (isThreaded ? F.THREADS : 0));
     for (let cell = idle.shift(); cell; cell = idle.shift()) {
         if (native.isAlive(cell.channel.number)) return cell;
     }
     const next = Promise.withResolvers<Cell>();
     waiting.push(next);
+    if (isThreaded) supervisor.send(F.WANT, flags, 0, "");
     return next.promise;
 }
 
@@ -279,7 +282,7 @@ export function offerCell(cell: Cell): void {
 }
 
 function kindOf(flags: number): Kind {
-    return flags & F.NO_JIT ? KINDS.noJit : KINDS.jit;
+    return kinds.get(flags & (F.NO_JIT | F.THREADS))!;
 }
 
 /** A GRANT frame came: an idle cell is ours. */
@@ -292,7 +295,9 @@ export function onDied(number: number, flags: number, head: unknown): void {
     const { reason, limit, value, used } = (head ?? {}) as Record<string, unknown>;
     if (number === 0) {
         const error = new Error(`No dynamic worker can be started now: ${String(reason)}.`);
-        for (const { reject } of kindOf(flags).waiting.splice(0)) reject(error);
+        for (const kind of [kindOf(flags), kindOf(flags | F.THREADS)]) {
+            for (const { reject } of kind.waiting.splice(0)) reject(error);
+        }
         return;
     }
     byNumber.get(number)?.died(

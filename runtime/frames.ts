@@ -26,6 +26,7 @@ export const EXCEEDED = 23;
 export const ABORTED = 24;
 export const OUTBOUND = 25;
 export const SERVICE = 26;
+export const WANT = 27;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;
@@ -35,14 +36,14 @@ export const NOBODY = 2;
 export const TLS = 16;
 /** LOAD: the worker is kept under a name. */
 export const NAMED = 4;
-/** LOAD: there are WebAssembly modules, which the engine compiles in a thread. */
-export const THREADS = 8;
 
 /** GRANT: what its descriptor is. */
 export const WAY_OUT = 1;
 export const SERVICE_END = 2;
 export const CALLER_END = 4;
 export const NO_JIT = 8;
+/** GRANT, WANT: a cell whose engine may make threads, as WebAssembly needs it. */
+export const THREADS = 16;
 
 /** Bytes of one body that may be under way before the receiver says WINDOW. */
 export const WINDOW_BYTES = 256 * 1024;

@@ -119,7 +119,7 @@ class DynamicWorker implements CellOwner {
         const source = given instanceof Promise ? await given : given;
         this.#limits = source.limits;
         admission.enter(native.monotonicTime());
-        const found = takeCell(this.#home.hasJit);
+        const found = takeCell(this.#home.hasJit, source.isThreaded);
         const cell = found instanceof Promise ? await this.#awaitCell(found) : found;
         if (this.#failure !== undefined) {
             admission.leave();

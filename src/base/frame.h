@@ -57,6 +57,8 @@ enum frame_type {
                             head {error} */
     FRAME_SERVICE = 26,  /* host cell -> supervisor: I want to call the host worker `id`; answered by a GRANT with flags
                             SERVICE_END, or SERVICE with head {error} */
+    FRAME_WANT = 27, /* host cell -> supervisor: I wait for a cell of these flags, as in the GRANT that brings it; or DIED comes
+                        with id 0 */
     FRAME_TYPES
 };
 
@@ -64,8 +66,6 @@ enum {
     FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
     FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
     FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
-    FRAME_THREADS =
-        8, /* LOAD: there are WebAssembly modules (or HTMLRewriter), which the engine compiles in a thread */
     FRAME_TLS = 16, /* DATA of a connection: from here on its bytes are TLS's; back: the handshake is done */
 };
 
@@ -75,6 +75,7 @@ enum {
     FRAME_SERVICE_END = 2, /* a channel on which the cell calls another host worker */
     FRAME_CALLER_END = 4,  /* a channel on which another host worker calls the cell */
     FRAME_NO_JIT = 8,      /* an idle cell, as without flags, of the profile without JIT; DIED with id 0: no such can be forked */
+    FRAME_THREADS = 16,    /* an idle cell whose engine may make threads: for WebAssembly (HTMLRewriter, too). Beside NO_JIT */
 };
 
 struct frame {

@@ -5,12 +5,17 @@
 
 enum zygote_op {
     ZYGOTE_HELLO = 1, /* zygote -> supervisor, once: `confinement`; or text says why it cannot start */
-    ZYGOTE_FORK,      /* supervisor -> zygote: make the cell `cell`; `flags` */
+    ZYGOTE_FORK,      /* supervisor -> zygote: make the cell `cell`, for `role` */
     ZYGOTE_KILL,      /* supervisor -> zygote: SIGKILL it, if it is still there */
     ZYGOTE_DIED,      /* zygote -> supervisor: it ended; `status` as of wait(2), and what it used */
 };
 
-enum { ZYGOTE_FORK_HOST = 1 };
+/* What a cell is for. It is sealed for that before its owner hears of it. */
+enum cell_role {
+    CELL_PLAIN,   /* a dynamic worker; one thread */
+    CELL_THREADS, /* likewise, whose engine may make threads of its own: it compiles WebAssembly in one */
+    CELL_HOST,    /* a host worker */
+};
 
 /* A zygote's arguments: the namespaces' flags, in whose place this one is for no jail at all ... */
 #define JAIL_OFF (-1)
@@ -22,7 +27,8 @@ enum {
 };
 
 struct zygote_msg {
-    uint32_t op, cell, flags;
+    uint32_t op, cell;
+    uint32_t role; /* enum cell_role */
     int32_t status;
     uint32_t confinement; /* enum confinement, confinement.h */
     uint32_t threads;

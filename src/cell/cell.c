@@ -87,8 +87,10 @@ static int start_epoll(struct cell *c) {
     return 0;
 }
 
-int cell_open(struct cell *c, int owner_fd, bool is_host) {
-    c->is_host = is_host;
+int cell_open(struct cell *c, int owner_fd, enum cell_role role) {
+    bool is_host = c->is_host = role == CELL_HOST;
+    c->may_thread = role != CELL_PLAIN;
+    if (c->may_thread) engine_allow_threads(c->engine);
     int number = add_channel(c, owner_fd, channel_from_owner | (is_host ? channel_from_supervisor : 0));
     if (number < 0) return number;
     CHECK(number == 0);
@@ -227,16 +229,11 @@ static void be_bulky(struct cell *c) {
     engine_tune(c->engine, SMALL_HEAP_MB, GROWTH_OF_BULK, false);
 }
 
-/* A worker comes: the last moment to close what it must not reach. */
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
     budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
     /* A host worker's cell is never at rest for long, and may have threads. */
     if (!c->is_host) c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
-    bool is_threaded = load->flags & FRAME_THREADS;
-    if (is_threaded && !c->is_host) engine_allow_threads(c->engine);
-    c->may_thread = is_threaded || c->is_host;
     if (c->is_host) be_busy(c);
-    jail_seal(c->is_host, is_threaded);
 }
 
 static int dispatch(struct cell *c, int number, const struct frame *frame) {

@@ -1,6 +1,7 @@
 /* A cell: one engine, one worker, and the sockets it may use. This is the forked process's event loop. */
 #pragma once
 #include "base/patience.h"
+#include "base/zygote_wire.h"
 #include "cell/budget.h"
 #include "cell/channel.h"
 #include "cell/engine.h"
@@ -38,7 +39,7 @@ void cell_natives_add(struct cell *cell);
 void cell_modules_add(struct cell *cell);
 
 /* In the forked process: takes over the owner's socket. */
-int cell_open(struct cell *cell, int owner_fd, bool is_host);
+int cell_open(struct cell *cell, int owner_fd, enum cell_role role);
 
 /* One turn of the event loop: writes what is queued, waits, handles what came. */
 void cell_turn(struct cell *cell);

@@ -48,7 +48,11 @@ static struct {
     enum syscall_caller caller;
     size_t len;
     struct sock_filter code[SYSCALLS_FILTER_MAX];
-} seals[] = {{.caller = CALLER_CELL}, {.caller = CALLER_THREADS}, {.caller = CALLER_HOST}};
+} seals[] = {
+    [CELL_PLAIN] = {.caller = CALLER_CELL},
+    [CELL_THREADS] = {.caller = CALLER_THREADS},
+    [CELL_HOST] = {.caller = CALLER_HOST},
+};
 
 static void add_layer(bool holds, enum confinement layer) {
     if (holds) layers |= (uint32_t)layer;
@@ -217,8 +221,7 @@ uint32_t jail_cell(int owner_fd, bool is_host) {
     return layers | (is_host ? 0 : CONFINEMENT_ONE_SOCKET);
 }
 
-void jail_seal(bool is_host, bool is_threaded) {
+void jail_seal(enum cell_role role) {
     if (!(layers & CONFINEMENT_SYSCALL_FILTER)) return;
-    size_t i = is_host ? 2 : is_threaded ? 1 : 0;
-    CHECK(syscalls_install(seals[i].code, seals[i].len) == 0);
+    CHECK(syscalls_install(seals[role].code, seals[role].len) == 0);
 }

@@ -1,6 +1,7 @@
 /* The layers that are put around a zygote once, which its cells inherit, and those around each cell. A layer that
    cannot be had is left out and not reported (enum confinement): policy is the supervisor's. */
 #pragma once
+#include "base/zygote_wire.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,5 @@ uint32_t jail_layers(void);
    Returns the layers that hold. */
 uint32_t jail_cell(int owner_fd, bool is_host);
 
-/* Called by a cell before it looks at its worker: from now on it can do what such a cell needs and no more.
-   `is_threaded`: the engine may make threads of its own. */
-void jail_seal(bool is_host, bool is_threaded);
+/* Called by a cell before its owner hears of it: from now on it can do what such a cell needs and no more. */
+void jail_seal(enum cell_role role);

@@ -80,13 +80,14 @@ static void rehearse(struct zygote *z, bool is_zygote) {
 
 /* --- The forked child ------------------------------------------------------------------------------------------- */
 
-static _Noreturn void cell_main(struct zygote *z, int owner_fd, bool is_host) {
+static _Noreturn void cell_main(struct zygote *z, int owner_fd, enum cell_role role) {
+    bool is_host = role == CELL_HOST;
     pages_take(); /* before any of them is read: a page that was read before it is written costs thrice as much */
     uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
-    if (is_host) engine_allow_threads(z->engine);
-    CHECK(cell_open(&the_cell, owner_fd, is_host) == 0);
+    CHECK(cell_open(&the_cell, owner_fd, role) == 0);
     if (!is_host) budget_open(owner_fd);
+    jail_seal(role);
     cell_send(&the_cell, 0,
               &(struct frame){.type = FRAME_READY, .payload = (uint8_t *)&layers, .payload_len = sizeof layers}, "", 0);
     cell_run(&the_cell);
@@ -134,10 +135,10 @@ static void be_expendable(const struct zygote *z, bool is_expendable) {
 }
 
 static void fork_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
-    bool is_host = msg->flags & ZYGOTE_FORK_HOST;
+    bool is_host = msg->role == CELL_HOST;
     if (!is_host) be_expendable(z, true);
     pid_t pid = _Fork(); /* no handlers: there is one thread, and nothing is locked */
-    if (pid == 0) cell_main(z, fd, is_host);
+    if (pid == 0) cell_main(z, fd, (enum cell_role)msg->role);
     int status = -errno;
     if (!is_host) be_expendable(z, false);
     close(fd);
@@ -227,7 +228,7 @@ static void train(void *context) {
     frame_put(&frames, FRAME_FETCH, FRAME_FIN | FRAME_NOBODY, 2, fetch_head, sizeof fetch_head - 1, NULL, 0);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) < 0) return;
     if (send(sockets[1], buf_bytes(&frames), buf_len(&frames), 0) < 0) return;
-    if (cell_open(&the_cell, sockets[0], false) == 0) cell_turn(&the_cell);
+    if (cell_open(&the_cell, sockets[0], CELL_PLAIN) == 0) cell_turn(&the_cell);
 }
 
 static void open_oom_score(struct zygote *z) {

@@ -18,7 +18,8 @@ const uint32_t host_channel_from_worker = BIT(FRAME_STARTED) | BIT(FRAME_CALL) |
                                           BIT(FRAME_ABORTED) | BIT(FRAME_RESET);
 const uint32_t host_channel_from_host = BIT(FRAME_STARTED) | BIT(FRAME_LOG) | BIT(FRAME_CLAIM) | BIT(FRAME_TOUCH) |
                                         BIT(FRAME_SOURCE) | BIT(FRAME_RELEASE) | BIT(FRAME_EXCEEDED) |
-                                        BIT(FRAME_ABORTED) | BIT(FRAME_OUTBOUND) | BIT(FRAME_SERVICE) | STREAMS;
+                                        BIT(FRAME_ABORTED) | BIT(FRAME_OUTBOUND) | BIT(FRAME_SERVICE) | BIT(FRAME_WANT) |
+                                        STREAMS;
 
 /* A descriptor that goes out with the byte at `offset` of everything ever queued. */
 struct grant {

@@ -249,7 +249,7 @@ void generations_free(struct generations *all) {
     uv_close((uv_handle_t *)&all->restart, on_timer_closed);
 }
 
-int generations_fork(struct generations *all, uint32_t cell, bool is_host, int fd) {
+int generations_fork(struct generations *all, uint32_t cell, enum cell_role role, int fd) {
     struct generation *g = all->current;
     if (!g) {
         close(fd);
@@ -257,7 +257,7 @@ int generations_fork(struct generations *all, uint32_t cell, bool is_host, int f
     }
     int r = remember(g, cell);
     if (r < 0) close(fd);
-    else r = zygote_fork(g->zygote, cell, is_host, fd);
+    else r = zygote_fork(g->zygote, cell, role, fd);
     if (r < 0) {
         forget(g, cell);
         return r;

@@ -39,7 +39,7 @@ int generations_new(uv_loop_t *loop, const struct generations_config *config, co
 void generations_free(struct generations *all);
 
 /* As zygote_fork and zygote_kill. */
-int generations_fork(struct generations *all, uint32_t cell, bool is_host, int fd);
+int generations_fork(struct generations *all, uint32_t cell, enum cell_role role, int fd);
 void generations_kill(struct generations *all, uint32_t cell);
 
 void generations_stats(const struct generations *all, struct zygote_stats *ret);

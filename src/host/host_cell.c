@@ -386,6 +386,7 @@ static int on_frame(void *context, const struct frame *frame) {
     case FRAME_STARTED: on_started_frame(c, head, head_len); return 0;
     case FRAME_LOG: on_log_frame(c, head, head_len); return 0;
     case FRAME_CLAIM: return loader_claim(c->loader, frame->id, head, head_len);
+    case FRAME_WANT: return loader_want(c->loader, frame->flags);
     case FRAME_TOUCH: loader_touch(c->loader, frame->id, head, head_len); return 0;
     case FRAME_RELEASE: loader_release(c->loader, frame->id, head, head_len); return 0;
     case FRAME_OUTBOUND: return on_outbound_frame(c);

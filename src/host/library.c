@@ -141,26 +141,30 @@ static void on_ready(void *context, uint32_t confinement) {
 }
 
 /* An idle cell says nothing: what can be read from it is its end, which the loop has not noticed yet. */
-int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell) {
+int library_take_cell(struct mf_loader *loader, enum cell_role role, struct pool_cell *ret_cell) {
     for (;;) {
-        struct pollfd fd = {.fd = pool_take(loader->pool, ret_cell), .events = POLLIN};
+        struct pollfd fd = {.fd = pool_take(loader->pool, role, ret_cell), .events = POLLIN};
         if (fd.fd < 0) return fd.fd;
         if (poll(&fd, 1, 0) == 0) return fd.fd;
         close(fd.fd);
     }
 }
 
+static void serve_waiting(struct mf_loader *loader, enum cell_role role) {
+    while (loader->waiting[role]) {
+        struct pool_cell cell;
+        int fd = library_take_cell(loader, role, &cell);
+        if (fd < 0) return;
+        struct mf_worker *worker = loader->waiting[role];
+        loader->waiting[role] = worker->waiting_next;
+        worker_assign(worker, &cell, fd);
+    }
+}
+
 static void on_idle(void *context) {
     struct mf_loader *loader = context;
     library_stir(loader);
-    while (loader->waiting) {
-        struct pool_cell cell;
-        int fd = library_take_cell(loader, &cell);
-        if (fd < 0) return;
-        struct mf_worker *worker = loader->waiting;
-        loader->waiting = worker->waiting_next;
-        worker_assign(worker, &cell, fd);
-    }
+    for (enum cell_role role = 0; role < CELL_HOST; role++) serve_waiting(loader, role);
 }
 
 static void on_death(void *context, const struct zygote_death *death) {

@@ -39,7 +39,7 @@ struct mf_loader {
     char outbound_error[300];  /* why the egress process does not start */
     struct answers *answers;
     struct mf_worker *workers;
-    struct mf_worker *waiting; /* without a cell yet, in the order of their loads */
+    struct mf_worker *waiting[CELL_HOST]; /* without a cell yet, by the role of it, in the order of their loads */
 };
 
 /*  WAITING --cell--> STARTING --STARTED--> RUNNING        Each of these goes to ENDED by a limit, a breach of the
@@ -74,7 +74,7 @@ struct mf_worker {
     uint32_t cell; /* 0 without one */
     struct host_channel *channel;
     struct buf load_head, load_tail; /* while WAITING */
-    uint8_t load_flags;
+    enum cell_role role; /* of its cell */
     uv_timer_t timer;
     uint64_t since_ms; /* when the state began */
     bool has_started; /* the cell says so; the way out may have to, too */
@@ -121,7 +121,7 @@ bool library_is_inside(const struct mf_loader *loader);
 /* Runs the loop until *done. Returns 0, or -EBUSY inside a callback. */
 int library_wait(struct mf_loader *loader, const bool *done, struct mf_error *error);
 /* Takes an idle cell that is alive. Returns the descriptor of its channel, or -EAGAIN when there is none. */
-int library_take_cell(struct mf_loader *loader, struct pool_cell *ret_cell);
+int library_take_cell(struct mf_loader *loader, enum cell_role role, struct pool_cell *ret_cell);
 
 /* library_code.c */
 

@@ -132,7 +132,7 @@ void worker_arm(struct mf_worker *w) {
 /* --- The end ---------------------------------------------------------------------------------------------------- */
 
 static void leave_queue(struct mf_worker *w) {
-    struct mf_worker **place = &w->loader->waiting;
+    struct mf_worker **place = &w->loader->waiting[w->role];
     while (*place && *place != w) place = &(*place)->waiting_next;
     if (*place) *place = w->waiting_next;
 }
@@ -295,7 +295,7 @@ void worker_assign(struct mf_worker *w, const struct pool_cell *cell, int fd) {
     w->police.code_bytes = buf_len(&tail);
     w->load_head = w->load_tail = (struct buf){0};
     set_state(w, WORKER_STARTING);
-    int r = host_channel_send(w->channel, FRAME_LOAD, w->load_flags, 0, (const char *)buf_bytes(&head), buf_len(&head),
+    int r = host_channel_send(w->channel, FRAME_LOAD, 0, 0, (const char *)buf_bytes(&head), buf_len(&head),
                               buf_bytes(&tail), buf_len(&tail));
     buf_done(&head);
     buf_done(&tail);
@@ -354,12 +354,12 @@ static void enter_queue(struct mf_worker *w) {
     struct mf_loader *loader = w->loader;
     set_state(w, WORKER_WAITING);
     struct pool_cell cell;
-    int fd = loader->waiting ? -EAGAIN : library_take_cell(loader, &cell);
+    int fd = loader->waiting[w->role] ? -EAGAIN : library_take_cell(loader, w->role, &cell);
     if (fd >= 0) {
         worker_assign(w, &cell, fd);
         return;
     }
-    struct mf_worker **end = &loader->waiting;
+    struct mf_worker **end = &loader->waiting[w->role];
     while (*end) end = &(*end)->waiting_next;
     *end = w;
 }
@@ -375,7 +375,7 @@ int mf_worker_load_start(struct mf_loader *loader, const struct mf_code *code, m
         buf_done(&tail);
         return r < 0 ? r : library_fail(error, -ENOMEM, "out of memory");
     }
-    w->load_flags = code_is_threaded(code) ? FRAME_THREADS : 0;
+    w->role = code_is_threaded(code) ? CELL_THREADS : CELL_PLAIN;
     w->load_head = head;
     w->load_tail = tail;
     w->on_load = done;

@@ -26,6 +26,7 @@ struct held_cell {
     uint32_t number;
     enum held_state state;
     enum profile profile;
+    enum cell_role role;
     bool is_named, is_stale, has_rested; /* is_stale: used since it was last weighed; has_rested: a turn ago already */
     struct police police;
     enum limit exceeded; /* it was killed for that */
@@ -36,7 +37,8 @@ struct held_cell {
 
 struct loader {
     struct pool *pools[PROFILES];
-    unsigned granted[PROFILES];
+    unsigned granted[PROFILES][CELL_HOST]; /* by role */
+    unsigned wanted[PROFILES]; /* cells that may make threads: loads that wait for one */
     struct host_channel *channel;
     struct loader_config config;
     struct line_log usage;
@@ -80,28 +82,41 @@ static void unname(struct loader *l, struct held_cell *cell) {
 
 /* --- Granting and claiming -------------------------------------------------------------------------------------- */
 
-static int grant_one(struct loader *l, enum profile profile) {
+static int grant_one(struct loader *l, enum profile profile, enum cell_role role) {
     struct pool_cell taken;
-    int fd = pool_take(l->pools[profile], &taken);
+    int fd = pool_take(l->pools[profile], role, &taken);
     if (fd < 0) return fd;
     struct held_cell *cell = calloc(1, sizeof *cell);
     if (!cell) {
         close(fd);
         return -ENOMEM;
     }
-    *cell = (struct held_cell){.number = taken.number, .police.pid = taken.pid, .state = GRANTED, .profile = profile};
+    *cell = (struct held_cell){
+        .number = taken.number, .police.pid = taken.pid, .state = GRANTED, .profile = profile, .role = role};
     cell->bucket_next = l->buckets[cell->number % BUCKETS];
     l->buckets[cell->number % BUCKETS] = cell;
-    l->granted[profile]++;
-    return host_channel_grant(l->channel, profile == PROFILE_NO_JIT ? FRAME_NO_JIT : 0, taken.number, fd);
+    l->granted[profile][role]++;
+    int flags = (profile == PROFILE_NO_JIT ? FRAME_NO_JIT : 0) | (role == CELL_THREADS ? FRAME_THREADS : 0);
+    return host_channel_grant(l->channel, (uint8_t)flags, taken.number, fd);
+}
+
+static void grant_of(struct loader *l, enum profile profile) {
+    while (l->wanted[profile] > 0 && grant_one(l, profile, CELL_THREADS) == 0) l->wanted[profile]--;
+    while (l->granted[profile][CELL_PLAIN] < l->config.grants_target && grant_one(l, profile, CELL_PLAIN) == 0) {}
 }
 
 void loader_grant(struct loader *l) {
     for (enum profile profile = 0; profile < PROFILES; profile++) {
-        while (l->pools[profile] && l->granted[profile] < l->config.grants_target) {
-            if (grant_one(l, profile) < 0) break;
-        }
+        if (l->pools[profile]) grant_of(l, profile);
     }
+}
+
+int loader_want(struct loader *l, uint8_t flags) {
+    enum profile profile = flags & FRAME_NO_JIT ? PROFILE_NO_JIT : PROFILE_JIT;
+    if (!(flags & FRAME_THREADS) || !l->pools[profile]) return -EPROTO;
+    l->wanted[profile]++;
+    grant_of(l, profile);
+    return 0;
 }
 
 int loader_claim(struct loader *l, uint32_t number, const char *head, size_t head_len) {
@@ -119,7 +134,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     cell->calls = 1;
     cell->state = CLAIMED;
     cell->is_named = cell->is_stale = is_named;
-    l->granted[cell->profile]--;
+    l->granted[cell->profile][cell->role]--;
     l->stats.claimed++;
     l->stats.loads++;
     if (is_named) {
@@ -191,6 +206,7 @@ static int describe_end(const struct held_cell *cell, const struct zygote_death 
 
 void loader_stalled(struct loader *l, enum profile profile, const char *reason) {
     char text[200];
+    l->wanted[profile] = 0;
     int n = snprintf(text, sizeof text, "{\"reason\":\"%s\"}", reason);
     host_channel_send(l->channel, FRAME_DIED, profile == PROFILE_NO_JIT ? FRAME_NO_JIT : 0, 0, text, (size_t)n, NULL, 0);
 }
@@ -207,7 +223,7 @@ void loader_cell_died(struct loader *l, const struct zygote_death *death) {
     *place = cell->bucket_next;
     unname(l, cell);
     if (cell->state >= RELEASED) l->released_len--;
-    if (cell->state == GRANTED) l->granted[cell->profile]--;
+    if (cell->state == GRANTED) l->granted[cell->profile][cell->role]--;
     else l->stats.claimed--;
     char reason[100], text[200];
     zygote_describe_death(death->status, reason, sizeof reason);
@@ -314,5 +330,7 @@ void loader_free(struct loader *l) {
 
 void loader_stats(const struct loader *l, struct loader_stats *ret) {
     *ret = l->stats;
-    for (enum profile profile = 0; profile < PROFILES; profile++) ret->granted += l->granted[profile];
+    for (enum profile profile = 0; profile < PROFILES; profile++) {
+        for (enum cell_role role = 0; role < CELL_HOST; role++) ret->granted += l->granted[profile][role];
+    }
 }

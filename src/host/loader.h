@@ -31,6 +31,9 @@ void loader_touch(struct loader *loader, uint32_t cell, const char *head, size_t
    within two seconds. */
 void loader_release(struct loader *loader, uint32_t cell, const char *head, size_t head_len);
 
+/* WANT: the host worker waits for a cell that these flags tell of (of a GRANT). Returns 0 or -EPROTO. */
+int loader_want(struct loader *loader, uint8_t flags);
+
 /* No cell of a profile can be had for now: loads that wait for one fail with the reason. */
 void loader_stalled(struct loader *loader, enum profile profile, const char *reason);
 

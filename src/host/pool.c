@@ -19,6 +19,9 @@
 #define PAUSE_MS  20
 #define LOW_SHARE 4
 
+/* Of cells that may make threads this share more is kept idle, once one was asked for. */
+#define THREADS_SHARE 8
+
 /* See numbers_from. */
 #define NUMBERS_STEP 2
 
@@ -29,10 +32,17 @@
 /* A cell on its way: forked, not yet READY (idle_next unused), or idle. */
 struct idle_cell {
     struct pool *pool;
+    struct shelf *shelf;
     struct idle_cell *next;
     struct host_channel *channel;
     uint32_t number;
     bool is_ready;
+};
+
+/* Those of one role. */
+struct shelf {
+    struct idle_cell *cells; /* oldest first, so that a taken cell is the longest warm one */
+    unsigned ready_len, forking_len, target;
 };
 
 struct pool {
@@ -41,8 +51,7 @@ struct pool {
     struct pool_config config;
     const struct pool_handler *handler;
     void *context;
-    struct idle_cell *cells; /* oldest first, so that a taken cell is the longest warm one */
-    unsigned ready_len, forking_len;
+    struct shelf shelves[CELL_HOST]; /* by role: a host worker's cell is never idle */
     uv_timer_t pause;
     unsigned retry_ms; /* 0 when the last fork went well */
     bool is_stalled;   /* nothing is forked until the pause ends */
@@ -56,20 +65,20 @@ struct pool {
 static void refill(struct pool *pool);
 static void stall(struct pool *pool);
 
-static void add_last(struct pool *pool, struct idle_cell *cell) {
-    struct idle_cell **end = &pool->cells;
+static void add_last(struct idle_cell *cell) {
+    struct idle_cell **end = &cell->shelf->cells;
     while (*end) end = &(*end)->next;
     *end = cell;
 }
 
 static void unlink_cell(struct idle_cell *cell) {
-    struct idle_cell **place = &cell->pool->cells;
+    struct idle_cell **place = &cell->shelf->cells;
     while (*place != cell) place = &(*place)->next;
     *place = cell->next;
     if (cell->is_ready)
-        cell->pool->ready_len--;
+        cell->shelf->ready_len--;
     else
-        cell->pool->forking_len--;
+        cell->shelf->forking_len--;
 }
 
 bool pool_is_confined(const struct pool *pool, const struct frame *ready, bool is_host) {
@@ -83,8 +92,8 @@ static int on_frame(void *context, const struct frame *frame) {
     struct pool *pool = cell->pool;
     if (frame->type != FRAME_READY || cell->is_ready || !pool_is_confined(pool, frame, false)) return -EPROTO;
     cell->is_ready = true;
-    pool->forking_len--;
-    pool->ready_len++;
+    cell->shelf->forking_len--;
+    cell->shelf->ready_len++;
     pool->retry_ms = 0;
     pool->handler->on_idle(pool->context);
     refill(pool);
@@ -108,14 +117,14 @@ static void on_closed(void *context, int error) {
 static const struct host_channel_handler cell_handler = {.on_frame = on_frame, .on_closed = on_closed};
 
 /* Makes a socket pair and asks the zygote for a cell at its other end. Returns the owner's end. */
-static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
+static int fork_cell(struct pool *pool, enum cell_role role, uint32_t *ret_cell) {
     int sockets[2];
     /* The cell's end may block, which spares it a system call for each message; libuv sees to this one. */
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
     pool->next_number += NUMBERS_STEP;
     if (pool->next_number == 0) pool->next_number = NUMBERS_STEP; /* 0 is nobody's */
     uint32_t number = pool->next_number;
-    int r = generations_fork(pool->zygotes, number, is_host, sockets[1]);
+    int r = generations_fork(pool->zygotes, number, role, sockets[1]);
     if (r < 0) {
         close(sockets[0]);
         return r;
@@ -124,19 +133,20 @@ static int fork_cell(struct pool *pool, bool is_host, uint32_t *ret_cell) {
     return sockets[0];
 }
 
-static int add_cell(struct pool *pool) {
+static int add_cell(struct pool *pool, enum cell_role role) {
     struct idle_cell *cell = calloc(1, sizeof *cell);
     if (!cell) return -ENOMEM;
     cell->pool = pool;
-    int fd = fork_cell(pool, false, &cell->number);
+    cell->shelf = &pool->shelves[role];
+    int fd = fork_cell(pool, role, &cell->number);
     if (fd >= 0) cell->channel = host_channel_new(pool->loop, fd, host_channel_from_idle, &cell_handler, cell);
     if (!cell->channel) {
         if (fd >= 0) close(fd);
         free(cell);
         return fd < 0 ? fd : -ENOMEM;
     }
-    add_last(pool, cell);
-    pool->forking_len++;
+    add_last(cell);
+    cell->shelf->forking_len++;
     return 0;
 }
 
@@ -160,28 +170,43 @@ static void tell_stall(struct pool *pool, const char *reason) {
 }
 
 /* Whether it is better to fork later; then it will be. */
-static bool waits_for_pause(struct pool *pool) {
+static bool waits_for_pause(struct pool *pool, const struct shelf *shelf) {
     uint64_t since_ms = uv_now(pool->loop) - pool->taken_at_ms;
-    unsigned low = pool->config.idle_target / LOW_SHARE;
-    if (pool->taken_at_ms == 0 || since_ms >= PAUSE_MS || pool->ready_len + pool->forking_len < low) return false;
+    unsigned low = (shelf->target + LOW_SHARE - 1) / LOW_SHARE;
+    if (pool->taken_at_ms == 0 || since_ms >= PAUSE_MS || shelf->ready_len + shelf->forking_len < low) return false;
     uv_timer_start(&pool->pause, on_pause, PAUSE_MS - since_ms, 0);
     return true;
 }
 
-static void refill(struct pool *pool) {
-    while (pool->is_up && !pool->is_stalled && pool->forking_len < FORKS_MAX &&
-           pool->ready_len + pool->forking_len < pool->config.idle_target) {
-        if (waits_for_pause(pool)) return;
-        int r = add_cell(pool);
+static unsigned forking(const struct pool *pool) {
+    unsigned len = 0;
+    for (enum cell_role role = 0; role < CELL_HOST; role++) len += pool->shelves[role].forking_len;
+    return len;
+}
+
+static void refill_shelf(struct pool *pool, enum cell_role role) {
+    const struct shelf *shelf = &pool->shelves[role];
+    while (pool->is_up && !pool->is_stalled && forking(pool) < FORKS_MAX &&
+           shelf->ready_len + shelf->forking_len < shelf->target) {
+        if (waits_for_pause(pool, shelf)) return;
+        int r = add_cell(pool, role);
         if (r == 0) continue;
         stall(pool);
         tell_stall(pool, strerror(-r));
     }
 }
 
-int pool_take(struct pool *pool, struct pool_cell *ret_cell) {
-    struct idle_cell *cell = pool->cells;
+/* The rarer ones first, for which somebody may be waiting. */
+static void refill(struct pool *pool) {
+    refill_shelf(pool, CELL_THREADS);
+    refill_shelf(pool, CELL_PLAIN);
+}
+
+int pool_take(struct pool *pool, enum cell_role role, struct pool_cell *ret_cell) {
+    struct shelf *shelf = &pool->shelves[role];
+    struct idle_cell *cell = shelf->cells;
     while (cell && !cell->is_ready) cell = cell->next;
+    if (role == CELL_THREADS && shelf->target == 0) shelf->target = 1 + pool->config.idle_target / THREADS_SHARE;
     if (!cell) {
         refill(pool);
         return -EAGAIN;
@@ -196,7 +221,7 @@ int pool_take(struct pool *pool, struct pool_cell *ret_cell) {
 }
 
 int pool_fork_host(struct pool *pool, uint32_t *ret_cell) {
-    return fork_cell(pool, true, ret_cell);
+    return fork_cell(pool, CELL_HOST, ret_cell);
 }
 
 void pool_kill(struct pool *pool, uint32_t cell) {
@@ -212,19 +237,34 @@ void pool_zygotes(const struct pool *pool, struct zygote_stats *ret) {
 }
 
 unsigned pool_idle(const struct pool *pool) {
-    return pool->ready_len;
+    unsigned len = 0;
+    for (enum cell_role role = 0; role < CELL_HOST; role++) len += pool->shelves[role].ready_len;
+    return len;
 }
 
 /* --- The zygote ------------------------------------------------------------------------------------------------- */
 
 /* Idle cells of the zygote before go at once: that is what it was replaced for. Cells that were taken live on. */
-static void drop_idle(struct pool *pool) {
-    while (pool->cells) {
-        struct idle_cell *cell = pool->cells;
+static void drop_shelf(struct shelf *shelf) {
+    while (shelf->cells) {
+        struct idle_cell *cell = shelf->cells;
         unlink_cell(cell);
         host_channel_free(cell->channel);
         free(cell);
     }
+}
+
+static void drop_idle(struct pool *pool) {
+    for (enum cell_role role = 0; role < CELL_HOST; role++) drop_shelf(&pool->shelves[role]);
+}
+
+static struct idle_cell *find_idle(const struct pool *pool, uint32_t number) {
+    for (enum cell_role role = 0; role < CELL_HOST; role++) {
+        for (struct idle_cell *cell = pool->shelves[role].cells; cell; cell = cell->next) {
+            if (cell->number == number) return cell;
+        }
+    }
+    return NULL;
 }
 
 static void on_zygote_failed(void *context, const char *reason) {
@@ -262,8 +302,7 @@ static void on_zygote_ready(void *context, uint32_t confinement) {
 
 static void on_zygote_death(void *context, const struct zygote_death *death) {
     struct pool *pool = context;
-    struct idle_cell *cell = pool->cells;
-    while (cell && cell->number != death->cell) cell = cell->next;
+    const struct idle_cell *cell = find_idle(pool, death->cell);
     bool is_early = death->status < 0 || death->cell == pool->early_dead || (cell && !cell->is_ready);
     if (is_early && pool->is_up) { /* else it went with its zygote */
         char reason[100];
@@ -284,6 +323,7 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     if (!pool) return -ENOMEM;
     *pool = (struct pool){.loop = loop, .config = *config, .handler = handler, .context = context};
     pool->next_number = config->numbers_from;
+    pool->shelves[CELL_PLAIN].target = config->idle_target;
     if (config->is_jitless && !config->has_no_jail) pool->config.required |= CONFINEMENT_NO_JIT;
     struct generations_config zygotes = {
         .cell_path = config->cell_path,

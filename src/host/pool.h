@@ -1,6 +1,7 @@
 /* A pool of idle cells: forked, jailed, warmed, never used. Refilled in the background; a cell that is taken never
    comes back. Owns the zygotes. Used by the supervisor and by libmayfly, on one libuv loop. */
 #pragma once
+#include "base/zygote_wire.h"
 #include "host/channel.h"
 #include "host/zygote.h"
 
@@ -11,7 +12,7 @@ enum profile { PROFILE_JIT, PROFILE_NO_JIT, PROFILES };
 
 struct pool_config {
     const char *cell_path; /* the cell binary */
-    unsigned idle_target;  /* idle cells to keep */
+    unsigned idle_target;  /* idle cells to keep; further ones that may make threads, once one was asked for */
     uint32_t required;     /* layers (enum confinement) without which no cell may run */
     unsigned forks_max;    /* after so many forks a zygote is replaced; 0 is the default */
     uint64_t age_ms_max;   /* after so long, too; 0 is the default */
@@ -50,9 +51,9 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
 /* Ends every cell. */
 void pool_free(struct pool *pool);
 
-/* Takes an idle cell out: its number and the owner's end of its socket, which is the caller's to close. Returns the
-   descriptor, or -EAGAIN when none is idle. Either way the pool refills. */
-int pool_take(struct pool *pool, struct pool_cell *ret_cell);
+/* Takes an idle cell out (CELL_PLAIN or CELL_THREADS): its number and the owner's end of its socket, which is the caller's to
+   close. Returns the descriptor, or -EAGAIN when none is idle. Either way the pool refills. */
+int pool_take(struct pool *pool, enum cell_role role, struct pool_cell *ret_cell);
 
 /* Forks a cell for a host worker, outside the pool. Returns the descriptor; READY comes on it. */
 int pool_fork_host(struct pool *pool, uint32_t *ret_cell);

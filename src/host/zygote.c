@@ -67,8 +67,8 @@ int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const stru
     return 0;
 }
 
-int zygote_fork(struct zygote *z, uint32_t cell, bool is_host, int fd) {
-    struct zygote_msg msg = {.op = ZYGOTE_FORK, .cell = cell, .flags = is_host ? ZYGOTE_FORK_HOST : 0};
+int zygote_fork(struct zygote *z, uint32_t cell, enum cell_role role, int fd) {
+    struct zygote_msg msg = {.op = ZYGOTE_FORK, .cell = cell, .role = role};
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];

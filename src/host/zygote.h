@@ -40,9 +40,9 @@ struct zygote_config {
 int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const struct zygote_handler *handler, void *context,
                  struct zygote **ret);
 
-/* Asks for a fork. `cell` is the caller's number for it, `fd` the cell's end of its channel, which is closed here.
+/* Asks for a fork (enum cell_role, base/zygote_wire.h). `cell` is the caller's number for it, `fd` the cell's end of its channel, which is closed here.
    Returns 0 or a negative errno. */
-int zygote_fork(struct zygote *zygote, uint32_t cell, bool is_host, int fd);
+int zygote_fork(struct zygote *zygote, uint32_t cell, enum cell_role role, int fd);
 
 /* Kills a cell that may have ended already; its death is reported as any other. */
 void zygote_kill(struct zygote *zygote, uint32_t cell);

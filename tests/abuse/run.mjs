@@ -103,12 +103,16 @@ async function settles(server, quiet) {
     });
 }
 
+/** From the first such worker on the pool has cells for more. */
+const COMPILED = { modules: { "main.js": "export default { run: () => typeof HTMLRewriter };" }, method: "run" };
+
 async function runSuite({ name, options = [], cases, kept = 0 }) {
     const chosen = Object.entries(cases).filter(([caseName]) => caseName.includes(filter));
     if (chosen.length === 0) return;
     const server = await startServer(HOST, ["--pool", "2", "--grants", "4", ...options]);
     await ask(server, "/neighbour");
-    const quiet = 3 + 2 + 4 + 1; // supervisor, zygote, host; the pool, the grants, the neighbour
+    await attempt(server, COMPILED);
+    const quiet = 3 + 2 + 1 + 4 + 1; // supervisor, zygote, host; the pool, its cell for WebAssembly, the grants, the neighbour
     await until("a full pool", () => server.tree().length === quiet);
     const { pid } = server;
     for (const [caseName, body] of chosen) {

@@ -78,8 +78,8 @@ const shapes = [
     () => worker("", { compatibilityDate: "never" }),
 ];
 
-async function loadGood(env, n) {
-    const stub = env.LOADER.load(worker(`${GOOD}// ${n}`));
+async function loadGood(env, n, more) {
+    const stub = env.LOADER.load(worker(`${GOOD}// ${n}`, { modules: { "main.js": `${GOOD}// ${n}`, ...more } }));
     if (n % 2) equal(await stub.getEntrypoint().run(n), n);
     else equal(await (await stub.getEntrypoint().fetch("http://w/")).text(), "good");
 }
@@ -130,6 +130,8 @@ export default cases(
             const { count, lanes } = query(request);
             return inLanes(Number(count), Number(lanes), (n) => loadGood(env, n));
         },
+        /** WebAssembly's first: from now on the pool has cells for it, too. */
+        "/compiled": (request, env) => inLanes(1, 1, (n) => loadGood(env, n, { "m.wasm": { wasm: new Uint8Array(9) } })),
         "/uncalled": (request, env) => {
             for (let i = 0; i < Number(query(request).count); i++) env.LOADER.load(worker(GOOD));
             return Response.json("done");

@@ -5,8 +5,8 @@ import { anonymousBytes, ask, descriptorCount, residentBytes, until } from "./se
 
 const MEBIBYTE = 1 << 20;
 
-/** What a server has that nobody uses: supervisor, zygote, the host worker's cell, its pool and its grants. */
-const IDLE_PROCESSES = 3 + 8 + 16;
+/** What a server has that nobody uses: supervisor, zygote, the host worker's cell, its pool with two for WebAssembly, and its grants. */
+const IDLE_PROCESSES = 3 + 8 + 2 + 16;
 
 /** Connections that a client keeps would count as descriptors. */
 const once = { headers: { connection: "close" } };
@@ -50,6 +50,7 @@ async function settles(server, before, host) {
 function clean(work) {
     return async (server) => {
         await json(server, "/loads?count=64&lanes=8"); // pool, grants and heaps have their size after that
+        await json(server, "/compiled");
         let quiet = 0; // the pool fills up in steps
         await until("an idle server", () => (quiet = server.tree().length === IDLE_PROCESSES ? quiet + 1 : 0) > 20);
         const host = hostCell(server);

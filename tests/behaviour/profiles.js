@@ -26,6 +26,9 @@ async function outcome(promise) {
     }
 }
 
+const mixed = (loader) => loader.load(code(MIXED, { "m.wasm": { wasm: new Uint8Array(WASM) } })).getEntrypoint().run(0);
+const counted = (loader) => loader.load(code(COUNTER)).getEntrypoint().count(0);
+
 let under = 0;
 
 export default {
@@ -34,8 +37,10 @@ export default {
         const loader = url.searchParams.has("safe") ? SAFE : FAST;
         const counter = () => loader.get("counter", () => code(COUNTER)).getEntrypoint();
         switch (url.pathname) {
+            case "/many": // more than there are idle cells that may make threads
+                return Response.json(await Promise.all(Array.from({ length: 24 }, (_, i) => (i % 2 ? counted(loader) : mixed(loader).then((all) => all[3])))));
             case "/mixed":
-                return Response.json(await loader.load(code(MIXED, { "m.wasm": { wasm: new Uint8Array(WASM) } })).getEntrypoint().run(0));
+                return Response.json(await mixed(loader));
             case "/count":
                 return Response.json(await outcome(counter().count(0)));
             case "/hang":

@@ -47,6 +47,17 @@ const cases = {
         expect("with JIT", await json(server, "/mixed"), expected);
         expect("without", await json(server, "/mixed?safe"), expected);
     },
+    "workers with WebAssembly and without, many at once, in cells of two roles": async (server) => {
+        const expected = Array.from({ length: 24 }, (_, i) => (i % 2 ? 1 : 7));
+        expect("with JIT", await json(server, "/many"), expected);
+        expect("without", await json(server, "/many?safe"), expected);
+    },
+    "a cell is sealed before it is given to anybody": async (server) => {
+        const filters = (pid) => Number(/^Seccomp_filters:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
+        const own = filters(process.pid);
+        expect("filters of zygotes", [...new Set(server.zygotes().map(filters))], [own + 1]);
+        await until("two filters around every cell", () => server.cells().every((pid) => filters(pid) === own + 2)); // forks may be under way
+    },
     "loaders of one id share no worker across profiles": async (server) => {
         expect("counts", [await json(server, "/count"), await json(server, "/count"), await json(server, "/count?safe")], [1, 2, 1]);
     },
