@@ -437,6 +437,10 @@ struct engine *engine_new(bool is_jitless) {
        Loops reach these counts at once all the same. */
     setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
+    /* The last of its compilers takes up to 55 ms for one function of the runtime's, on the cell's own thread, and what it
+       makes is hardly quicker there than what the one before it made: a fifth as soon. Loops get there as before. */
+    setenv("JSC_thresholdForFTLOptimizeAfterWarmUp", "500000", 1);
+    setenv("JSC_thresholdForFTLOptimizeSoon", "10000", 1);
     /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
        (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is
        collected. */
