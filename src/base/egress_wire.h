@@ -11,6 +11,7 @@ enum egress_op {
     EGRESS_HELLO = 1, /* egress -> supervisor, at each start: "" or why it cannot start */
     EGRESS_ATTACH,    /* supervisor -> egress, with a descriptor: {worker, policies}: a cell's way out; where the start fixed them, its
                          policies */
+    EGRESS_STAY,      /* supervisor -> egress: the processor to stay on, or -1 for any: host/gather.h */
     EGRESS_PORT,      /* supervisor -> egress: a port that the supervisor listens on; no rule opens it */
 };
 

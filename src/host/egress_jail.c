@@ -71,6 +71,7 @@ int egress_jail_filter(struct egress_jail *jail) {
     /* Sockets of the internet only. */
     if (r == 0) r = call_filter_allow_if(filter, SCMP_SYS(socket), (struct scmp_arg_cmp){0, SCMP_CMP_EQ, AF_INET, 0});
     if (r == 0) r = call_filter_allow_if(filter, SCMP_SYS(socket), (struct scmp_arg_cmp){0, SCMP_CMP_EQ, AF_INET6, 0});
+    if (r == 0) r = call_filter_allow_if(filter, SCMP_SYS(sched_setaffinity), (struct scmp_arg_cmp){0, SCMP_CMP_EQ, 0, 0});
     r = call_filter_load(filter, r);
     if (r == 0) note(jail, "seccomp");
     return r;

@@ -8,6 +8,7 @@
 
    It must never open a file, resolve by anything but DNS, connect to an address that no rule was asked about, or write
    a secret's value anywhere but into a request. */
+#include "base/affinity.h"
 #include "base/egress_wire.h"
 #include "base/macros.h"
 #include "host/egress_jail.h"
@@ -94,6 +95,8 @@ static void take_message(uv_loop_t *loop, uint32_t op, const char *text, size_t 
         fd = -1;
     } else if (op == EGRESS_PORT && own_ports_len < PORTS_MAX) {
         own_ports[own_ports_len++] = (uint16_t)strtoul(text, NULL, 10);
+    } else if (op == EGRESS_STAY) {
+        affinity_keep(0, atoi(text));
     }
     if (fd >= 0) close(fd);
 }

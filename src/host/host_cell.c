@@ -1,5 +1,7 @@
 #include "host/host_cell.h"
+#include "base/affinity.h"
 #include "base/macros.h"
+#include "host/gather.h"
 #include "host/source.h"
 #include <endian.h>
 #include <errno.h>
@@ -41,6 +43,8 @@ struct host_cell {
     void *context;
     uint32_t number;
     char death[120];
+    struct gather gather;
+    int stays_on;      /* a processor, or -1 */
     uv_timer_t notice; /* runs from the channel's end until the zygote tells why, or too long */
     bool has_loaded, is_closed, has_failed;
     struct exchange *exchanges[EXCHANGES_MAX];
@@ -66,6 +70,7 @@ static struct exchange *exchange_new(struct host_cell *c, struct ingress_req *re
     e->id = (c->uses[slot]++ & 0xffff) << 16 | slot << 1;
     c->exchanges[slot] = e;
     ingress_set_user(req, e);
+    gather_begin(&c->gather);
     return e;
 }
 
@@ -85,6 +90,7 @@ static void exchange_settle(struct exchange *e) {
     if (c) {
         c->exchanges[slot_of(e->id)] = NULL;
         c->free_slots[c->free_len++] = slot_of(e->id);
+        gather_end(&c->gather);
     }
     free(e);
 }
@@ -338,6 +344,7 @@ static int on_source_frame(struct host_cell *c, uint32_t id, const char *text, u
 static int on_outbound_frame(struct host_cell *c) {
     static const char refusal[] = "{\"error\":\"The egress process cannot be started.\"}";
     int fd = c->handler->on_outbound(c->context);
+    if (fd >= 0 && c->stays_on >= 0) c->handler->on_stay(c->context, c->stays_on); /* it may be new */
     if (fd >= 0) return host_channel_grant(c->channel, FRAME_WAY_OUT, 0, fd);
     return host_channel_send(c->channel, FRAME_OUTBOUND, 0, 0, refusal, sizeof refusal - 1, NULL, 0);
 }
@@ -398,6 +405,18 @@ static int on_frame(void *context, const struct frame *frame) {
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
+/* What a request passes: this process, the worker's cell, the way out, and the dynamic worker that was used last. */
+static void on_stay(void *context, int cpu) {
+    struct host_cell *c = context;
+    if (cpu != c->stays_on) {
+        affinity_keep(0, cpu);
+        if (host_channel_peer(c->channel) > 0) affinity_keep(host_channel_peer(c->channel), cpu);
+        c->handler->on_stay(c->context, cpu);
+        c->stays_on = cpu;
+    }
+    loader_stay(c->loader, cpu);
+}
+
 static void fail_all(struct host_cell *c) {
     char message[200];
     if (c->has_failed) return;
@@ -453,6 +472,8 @@ int host_cell_new(uv_loop_t *loop, struct pool *const pools[static PROFILES], co
     }
     CHECK(uv_timer_init(loop, &c->notice) == 0);
     c->notice.data = c;
+    gather_init(&c->gather, loop, on_stay, c);
+    c->stays_on = -1;
     *ret = c;
     return 0;
 }
@@ -461,8 +482,15 @@ static void on_notice_closed(uv_handle_t *handle) {
     free(handle->data);
 }
 
+static void on_gather_closed(uv_handle_t *handle) {
+    struct gather *gather = handle->data;
+    struct host_cell *c = gather->context;
+    uv_close((uv_handle_t *)&c->notice, on_notice_closed);
+}
+
 void host_cell_free(struct host_cell *c) {
     if (!c) return;
+    gather_scatter(&c->gather);
     if (c->free_len < EXCHANGES_MAX) fail_all(c);
     for (uint32_t i = 0; i < EXCHANGES_MAX; i++) {
         struct exchange *e = c->exchanges[i];
@@ -472,7 +500,7 @@ void host_cell_free(struct host_cell *c) {
     }
     loader_free(c->loader);
     host_channel_free(c->channel);
-    uv_close((uv_handle_t *)&c->notice, on_notice_closed);
+    uv_close((uv_handle_t *)&c->gather.timer, on_gather_closed);
 }
 
 uint32_t host_cell_number(const struct host_cell *c) {

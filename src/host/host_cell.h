@@ -23,6 +23,8 @@ struct host_cell_handler {
     void (*on_log)(void *context, const char *level, const char *message);
     /* The worker needs its way out: a descriptor for it, or a negative errno. */
     int (*on_outbound)(void *context);
+    /* The process of its way out, if it has one, is to stay on this processor, or (-1) anywhere: gather.h. */
+    void (*on_stay)(void *context, int cpu);
     /* The worker calls the host worker of this number: a descriptor of the channel to it, or a negative errno. */
     int (*on_service)(void *context, unsigned number);
 };

@@ -152,6 +152,11 @@ void host_worker_own_port(struct host_worker *w, uint16_t port) {
     if (w->outbound) outbound_own_port(w->outbound, port);
 }
 
+static void on_stay(void *context, int cpu) {
+    struct host_worker *w = context;
+    if (w->outbound) outbound_stay(w->outbound, cpu);
+}
+
 /* --- Services --------------------------------------------------------------------------------------------------- */
 
 static int on_service(void *context, unsigned number) {
@@ -171,7 +176,7 @@ int host_worker_connect(struct host_worker *w, int fd) {
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
-static const struct host_cell_handler cell_events = {on_started, on_closed, host_worker_log, on_outbound, on_service};
+static const struct host_cell_handler cell_events = {on_started, on_closed, host_worker_log, on_outbound, on_stay, on_service};
 
 static void start_cell(struct host_worker *w) {
     w->is_broken = false;

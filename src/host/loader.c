@@ -1,4 +1,5 @@
 #include "host/loader.h"
+#include "base/affinity.h"
 #include "base/line_log.h"
 #include "base/macros.h"
 #include "base/procfs.h"
@@ -46,6 +47,7 @@ struct loader {
     int timers; /* of the two, not yet closed */
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
+    struct held_cell *staying; /* kept to one processor; NULL for none */
     unsigned released_len;
     struct loader_stats stats;
 };
@@ -221,6 +223,7 @@ void loader_cell_died(struct loader *l, const struct zygote_death *death) {
     struct held_cell *cell = *place;
     if (!cell) return;
     *place = cell->bucket_next;
+    if (cell == l->staying) l->staying = NULL;
     unname(l, cell);
     if (cell->state >= RELEASED) l->released_len--;
     if (cell->state == GRANTED) l->granted[cell->profile][cell->role]--;
@@ -290,6 +293,16 @@ static void on_timer(uv_timer_t *timer) {
         cell->has_rested = cell->is_stale;
     }
     while (l->oldest && l->stats.named_bytes > l->config.named_bytes_max) evict(l, l->oldest);
+}
+
+/* --- Processors ------------------------------------------------------------------------------------------------- */
+
+void loader_stay(struct loader *l, int cpu) {
+    struct held_cell *next = cpu < 0 ? NULL : l->newest;
+    if (next == l->staying) return;
+    if (l->staying) affinity_keep(l->staying->police.pid, -1);
+    l->staying = next && next->police.pid > 0 ? next : NULL;
+    if (l->staying) affinity_keep(l->staying->police.pid, cpu);
 }
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */

@@ -40,6 +40,10 @@ void loader_stalled(struct loader *loader, enum profile profile, const char *rea
 /* A cell ended; tells the host worker why, if it held that cell. */
 void loader_cell_died(struct loader *loader, const struct zygote_death *death);
 
+/* The named worker that was used last is to stay on this processor, and the one before it need not any more; -1: none has
+   to. See gather.h. */
+void loader_stay(struct loader *loader, int cpu);
+
 struct loader_stats {
     unsigned granted, claimed, named;
     uint64_t named_bytes; /* as of the last sample */

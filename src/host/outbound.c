@@ -56,6 +56,12 @@ void outbound_own_port(struct outbound *o, uint16_t port) {
     send_message(o, EGRESS_PORT, text, (size_t)n, -1);
 }
 
+void outbound_stay(struct outbound *o, int cpu) {
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", cpu);
+    send_message(o, EGRESS_STAY, text, (size_t)n, -1);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events) {
     struct outbound *o = poll->data;
     struct {

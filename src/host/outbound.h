@@ -41,5 +41,8 @@ void outbound_free(struct outbound *outbound);
    place in the object. Returns the cell's end of it, or a negative errno. */
 int outbound_attach(struct outbound *outbound, const char *name, const char *policies_json);
 
+/* The processor that the process is to stay on, or -1 for any. */
+void outbound_stay(struct outbound *outbound, int cpu);
+
 /* Tells of a port of this process's own, which no request may go to. */
 void outbound_own_port(struct outbound *outbound, uint16_t port);

@@ -57,6 +57,7 @@ static const int allowed[] = {
     SCMP_SYS(stat),     SCMP_SYS(newfstatat), SCMP_SYS(statx),          /* the project's files, the engine's library */
     SCMP_SYS(lstat),    SCMP_SYS(readlink),   SCMP_SYS(readlinkat),     /* realpath */
     SCMP_SYS(getcwd),   SCMP_SYS(access),     SCMP_SYS(faccessat),
+    SCMP_SYS(getcpu),   SCMP_SYS(sched_setaffinity),                    /* gather.h */
 };
 
 #define NOT_ONLY_READ (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)

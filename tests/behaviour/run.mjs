@@ -11,6 +11,7 @@ import { suites as clientSuites } from "./clients.mjs";
 import { suites as contextSuites } from "./contexts.mjs";
 import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
+import { suites as gatherSuites } from "./gather.mjs";
 import { suites as groupSuites } from "./groups.mjs";
 import { suites as healthSuites } from "./health.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
@@ -141,12 +142,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
