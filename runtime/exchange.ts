@@ -157,6 +157,9 @@ export class Exchange {
     readonly listeners: ((reason: unknown) => void)[] = [];
     /** Its bodies are the bytes of a connection, which may go over to TLS. */
     isConnection = false;
+    /** Of both bodies, as far as they have gone. */
+    sentBytes = 0;
+    receivedBytes = 0;
     /** Called when both directions have ended. */
     onEnded: (() => void) | undefined;
     #outgoingSource: ByteSource | undefined;
@@ -192,6 +195,7 @@ export class Exchange {
             this.#channel.send(type, F.FIN | F.NOBODY, this.id, text);
             this.#endOutgoing();
         } else if (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES) {
+            this.sentBytes = body.bytes.length;
             this.#channel.send(type, F.FIN, this.id, text, body.bytes);
             this.#endOutgoing();
         } else {
@@ -227,6 +231,7 @@ export class Exchange {
                     const to = Math.min(chunk.length, from + F.CHUNK_BYTES, from + this.#credit);
                     this.#channel.send(F.DATA, 0, this.id, "", chunk.subarray(from, to));
                     this.#credit -= to - from;
+                    this.sentBytes += to - from;
                     from = to;
                 }
             }
@@ -293,6 +298,7 @@ export class Exchange {
     /** The body that came with FETCH or RESPONSE; undefined for none. */
     takeIncoming(frame: F.Frame): Uint8Array | ByteSource | undefined {
         const done = (frame.flags & F.FIN) !== 0;
+        this.receivedBytes += frame.tail?.length ?? 0;
         if (done) {
             this.incoming.end();
             this.#endIncoming();
@@ -312,7 +318,10 @@ export class Exchange {
                 break;
             case F.DATA:
                 if (this.isConnection && frame.flags & F.TLS) this.incoming.push(START_TLS);
-                else if (frame.tail !== undefined) this.incoming.push(frame.tail);
+                else if (frame.tail !== undefined) {
+                    this.receivedBytes += frame.tail.length;
+                    this.incoming.push(frame.tail);
+                }
                 if (frame.flags & F.FIN) {
                     this.incoming.end();
                     this.#endIncoming();
@@ -344,6 +353,8 @@ export class Exchange {
 
     #end(error: unknown): void {
         if (this.aborted) return;
+        this.aborted = true;
+        this.reason = error;
         const source = this.#outgoingSource;
         this.response?.reject(error);
         this.response?.promise.catch(() => {});
@@ -351,8 +362,6 @@ export class Exchange {
         this.#endOutgoing();
         this.#endIncoming();
         source?.cancel(error);
-        this.aborted = true;
-        this.reason = error;
         for (const listener of this.listeners.splice(0)) listener(error);
     }
 

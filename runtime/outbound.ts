@@ -167,10 +167,8 @@ export class StubOutbound implements Outbound {
         this.#stub = stub;
     }
 
-    fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
-        const answer = (this.#stub as unknown as Outbound).fetch(request);
-        if (tell !== undefined) tellOfAnswer(answer, request, worker, tell);
-        return answer;
+    fetch(request: Request): Promise<Response> {
+        return (this.#stub as unknown as Outbound).fetch(request);
     }
 
     async connect(target: ConnectTarget, body: ByteSource): Promise<Connection> {
@@ -178,19 +176,32 @@ export class StubOutbound implements Outbound {
     }
 }
 
-/** Tells what egress would of a request that it did not see, as far as that is known here. */
-function tellOfAnswer(answer: Promise<Response>, request: Request, worker: string | undefined, tell: NonNullable<Tell>): void {
+/** Tells of a request that a stub answered what egress would, as far as it is known here, when both bodies have ended. */
+function recordOf(exchange: Exchange, worker: string | undefined, tell: NonNullable<Tell>): (asked: object, outcome: Promise<object>) => void {
     const began = native.wallTime();
-    const record = (outcome: object): void => {
-        const { protocol, hostname: host, port, pathname: path } = new URL(request.url);
-        const url = { scheme: protocol.slice(0, -1), host, port: Number(port) || (protocol === "https:" ? 443 : 80), path };
+    const ended = new Promise<void>((resolve) => {
+        const { onEnded } = exchange;
+        exchange.onEnded = () => {
+            onEnded?.();
+            resolve();
+        };
+    });
+    return async (asked, outcome) => {
+        const failed = (error: unknown): object => ({ error: String((error as Error | undefined)?.message ?? error) });
+        let found = await outcome.catch(failed);
+        await ended;
+        if (exchange.aborted) found = { ...found, ...failed(exchange.reason) };
+        // As the asking worker sees it: what it sent is what came here.
+        const { receivedBytes: sentBytes, sentBytes: receivedBytes } = exchange;
         const [time, ms] = [new Date(began).toISOString(), Math.round(native.wallTime() - began)];
-        tell({ time, dynamicWorker: worker, method: request.method, ...url, ...outcome, ms });
+        tell({ time, dynamicWorker: worker, ...asked, ...found, sentBytes, receivedBytes, ms });
     };
-    answer.then(
-        ({ status }) => record({ status }),
-        (error: unknown) => record({ error: String((error as Error | undefined)?.message ?? error) }),
-    );
+}
+
+function partsOf(request: Request): object {
+    const { protocol, hostname: host, port, pathname: path } = new URL(request.url);
+    const scheme = protocol.slice(0, -1);
+    return { method: request.method, scheme, host, port: Number(port) || (scheme === "https" ? 443 : 80), path };
 }
 
 /** Answers a request that a dynamic worker made with its global fetch(), or its connect(). */
@@ -205,8 +216,18 @@ export async function relay(
     const { head } = frame;
     const isPlain = isRequestHead(head) && (frame.flags & F.FIN || !wantsWebSocket(head));
     if (outbound instanceof EgressOutbound && isPlain) return outbound.relay(exchange, frame, worker, tell);
+    const record = outbound instanceof StubOutbound && tell !== undefined ? recordOf(exchange, worker, tell) : undefined;
     return answerAsk(exchange, frame, {
-        fetch: (request) => outbound.fetch(request, worker, tell),
-        connect: (target, body) => outbound.connect(target, body, worker, tell),
+        fetch(request) {
+            const answer = outbound.fetch(request, worker, tell);
+            record?.(partsOf(request), answer.then(({ status }) => ({ status })));
+            return answer;
+        },
+        connect(target, body) {
+            const made = outbound.connect(target, body, worker, tell);
+            const { host, port } = target;
+            record?.({ method: "CONNECT", host, port }, made.then(({ opened }) => opened).then(() => ({})));
+            return made;
+        },
     });
 }

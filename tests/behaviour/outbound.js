@@ -89,6 +89,8 @@ function child(env, ctx, who, rules) {
             return env.LOADER_SECRET.load({ ...code(), tails: [ctx.exports.Tail] });
         case "tailed-gate":
             return env.LOADER.load({ ...code(env.GATE), tails: [ctx.exports.Tail] });
+        case "tailed-wires":
+            return env.LOADER.load({ ...code(ctx.exports.Wires), tails: [ctx.exports.Tail] });
         case "few":
             return env.LOADER.load({ ...code(env.GATE), limits: { subRequests: 2 } });
         case "made":

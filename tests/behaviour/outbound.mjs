@@ -724,11 +724,23 @@ const secrets = {
         expect("WebSocket", (await records()).map(({ message: { host, status } }) => [host, status]), [["sub.api.test", 101]]);
     },
     "tails are told what a stub was asked": async () => {
-        let events = [];
-        await request("tailed-gate", "http://stub.test:81/a?b");
-        await until("a tail's event", async () => (events = JSON.parse(await ask(place.server, "/told"))).length > 0);
-        const { method, scheme, host, port, path, status, ms } = events[0].diagnosticsChannelEvents[0].message;
-        expect("record", [method, scheme, host, port, path, status, ms >= 0], ["GET", "http", "stub.test", 81, "/a", 203, true]);
+        const record = async (...asked) => {
+            let events = [];
+            await request(...asked);
+            await until("a tail's event", async () => (events = JSON.parse(await ask(place.server, "/told"))).length > 0);
+            const { time, ms, dynamicWorker, ...rest } = events[0].diagnosticsChannelEvents[0].message;
+            expect("time", [Math.abs(Date.parse(time) - Date.now()) < 60_000, ms >= 0, dynamicWorker], [true, true, ""]);
+            return rest;
+        };
+        const fetched = await record("tailed-gate", "http://stub.test:81/a?b", { method: "POST", body: "12345" });
+        const asked = { method: "POST", scheme: "http", host: "stub.test", port: 81, path: "/a" };
+        expect("record", fetched, { ...asked, status: 203, sentBytes: 5, receivedBytes: 13 });
+        const init = { write: ["abc"], ends: true, options: { allowHalfOpen: true } };
+        const connected = await record("tailed-wires", "example.com:1234", init, undefined, "connect");
+        const received = '["example.com:1234",null,{}] abc'.length;
+        expect("record", connected, { method: "CONNECT", host: "example.com", port: 1234, sentBytes: 3, receivedBytes: received });
+        const { error } = await record("tailed-wires", "throws.test:1", { write: [] }, undefined, "connect");
+        expect("error", error, "no wire for you");
     },
     "the supervisor has forgotten it": () => {
         const environment = readFileSync(`/proc/${place.server.pid}/environ`, "latin1");
