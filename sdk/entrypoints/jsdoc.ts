@@ -50,10 +50,13 @@ function braced(text: string): [inside: string | undefined, rest: string] {
     return [undefined, ""];
 }
 
+/** Where a tag begins: at the start of a line, or behind words where it cannot be meant otherwise, as in TypeScript. */
+const TAG = /^@(?=[a-zA-Z])|[ \t]@(?=(?:param|arg|returns?|type)\s+\{)/m;
+
 /** A comment's text without its marks, as its description and its tags. */
 function split(comment: string): [description: string, tags: Tag[]] {
     const text = comment.replace(/^\s*\*+/gm, "").replace(/^[ \t]+/gm, "");
-    const [description = "", ...parts] = text.split(/^@(?=[a-zA-Z])/m);
+    const [description = "", ...parts] = text.split(TAG);
     const tags = parts.map((part) => {
         const name = /^[a-zA-Z]+/.exec(part)![0];
         const [type, rest] = braced(part.slice(name.length).trim());

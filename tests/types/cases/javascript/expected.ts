@@ -10,6 +10,8 @@ interface Library {
   shelf(): Promise<Shelf> & Shelf;
   untyped(a: unknown, b?: string, input?: unknown, ...rest: unknown[]): Promise<void>;
   odd(x: unknown): Promise<number | string>;
+  /** All on one line, to a@b odd and @home. @param n how often */
+  line(n: number): Promise<string[]>;
   two(flag: unknown): Promise<unknown>;
   /** @deprecated */
   old(): Promise<Date>;

@@ -64,6 +64,10 @@ export class Library extends WorkerEntrypoint {
     odd(x) {
         return x ? 1 : "one";
     }
+    /** All on one line, to a@b {@link odd} and @home. @param {number} n how often @returns {Promise<string[]>} */
+    async line(n) {
+        return [];
+    }
     two(flag) {
         if (flag) return 1;
     }
