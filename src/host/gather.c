@@ -26,13 +26,13 @@ void gather_init(struct gather *g, uv_loop_t *loop, void (*on_stay)(void *contex
     uv_unref((uv_handle_t *)&g->timer);
 }
 
+/* Samples of a way outlast requests that were none, but not the way. */
 static void set(struct gather *g, bool is_gathered) {
-    int cpu = is_gathered ? affinity_here() : -1;
-    g->samples_len = 0;
-    g->settling = SETTLING;
     if (is_gathered == g->is_gathered) return;
     g->is_gathered = is_gathered;
-    g->on_stay(g->context, cpu);
+    g->samples_len = 0;
+    g->settling = SETTLING;
+    g->on_stay(g->context, is_gathered ? affinity_here() : -1);
 }
 
 void gather_scatter(struct gather *g) {
