@@ -16,6 +16,9 @@
 #define REST_MIN 4
 #define REST_MAX 64
 
+/* Requests that take so much more or less than those before are others, of which nothing is known yet: a quarter. */
+#define OTHER_SHARE 4
+
 /* The price of what cannot be measured here, such as other servers on that processor, in percent. */
 #define GAIN_MIN 5
 
@@ -63,11 +66,14 @@ static int compare(const void *a, const void *b) {
 /* The present way has been measured. */
 static void decide(struct gather *g) {
     qsort(g->samples_ns, GATHER_SAMPLES, sizeof *g->samples_ns, compare);
-    g->typical_ns[g->is_gathered] = g->samples_ns[GATHER_SAMPLES / 2];
+    uint32_t before = g->typical_ns[g->is_gathered], now = g->samples_ns[GATHER_SAMPLES / 2];
+    g->typical_ns[g->is_gathered] = now;
     g->samples_len = 0;
     if (affinity_here() < 0) return; /* there is one way only */
     if (!g->is_trial) {
-        if (g->rest > 0) {
+        bool is_same_work = now > before - before / OTHER_SHARE && now < before + before / OTHER_SHARE;
+        if (!is_same_work) g->rest_next = REST_MIN;
+        if (g->rest > 0 && is_same_work) {
             g->rest--;
             return;
         }

@@ -3,8 +3,8 @@
    a process on a processor that sleeps takes longer than most of them work (docs/performance.md). Whether it is sooner
    depends on the machine and on what the workers do, so both ways are measured: after some requests of that kind these
    processes are kept to the supervisor's processor for a while, then the better way is kept to, and the other one tried
-   ever more seldom. As soon as a request comes while another is under way, or takes long, they go where they like.
-   Runs in the supervisor, on its loop. */
+   ever more seldom, or when requests take longer or shorter than before. As soon as a request comes while another is under
+   way, or takes long, they go where they like. Runs in the supervisor, on its loop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
