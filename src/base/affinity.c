@@ -22,5 +22,5 @@ void affinity_keep(int pid, int cpu) {
         CPU_ZERO(&one);
         CPU_SET((unsigned)cpu, &one);
     }
-    if (sched_setaffinity(pid, sizeof one, &one) < 0) return;
+    sched_setaffinity(pid, sizeof one, &one);
 }

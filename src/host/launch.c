@@ -1,4 +1,5 @@
 #include "host/launch.h"
+#include "base/affinity.h"
 #include "base/egress_wire.h"
 #include "base/macros.h"
 #include "base/procfs.h"
@@ -73,7 +74,8 @@ static void begin_child(void) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    setpgid(0, 0); /* a terminal's interrupt goes to the supervisor alone */
+    setpgid(0, 0);        /* a terminal's interrupt goes to the supervisor alone */
+    affinity_keep(0, -1); /* whichever processor the parent is kept to now (gather.h) */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, 0);

@@ -75,4 +75,21 @@ const cases = {
     }),
 };
 
-export const suites = [{ name: "gather", target: HOST, options: ["--pool", "2", "--grants", "2"], cases }];
+/** Without a jail the supervisor itself starts what it needs, whatever processor it is on. */
+const unjailed = {
+    "what is started meanwhile may go where it likes": withOrigin(async (server, port) => {
+        await gather(server, port);
+        const keeper = server.tree().find(({ name, parent }) => name === "mayfly-egress" && parent === server.pid).pid;
+        process.kill(keeper, "SIGKILL");
+        const fetched = () => ask(server, `/fetch?origin=${port}`).catch(() => "egress ended while it was under way");
+        await until("another one", async () => (await fetched()) === '{"got":"origin"}');
+        await Promise.all([ask(server, "/rpc-in?n=3000"), ask(server, "/rpc-in?n=3000")]);
+        expect("kept", gathered(server).names, []);
+    }),
+};
+
+const options = ["--pool", "2", "--grants", "2"];
+export const suites = [
+    { name: "gather", target: HOST, options, cases },
+    { name: "gather without a jail", target: HOST, options: [...options, "--no-jail"], cases: unjailed },
+];
