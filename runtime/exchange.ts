@@ -31,7 +31,8 @@ export class IncomingBody implements ByteSource {
     #ended = false;
     #error: unknown;
     #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
-    #bytes = 0;
+    /** What has come, as far as it was taken. */
+    bytes = 0;
     #bytesMax = Infinity;
     /** Whether somebody began to read. */
     isTouched = false;
@@ -47,9 +48,9 @@ export class IncomingBody implements ByteSource {
 
     /** Counts bytes that came; false, and the exchange is given up, when they are too many. */
     weigh(bytes: number): boolean {
-        this.#bytes += bytes;
-        if (this.#bytes <= this.#bytesMax) return true;
-        this.#exchange.reset(limitError("responseBytes", this.#bytesMax, this.#bytes));
+        this.bytes += bytes;
+        if (this.bytes <= this.#bytesMax) return true;
+        this.#exchange.reset(limitError("responseBytes", this.#bytesMax, this.bytes));
         return false;
     }
 
@@ -157,9 +158,8 @@ export class Exchange {
     readonly listeners: ((reason: unknown) => void)[] = [];
     /** Its bodies are the bytes of a connection, which may go over to TLS. */
     isConnection = false;
-    /** Of both bodies, as far as they have gone. */
+    /** Of the body that goes out, as far as it has gone; incoming.bytes is the other's. */
     sentBytes = 0;
-    receivedBytes = 0;
     /** Called when both directions have ended. */
     onEnded: (() => void) | undefined;
     #outgoingSource: ByteSource | undefined;
@@ -298,8 +298,8 @@ export class Exchange {
     /** The body that came with FETCH or RESPONSE; undefined for none. */
     takeIncoming(frame: F.Frame): Uint8Array | ByteSource | undefined {
         const done = (frame.flags & F.FIN) !== 0;
-        this.receivedBytes += frame.tail?.length ?? 0;
         if (done) {
+            if (this.#role === "answers") this.incoming.weigh(frame.tail?.length ?? 0); // a RESPONSE's was weighed when it came
             this.incoming.end();
             this.#endIncoming();
             return frame.flags & F.NOBODY ? undefined : (frame.tail ?? new Uint8Array(0));
@@ -318,10 +318,7 @@ export class Exchange {
                 break;
             case F.DATA:
                 if (this.isConnection && frame.flags & F.TLS) this.incoming.push(START_TLS);
-                else if (frame.tail !== undefined) {
-                    this.receivedBytes += frame.tail.length;
-                    this.incoming.push(frame.tail);
-                }
+                else if (frame.tail !== undefined) this.incoming.push(frame.tail);
                 if (frame.flags & F.FIN) {
                     this.incoming.end();
                     this.#endIncoming();

@@ -192,7 +192,7 @@ function recordOf(exchange: Exchange, worker: string | undefined, tell: NonNulla
         await ended;
         if (exchange.aborted) found = { ...found, ...failed(exchange.reason) };
         // As the asking worker sees it: what it sent is what came here.
-        const { receivedBytes: sentBytes, sentBytes: receivedBytes } = exchange;
+        const [sentBytes, receivedBytes] = [exchange.incoming.bytes, exchange.sentBytes];
         const [time, ms] = [new Date(began).toISOString(), Math.round(native.wallTime() - began)];
         tell({ time, dynamicWorker: worker, ...asked, ...found, sentBytes, receivedBytes, ms });
     };
