@@ -16,7 +16,7 @@ import * as F from "./frames";
 import { offerCell, startCells, takeCell, type Cell, type CellOwner } from "./cells";
 import type { Channel } from "./channel";
 import { convert, type Caller, type Source } from "./code";
-import { workerHeld, workerReleased } from "./collect";
+import { dropSoon, workerHeld, workerReleased } from "./collect";
 import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import type { Given } from "./fetch";
 import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
@@ -337,7 +337,7 @@ class Handle {
     }
 }
 
-const collected = new FinalizationRegistry<Handle>((handle) => handle.drop());
+const collected = new FinalizationRegistry<Handle>((handle) => dropSoon(() => handle.drop()));
 
 function disposedError(): Error {
     return new Error("The dynamic worker's stub has been disposed.");

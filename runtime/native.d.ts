@@ -126,8 +126,8 @@ export interface Native {
     isAlive(channel: number): boolean;
     /** Ends the cell at once with this exit status (0 to 255). */
     exit(status: number): never;
-    /** Asks the engine to collect garbage soon; used where stubs hold processes. */
-    collect(): void;
+    /** Asks the engine to collect garbage soon, all of it or what was made since the last time; used where stubs hold processes. */
+    collect(isFull: boolean): void;
     /** Ends the process; its owner gets this JSON text as its last words. */
     abort(head: string): void;
     /** Says that the engine is about to make a thread of its own, as WebAssembly does. */

@@ -122,6 +122,25 @@ static inline int children_of(int parent, int *ret, int max) {
     return n;
 }
 
+static inline bool is_holder(int pid) {
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    FILE *f = fopen(path, "re");
+    if (f && fgets(name, sizeof name, f)) name[strcspn(name, "\n")] = 0;
+    if (f) fclose(f);
+    return strcmp(name, "mayfly-holder") == 0;
+}
+
+/* A zygote's cells, as many as fit: its children, or those of its holders. */
+static inline int cells_of(int zygote, int *ret, int max) {
+    int makers[256], n = 0;
+    for (int i = 0, len = children_of(zygote, makers, 256); i < len && n < max; i++) {
+        if (is_holder(makers[i])) n += children_of(makers[i], ret + n, max - n);
+        else ret[n++] = makers[i];
+    }
+    return n;
+}
+
 static inline int count_fds(void) {
     DIR *dir = opendir("/proc/self/fd");
     int n = 0;

@@ -124,6 +124,44 @@ TEST(without_jit_a_thread_cannot_be_signalled) {
     EXPECT_STR(got, killed);
 }
 
+/* --- The next cell of the same holder ---------------------------------------------------------------------------- */
+
+#define ROUNDS 40
+
+static int number_after(const char *got, const char *word) {
+    const char *at = strstr(got, word);
+    return at ? atoi(at + strlen(word)) : 0;
+}
+
+static void try_to_leave_something(bool without_jit) {
+    int poisoned[ROUNDS], len = 0, followed = 0;
+    is_jitless = without_jit;
+    for (int i = 0; i < ROUNDS; i++) {
+        const char *got = try("rewind_poison", false);
+        if (strcmp(got, "no holder 0") == 0) {
+            printf("# not tried: this machine has no holders, and each cell an address space of its own\n");
+            return;
+        }
+        CHECK_OR_RETURN(strncmp(got, "poisoned ", 9) == 0, "it said: %s", got);
+        poisoned[len++] = number_after(got, "poisoned ");
+        got = try("rewind_inspect", false);
+        CHECK_OR_RETURN(strstr(got, "clean "), "it found: %s", got);
+        for (int k = 0; k < len; k++) followed += poisoned[k] == number_after(got, "clean ");
+    }
+    is_jitless = false;
+    CHECK_OR_RETURN(followed >= 5, "only %d of %d cells followed a poisoned one", followed, ROUNDS);
+}
+
+TEST(nothing_is_left_for_the_next_cell) {
+    try_to_leave_something(false);
+    is_jitless = false;
+}
+
+TEST(nothing_is_left_for_the_next_cell_without_jit) {
+    try_to_leave_something(true);
+    is_jitless = false;
+}
+
 /* --- Every number ----------------------------------------------------------------------------------------------- */
 
 /* Those that return although their arguments are all -1. The others of the list look at an argument first. */

@@ -223,7 +223,7 @@ TEST(a_limit_of_one_worker_leaves_others_alone) {
 static void signal_cells(int signal) {
     int zygotes[4], cells[64];
     for (int i = 0, n = children_of(getpid(), zygotes, 4); i < n; i++) {
-        for (int j = 0, m = children_of(zygotes[i], cells, 64); j < m; j++) kill(cells[j], signal);
+        for (int j = 0, m = cells_of(zygotes[i], cells, 64); j < m; j++) kill(cells[j], signal);
     }
 }
 
@@ -497,7 +497,7 @@ TEST(cells_of_freed_workers_end) {
     for (int i = 0; i < 10; i++) mf_worker_free(load("setInterval(() => {}, 1)"));
     for (int i = 0; i < 500; i++) {
         EXPECT_INT(children_of(getpid(), zygotes, 8), others + 1);
-        n = children_of(zygotes[others], cells, 64);
+        n = cells_of(zygotes[others], cells, 64);
         if (n == 1) break;
         mf_loader_dispatch(the_loader);
         usleep(10000);

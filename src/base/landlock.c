@@ -30,6 +30,11 @@ int landlock_new(bool has_network, uint64_t scopes) {
     return ruleset < 0 ? -errno : ruleset;
 }
 
+bool landlock_let_read(int ruleset, int directory) {
+    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE, .parent_fd = directory};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+}
+
 bool landlock_enter(int ruleset) {
     bool holds = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
     close(ruleset);

@@ -7,6 +7,7 @@ enum zygote_op {
     ZYGOTE_HELLO = 1, /* zygote -> supervisor, once: `confinement`; or text says why it cannot start */
     ZYGOTE_FORK,      /* supervisor -> zygote: make the cell `cell`, for `role` */
     ZYGOTE_KILL,      /* supervisor -> zygote: SIGKILL it, if it is still there */
+    ZYGOTE_KEEP,      /* supervisor -> zygote: it will live long, so whatever would make another after it may go */
     ZYGOTE_DIED,      /* zygote -> supervisor: it ended; `status` as of wait(2), and what it used */
 };
 
@@ -23,6 +24,7 @@ enum cell_role {
 /* ... and what it is like, bits in decimal. */
 enum {
     ZYGOTE_JITLESS = 1, /* its engine interprets, and has no memory that can be both written and run */
+    ZYGOTE_FORKING = 4, /* each cell gets an address space that no other had before it */
     ZYGOTE_BRIEF = 2,   /* few cells will come of it: what makes them quick is not worth its time */
 };
 

@@ -7,6 +7,7 @@
 #include "cell/clock.h"
 #include "cell/jail.h"
 #include "cell/pages.h"
+#include "cell/rewind.h"
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -25,6 +26,9 @@
    as often, on which a stream of bytes spends most of its time. A dynamic worker's must not come near its memory limit by
    garbage alone, so it stays small, and in small pages. */
 #define TURNS_OF_BUSY      256
+
+/* One that was woken less often is not talked to: most load, answer once, and end. */
+#define TURNS_OF_TALK 4
 #define SMALL_HEAP_MB      8
 #define SMALL_HEAP_HOST_MB 32
 #define GROWTH             4
@@ -36,16 +40,17 @@
 #define BULK_BYTES       (16u << 20)
 #define GROWTH_OF_BULK   8
 
+/* When so many have passed in a cell, not only the young is collected: arrays that were in use meanwhile are large. */
+#define BULK_BYTES_COLLECTED (2u << 20)
+
 /* So often one channel may be served without a look at the others. */
 #define IN_ROW_MAX 16
 
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
-/* After waiting so long for work, a cell gives back the memory that made it quick: soon where it is kept under a name,
-   late where it most likely ends before. */
-#define REST_NAMED_MS     20
-#define REST_ANONYMOUS_MS 5000
+/* A cell that is kept under a name gives back memory when it has waited so long for the first time. */
+#define REST_MS 20
 
 struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1, .patience = PATIENCE_INIT};
 
@@ -231,8 +236,7 @@ static void be_bulky(struct cell *c) {
 
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
     budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
-    /* A host worker's cell is never at rest for long, and may have threads. */
-    if (!c->is_host) c->rest_ms = load->flags & FRAME_NAMED ? REST_NAMED_MS : REST_ANONYMOUS_MS;
+    c->wants_rest = c->is_held && load->flags & FRAME_NAMED;
     if (c->is_host) be_busy(c);
 }
 
@@ -300,7 +304,7 @@ static void serve(struct cell *c, int number) {
    Returns whether it had. */
 static bool serve_soon(struct cell *c) {
     struct channel *channel = channel_at(c, c->last_spoken);
-    if (!channel || c->spoken_in_row == IN_ROW_MAX) return false;
+    if (!channel || c->spoken_in_row == IN_ROW_MAX || c->turns < TURNS_OF_TALK) return false;
     unsigned looks = patience_looks(&c->patience);
     int n = 0;
     for (unsigned i = 0; i < looks && n == 0; i++) n = channel_read(channel, false);
@@ -326,8 +330,8 @@ static void wait_poll(struct cell *c) {
     struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
     int timeout = timeout_ms(c);
-    bool rests = c->rest_ms > 0 && !c->is_threaded && pages_are_large() && (timeout < 0 || timeout > c->rest_ms);
-    if (rests) timeout = c->rest_ms;
+    bool rests = c->wants_rest && (timeout < 0 || timeout > REST_MS);
+    if (rests) timeout = REST_MS;
     if (timeout < 0 && fds[1].fd < 0 && !owner->polls_out) {
         /* Nothing but the owner can wake it: to wait for bytes and to read them is one system call. */
         int n = channel_read(owner, true);
@@ -338,7 +342,10 @@ static void wait_poll(struct cell *c) {
     }
     int r = poll(fds, 2, timeout);
     clock_catch_up(r == 0 ? timeout : 0);
-    if (r == 0 && rests) pages_return();
+    if (r == 0 && rests) {
+        c->wants_rest = false;
+        rewind_rest();
+    }
     if (r <= 0) return;
     if (fds[1].revents) engine_pump(c->engine);
     if (fds[0].revents & POLLOUT) mark_dirty(c, 0);
@@ -365,7 +372,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (!c->is_busy && may_grow(c, GROWTH) && ++c->turns == TURNS_OF_BUSY) be_busy(c);
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
     if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
@@ -382,9 +389,13 @@ void cell_turn(struct cell *c) {
         engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
     }
     /* Left to itself the engine may keep garbage of several times what lives, and a worker would end by its limit for that. */
-    if (c->wants_collection || c->budget.is_full) {
-        c->wants_collection = c->budget.is_full = false;
-        engine_collect(c->engine);
+    if (c->wants_collection != COLLECT_NOTHING || c->budget.is_full) {
+        bool is_full = c->wants_collection != COLLECT_YOUNG || c->budget.is_full ||
+                       c->bulk_bytes - c->bulk_bytes_collected >= BULK_BYTES_COLLECTED;
+        if (is_full) c->bulk_bytes_collected = c->bulk_bytes;
+        engine_collect(c->engine, is_full);
+        c->wants_collection = COLLECT_NOTHING;
+        c->budget.is_full = false;
         engine_pump(c->engine); /* the finalizers of what was collected */
     }
 }

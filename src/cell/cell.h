@@ -23,11 +23,13 @@ struct cell {
     double wake_ms;   /* on the monotonic clock; negative for none */
     double pumped_ms; /* when the engine last did its deferred work */
     unsigned turns; /* until it is busy */
-    uint64_t bulk_bytes; /* that came and went in large pieces, until it is bulky */
+    uint64_t bulk_bytes; /* that came and went in large pieces */
+    uint64_t bulk_bytes_collected; /* of these, before the last full collection */
     bool is_busy, is_bulky;
     unsigned memory_mb; /* its worker's limit; 0 for none */
-    bool wants_collection;
-    int rest_ms;      /* after so long without work it gives back memory; 0 for never: no worker came yet */
+    enum { COLLECT_NOTHING, COLLECT_YOUNG, COLLECT_ALL } wants_collection;
+    bool is_held;     /* a holder made it (rewind.h) */
+    bool wants_rest;  /* it was not at rest yet, and has memory to give back */
     bool may_thread;  /* the seal allows it */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
 } __attribute__((aligned(PKEY_PAGE_BYTES)));

@@ -73,6 +73,9 @@ void engine_allow_threads(struct engine *engine);
    Without effect where the engine cannot be told. */
 void engine_tune(struct engine *engine, double small_mb, double growth, bool has_threads);
 
+/* A page of the engine's options, which engine_tune writes and nothing else; NULL if it cannot. */
+const void *engine_options(const struct engine *engine);
+
 /* Calls a registered handler, then runs microtasks. Returns 0, or -EINVAL when it threw (written to stderr: a bug in
    the runtime, since it catches what workers throw). */
 int engine_call(struct engine *engine, enum engine_handler handler, const struct engine_value *args, size_t n);
@@ -87,7 +90,8 @@ int engine_evaluate(struct engine *engine, const struct engine_value *source, co
 void engine_pump(struct engine *engine);
 int engine_pending_fd(struct engine *engine);
 
-void engine_collect(struct engine *engine);
+/* Collects garbage: all of it, or, where the engine can, what was made since the last time. */
+void engine_collect(struct engine *engine, bool is_full);
 
 /* Refuses eval and new Function from now on with this message. */
 void engine_forbid_eval(struct engine *engine, const char *message);

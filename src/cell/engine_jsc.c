@@ -49,6 +49,9 @@ struct engine {
     int loop_fd; /* by which number GLib knows the eventfd of its loop */
     int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
     void *config; /* CONFIG_BYTES, or NULL */
+    void (*collect_young)(JSContextGroupRef vm); /* this and the next two are NULL where the engine has them not */
+    void (*lock)(void *holder, JSContextGroupRef vm);
+    void (*unlock)(void *holder);
     JSClassRef native_class;
     JSObjectRef natives;
     JSObjectRef handlers[ENGINE_HANDLERS];
@@ -343,6 +346,8 @@ int engine_native_add(struct engine *e, const char *name, engine_native *call, v
     return 0;
 }
 
+static void find_young_collection(struct engine *e);
+
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
 /* Past some heap size the collector asks WTF's memory pressure handler, which takes the main run loop for granted. The
@@ -462,6 +467,7 @@ struct engine *engine_new(bool is_jitless) {
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
     e->config = dlsym(RTLD_DEFAULT, "g_config");
+    find_young_collection(e);
     watch_signals();
     JSClassDefinition definition = kJSClassDefinitionEmpty;
     definition.className = "Native";
@@ -541,6 +547,10 @@ void engine_tune(struct engine *e, double small_mb, double growth, bool has_thre
     CHECK(mprotect(e->config, CONFIG_BYTES, PROT_READ) == 0);
 }
 
+const void *engine_options(const struct engine *e) {
+    return e->config;
+}
+
 int engine_call(struct engine *e, enum engine_handler handler, const struct engine_value *args, size_t n) {
     CHECK(n <= ENGINE_ARGS_MAX);
     if (!e->handlers[handler]) return -EINVAL;
@@ -592,9 +602,26 @@ static __attribute__((noinline)) void scrub_stack(void) {
     __asm__ volatile("" : : "r"(below) : "memory");
 }
 
-void engine_collect(struct engine *e) {
+/* The C API collects all or nothing; the engine's own way to collect the young alone is a C++ function that takes its lock
+   for held. */
+static void find_young_collection(struct engine *e) {
+    e->collect_young = (void (*)(JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC11VMInspector6edenGCEPNS_2VME");
+    e->lock = (void (*)(void *, JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderC1EPNS_2VME");
+    e->unlock = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderD1Ev");
+}
+
+static void collect_young(struct engine *e) {
+    void *holder[4]; /* room for a C++ object of one pointer */
+    JSContextGroupRef vm = JSContextGetGroup(e->js);
+    e->lock(holder, vm);
+    e->collect_young(vm);
+    e->unlock(holder);
+}
+
+void engine_collect(struct engine *e, bool is_full) {
     scrub_stack();
-    JSSynchronousGarbageCollectForDebugging(e->js);
+    if (!is_full && e->collect_young && e->lock && e->unlock) collect_young(e);
+    else JSSynchronousGarbageCollectForDebugging(e->js);
 }
 
 void engine_forbid_eval(struct engine *e, const char *message) {

@@ -5,10 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 struct span {
     uintptr_t start, end;
 };
@@ -58,8 +54,4 @@ long hugepages_move_library(const char *name) {
     size_t after = HUGE_BYTES - (size_t)(copy - all);
     if (after > 0) munmap(copy + len, after);
     return (long)len;
-}
-
-int hugepages_collapse(uintptr_t start) {
-    return madvise((void *)start, HUGE_BYTES, MADV_COLLAPSE) < 0 ? -errno : 0;
 }

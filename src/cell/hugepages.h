@@ -12,7 +12,3 @@
    since a huge page has one protection. Before the engine starts. Returns the number of bytes moved, 0 if the library
    is not mapped or too small, or a negative errno; the code runs on in either case. */
 long hugepages_move_library(const char *name);
-
-/* Gathers the pages of the private memory at `start`, HUGE_BYTES long and aligned, into one huge page. Returns 0, or a
-   negative errno (kernels before 6.1 cannot). */
-int hugepages_collapse(uintptr_t start);

@@ -34,10 +34,10 @@
 #endif
 #define SCHED_CORE_THIS_PROCESS 1 /* the kernel's PIDTYPE_TGID */
 
-/* Descriptors of the zygote, which opens nothing after its start, and thereby of a cell. */
+/* Descriptors of a dynamic worker's cell. */
 #define DESCRIPTORS_MAX 32
 
-/* Descriptors of a host worker's cell: one for each cell that it loaded. */
+/* Descriptors of a host worker's cell: one for each cell that it loaded. The zygote may send as many on to holders. */
 #define HOST_DESCRIPTORS_MAX 65536
 
 /* What holds for this process; 0 until jail_zygote. */
@@ -121,7 +121,7 @@ static bool limit(int resource, rlim_t now, rlim_t max) {
 
 static bool limit_resources(void) {
     return limit(RLIMIT_CORE, 0, 0) && limit(RLIMIT_FSIZE, 0, 0) && limit(RLIMIT_MEMLOCK, 0, 0) &&
-           limit(RLIMIT_MSGQUEUE, 0, 0) && limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, HOST_DESCRIPTORS_MAX);
+           limit(RLIMIT_MSGQUEUE, 0, 0) && limit(RLIMIT_NOFILE, HOST_DESCRIPTORS_MAX, HOST_DESCRIPTORS_MAX);
 }
 
 /* Closes a kind of speculation for good, or finds that this processor does not have it. */
@@ -179,7 +179,7 @@ static bool filter_calls(bool is_jitless) {
 #endif
 }
 
-void jail_zygote(int namespaces, bool is_jitless) {
+void jail_zygote(int namespaces, bool is_jitless, int proc_fd) {
     add_layer(is_jitless && procfs_has_writable_code() == 0, CONFINEMENT_NO_JIT);
     add_namespaces(namespaces);
     add_layer(drop_capabilities(), CONFINEMENT_NO_CAPABILITIES);
@@ -190,6 +190,7 @@ void jail_zygote(int namespaces, bool is_jitless) {
     add_layer(close_speculation(PR_SPEC_INDIRECT_BRANCH), CONFINEMENT_INDIRECT_BRANCH);
     add_layer(core_alone(), CONFINEMENT_CORE_SCHEDULING);
     int ruleset = landlock_new(true, LANDLOCK_SCOPE_ABSTRACT_SOCKETS | LANDLOCK_SCOPE_SIGNALS);
+    if (ruleset >= 0 && proc_fd >= 0) landlock_let_read(ruleset, proc_fd); /* until a holder closes that for its cells */
     add_layer(ruleset >= 0 && landlock_enter(ruleset), CONFINEMENT_LANDLOCK);
     add_layer(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0, CONFINEMENT_MDWE);
     add_layer(pkey_protect(&the_cell, sizeof the_cell), CONFINEMENT_CONTROL_KEY);
@@ -217,7 +218,8 @@ uint32_t jail_cell(int owner_fd, bool is_host) {
     /* In a pid namespace the kernel kills all when the zygote, its first process, has ended. */
     if (!(layers & CONFINEMENT_PID_NAMESPACE)) CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
     if (layers & CONFINEMENT_CORE_SCHEDULING && !core_alone()) layers &= ~(uint32_t)CONFINEMENT_CORE_SCHEDULING;
-    if (is_host) limit(RLIMIT_NOFILE, HOST_DESCRIPTORS_MAX, HOST_DESCRIPTORS_MAX);
+    rlim_t descriptors = is_host ? HOST_DESCRIPTORS_MAX : DESCRIPTORS_MAX;
+    limit(RLIMIT_NOFILE, descriptors, descriptors);
     return layers | (is_host ? 0 : CONFINEMENT_ONE_SOCKET);
 }
 

@@ -10,8 +10,8 @@
 void jail_scrub(int argc, char **argv);
 
 /* Called by the zygote, single-threaded and still with its rights, after it has opened all that it needs and the engine
-   has mapped its JIT memory, unless it has none. The namespaces were made by whoever spawned it (flags as of clone(2)). */
-void jail_zygote(int namespaces, bool is_jitless);
+   has mapped its JIT memory, unless it has none. `proc_fd`: below it files may still be read, -1 for nowhere. The namespaces were made by whoever spawned it (flags as of clone(2)). */
+void jail_zygote(int namespaces, bool is_jitless, int proc_fd);
 
 /* What holds now, for this process. */
 uint32_t jail_layers(void);

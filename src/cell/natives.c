@@ -188,8 +188,9 @@ static int exit_now(void *context, const struct engine_value *args, struct engin
 static int collect(void *context, const struct engine_value *args, struct engine_value *ret,
                    struct engine_error *error) {
     struct cell *c = context;
-    (void)args, (void)ret, (void)error;
-    c->wants_collection = true; /* done by the loop: the engine takes what lies on the stack for pointers */
+    (void)ret, (void)error;
+    bool is_full = args[0].kind == ENGINE_BOOLEAN && args[0].number != 0;
+    if (c->wants_collection != COLLECT_ALL) c->wants_collection = is_full ? COLLECT_ALL : COLLECT_YOUNG; /* done by the loop: the engine takes what lies on the stack for pointers */
     return 0;
 }
 

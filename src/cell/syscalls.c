@@ -1,6 +1,8 @@
 #include "cell/syscalls.h"
 #include "base/macros.h"
+#include "cell/pagemap_scan.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -28,17 +30,24 @@
 /* Newer than the headers of Debian 12. */
 #define ADVICE_POPULATE_READ  22
 #define ADVICE_POPULATE_WRITE 23
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
 
 /* glibc's fork, and its pthread_create. */
 #define FLAGS_OF_FORK (SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
+#define FLAGS_OF_HELD_CELL (CLONE_VM | CLONE_VFORK | SIGCHLD)
 #define FLAGS_OF_THREAD                                                                                                \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |                 \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 #define NOT_EXECUTABLE                                                                                                 \
     { 2, PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP, 0 }
+/* For shared memory, and where a holder would not know how to make it as it was (rewind.h). */
+#define UNUSUAL_MAPPINGS (MAP_SHARED | MAP_GROWSDOWN | MAP_LOCKED | MAP_HUGETLB)
 #define ALL_CELLS  (CALLER_HOST | CALLER_CELL | CALLER_THREADS)
 #define EVERYBODY  (CALLER_ZYGOTE | ALL_CELLS)
+#define ALL_BUT_PLAIN (CALLER_ZYGOTE | CALLER_HOST | CALLER_THREADS)
 #define ANY_THREAD (CALLER_HOST | CALLER_THREADS)
 
 /* Beside callers: all rules of this number are for the profile with the JIT alone. */
@@ -52,6 +61,9 @@ struct check {
 
 #define ALL        ~0u
 #define CHECKS_MAX 2
+
+/* As an error: the call says that all went well. */
+#define NOTHING_DONE 0xffff
 
 /* One way to make a call; rules of one number stand together, and the busiest come first. `error`: it is refused with
    this errno instead of allowed, where the caller knows what to do then. */
@@ -67,10 +79,10 @@ static const struct rule rules[] = {
     {SYS_madvise, EVERYBODY, 0, {{2, ALL, ADVICE_POPULATE_WRITE}}},
     {SYS_madvise, EVERYBODY, 0, {{2, ALL, ADVICE_POPULATE_READ}}},
     {SYS_madvise, EVERYBODY, 0, {{2, ALL, MADV_DONTNEED}}},
-    {SYS_madvise, EVERYBODY, 0, {{2, ALL, MADV_FREE}}},
-    {SYS_madvise, EVERYBODY, 0, {{2, ALL, MADV_HUGEPAGE}}},
-    {SYS_madvise, EVERYBODY, 0, {{2, ALL, MADV_DONTDUMP}}},
-    {SYS_madvise, EVERYBODY, 0, {{2, ALL, MADV_DODUMP}}},
+    {SYS_madvise, ALL_BUT_PLAIN, 0, {{2, ALL, MADV_HUGEPAGE}}}, /* see the seal */
+    /* There are no dumps; and a mapping that is cut into thousands by this would be so for the next cell as well. */
+    {SYS_madvise, EVERYBODY, NOTHING_DONE, {{2, ALL, MADV_DONTDUMP}}},
+    {SYS_madvise, EVERYBODY, NOTHING_DONE, {{2, ALL, MADV_DODUMP}}},
     /* The one socket: frames in and out. No address, so nothing but what is connected already. */
     {SYS_recvfrom, EVERYBODY, 0, {{4, ALL, 0}}},
     {SYS_sendto, EVERYBODY, 0, {{4, ALL, 0}}},
@@ -81,7 +93,8 @@ static const struct rule rules[] = {
     /* How the kernel goes on with one of these after the process was stopped: by a debugger, by a freezer. */
     {SYS_restart_syscall, EVERYBODY, 0, {{0}}},
     /* Heaps. New memory is the process's own, and never executable. */
-    {SYS_mmap, EVERYBODY, 0, {NOT_EXECUTABLE, {3, MAP_ANONYMOUS | MAP_SHARED, MAP_ANONYMOUS}}},
+    {SYS_mmap, EVERYBODY, 0, {NOT_EXECUTABLE, {3, MAP_ANONYMOUS | UNUSUAL_MAPPINGS, MAP_ANONYMOUS}}},
+    {SYS_mmap, CALLER_ZYGOTE, 0, {NOT_EXECUTABLE, {3, ALL, MAP_PRIVATE | MAP_FIXED}}}, /* a holder, the image's file */
     {SYS_mprotect, EVERYBODY, 0, {NOT_EXECUTABLE}},
     {SYS_munmap, EVERYBODY, 0, {{0}}},
     {SYS_mremap, EVERYBODY, 0, {{0}}}, /* large blocks that grow, and pages that go back (pages.c) */
@@ -113,6 +126,7 @@ static const struct rule rules[] = {
     /* A host worker's cell has a socket for each cell that it was granted, and receives them on its own. The zygote
        gets the sockets of its cells so. */
     {SYS_recvmsg, CALLER_ZYGOTE | CALLER_HOST, 0, {{0}}},
+    {SYS_sendmsg, CALLER_ZYGOTE, 0, {{0}}}, /* hands them on to holders */
     {SYS_epoll_create1, CALLER_HOST, 0, {{0}}},
     {SYS_epoll_ctl, CALLER_HOST, 0, {{0}}},
 #ifdef SYS_epoll_wait
@@ -124,6 +138,8 @@ static const struct rule rules[] = {
        see. */
     {SYS_clone3, ANY_THREAD | CALLER_ZYGOTE, ENOSYS, {{0}}},
     {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, FLAGS_OF_FORK}}},
+    {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, SIGCHLD}}},            /* a holder */
+    {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, FLAGS_OF_HELD_CELL}}},
     {SYS_clone, ANY_THREAD, 0, {{0, ALL, FLAGS_OF_THREAD}}},
     {SYS_set_robust_list, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}}, /* and fork's child */
 #ifdef SYS_rseq
@@ -131,6 +147,7 @@ static const struct rule rules[] = {
 #endif
     {SYS_prctl, ANY_THREAD | CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_NAME}}},
     {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_PDEATHSIG}}},
+    {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_DUMPABLE}}}, /* a holder, while it opens its page tables' file */
     {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, 62 /* PR_SCHED_CORE */}}},
     {SYS_sched_setscheduler, ANY_THREAD, EPERM, {{0}}}, /* a wish, not a need */
     {SYS_sched_getaffinity, ANY_THREAD, 0, {{0}}},
@@ -147,6 +164,11 @@ static const struct rule rules[] = {
     {SYS_kill, CALLER_ZYGOTE, 0, {{1, ALL, SIGKILL}}},
     {SYS_close_range, CALLER_ZYGOTE, 0, {{0}}},
     {SYS_prlimit64, CALLER_ZYGOTE, 0, {{0, ALL, 0}, {1, ALL, RLIMIT_NOFILE}}}, /* more for a host worker's cell */
+    /* Holders (rewind.c): which pages were written, and that mappings stay as they are. */
+    {SYS_openat, CALLER_ZYGOTE, 0, {{2, ALL, O_RDONLY | O_CLOEXEC}}},
+    {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)PAGEMAP_SCAN}}},
+    {SYS_mseal, CALLER_ZYGOTE, 0, {{0}}},
+    {SYS_landlock_restrict_self, CALLER_ZYGOTE, 0, {{0}}},
     {SYS_seccomp, CALLER_ZYGOTE, 0, {{0, ALL, SECCOMP_SET_MODE_FILTER}}},      /* the seal */
 };
 
@@ -193,7 +215,8 @@ static void put_rule(struct program *p, const struct rule *rule) {
         if (check->mask != ALL) emit(p, BPF_ALU | BPF_AND | BPF_K, check->mask, 0, 0);
         failures[failures_len++] = SKIP_UNLESS_EQ(p, check->value);
     }
-    RETURN(p, rule->error ? SECCOMP_RET_ERRNO | rule->error : SECCOMP_RET_ALLOW);
+    uint32_t error = rule->error == NOTHING_DONE ? 0 : rule->error;
+    RETURN(p, rule->error ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW);
     for (size_t i = 0; i < failures_len; i++) land_failure(p, failures[i]);
 }
 
@@ -287,6 +310,22 @@ size_t syscalls_compile_seal(bool is_jitless, enum syscall_caller caller, struct
         emit(&p, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
         RETURN(&p, SECCOMP_RET_ALLOW);
         RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+        land_failure(&p, other);
+    }
+    if (may_call(SYS_prctl, kind)) { /* a thread's name, not what the zygote and holders say of themselves */
+        size_t other = SKIP_UNLESS_EQ(&p, SYS_prctl);
+        load_argument(&p, 0);
+        emit(&p, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_NAME, 0, 1);
+        RETURN(&p, SECCOMP_RET_ALLOW);
+        RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+        land_failure(&p, other);
+    }
+    if (caller == CALLER_CELL) { /* as for dumps, above: a mapping in pieces */
+        size_t other = SKIP_UNLESS_EQ(&p, SYS_madvise);
+        load_argument(&p, 2);
+        emit(&p, BPF_JMP | BPF_JEQ | BPF_K, MADV_HUGEPAGE, 0, 1);
+        RETURN(&p, SECCOMP_RET_KILL_PROCESS);
+        RETURN(&p, SECCOMP_RET_ALLOW);
         land_failure(&p, other);
     }
     put_intervals(&p, kind);

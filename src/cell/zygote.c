@@ -1,5 +1,5 @@
-/* The zygote: starts the engine, evaluates the runtime, puts the jail around itself, then forks a cell for each FORK
-   message and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
+/* The zygote: starts the engine, evaluates the runtime, puts the jail around itself, then makes a cell for each FORK
+   message, by a holder where it can (rewind.h) and by a fork where not, and reports each death. It reads nothing but its supervisor's messages and runs no worker's code; in the
    forked child, cell_main takes over and never returns.
 
    Started by a supervisor as `mayfly-cell NAMESPACES TRAITS` (flags of clone(2), or JAIL_OFF; zygote_wire.h) with the
@@ -9,6 +9,7 @@
 #include "base/zygote_wire.h"
 #include "cell/budget.h"
 #include "cell/cell.h"
+#include "cell/holders.h"
 #include "cell/hugepages.h"
 #include "cell/jail.h"
 #include "cell/pages.h"
@@ -35,17 +36,26 @@
 struct child {
     pid_t pid;
     uint32_t cell;
+    uint64_t bytes_before; /* what its memory had held, at the most, before it began */
+};
+
+/* How a process ended, and what it used. */
+struct end {
+    pid_t pid;
+    int status;
+    uint64_t cpu_us, peak_bytes;
 };
 
 /* Invariant: a report that could not be sent waits in `reports`, in order, so that the zygote never blocks on its
    supervisor, which may be blocked on the zygote. */
 struct zygote {
     struct engine *engine;
+    bool adopts; /* its children's children become its own when those end */
     int signal_fd, oom_fd; /* oom_fd: this process's /proc/self/oom_score_adj, or -1 */
     char oom_score[12], oom_score_of_cells[12];
     struct child *children;
     int children_len, children_capacity;
-    uint64_t anonymous_bytes; /* that it had before the first fork: each cell begins with as much */
+    uint64_t anonymous_bytes; /* that it had before the first fork: each forked cell begins with as much */
     struct buf reports;
 };
 
@@ -78,11 +88,10 @@ static void rehearse(struct zygote *z, bool is_zygote) {
     engine_call(z->engine, ENGINE_ON_WARM, &(struct engine_value){.kind = ENGINE_BOOLEAN, .number = is_zygote}, 1);
 }
 
-/* --- The forked child ------------------------------------------------------------------------------------------- */
+/* --- In a cell ------------------------------------------------------------------------------------------- */
 
 static _Noreturn void cell_main(struct zygote *z, int owner_fd, enum cell_role role) {
     bool is_host = role == CELL_HOST;
-    pages_take(); /* before any of them is read: a page that was read before it is written costs thrice as much */
     uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, role) == 0);
@@ -95,27 +104,46 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, enum cell_role r
 
 /* --- Children --------------------------------------------------------------------------------------------------- */
 
-static void remember(struct zygote *z, pid_t pid, uint32_t cell) {
+static void remember(struct zygote *z, struct child child) {
     if (z->children_len == z->children_capacity) {
         z->children_capacity = z->children_capacity ? z->children_capacity * 2 : 64;
         z->children = realloc(z->children, (size_t)z->children_capacity * sizeof *z->children);
         CHECK(z->children);
     }
-    z->children[z->children_len++] = (struct child){pid, cell};
+    z->children[z->children_len++] = child;
 }
 
-static void report_death(struct zygote *z, pid_t pid, int status, const struct rusage *used) {
+static void report_death(struct zygote *z, const struct end *end) {
     for (int i = 0; i < z->children_len; i++) {
-        if (z->children[i].pid != pid) continue;
-        struct zygote_msg msg = {.op = ZYGOTE_DIED, .cell = z->children[i].cell, .status = status};
-        uint64_t peak_bytes = (uint64_t)used->ru_maxrss * 1024u;
-        msg.peak_bytes = peak_bytes > z->anonymous_bytes ? peak_bytes - z->anonymous_bytes : 0;
-        msg.cpu_us = (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000u +
-                     (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+        const struct child child = z->children[i];
+        if (child.pid != end->pid) continue;
         z->children[i] = z->children[--z->children_len];
-        report(z, &msg);
+        report(z, &(struct zygote_msg){
+                      .op = ZYGOTE_DIED,
+                      .cell = child.cell,
+                      .status = end->status,
+                      .cpu_us = end->cpu_us,
+                      .peak_bytes = end->peak_bytes > child.bytes_before ? end->peak_bytes - child.bytes_before : 0,
+                  });
         return;
     }
+}
+
+static void read_holders(struct zygote *z) {
+    for (struct holder_msg msg; holders_read(&msg);) {
+        if (msg.op == HOLDER_MADE) remember(z, (struct child){msg.pid, msg.cell, msg.bytes_before});
+        else report_death(z, &(struct end){msg.pid, msg.status, msg.cpu_us, msg.peak_bytes});
+    }
+}
+
+static void fork_cell(struct zygote *z, uint32_t cell, enum cell_role role, int fd);
+static int fork_holder(struct zygote *z);
+
+/* Jobs that wait need another, or a fork each. */
+static void replace_holder(struct zygote *z) {
+    uint32_t cell;
+    if (holders_lack(0)) fork_holder(z);
+    for (int fd; (fd = holders_take_back(&cell)) >= 0;) fork_cell(z, cell, CELL_PLAIN, fd);
 }
 
 static void reap(struct zygote *z) {
@@ -123,8 +151,19 @@ static void reap(struct zygote *z) {
     while (read(z->signal_fd, &info, sizeof info) > 0) {
     }
     struct rusage used;
-    int status;
-    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) report_death(z, pid, status, &used);
+    pid_t its_cell;
+    for (struct end end; (end.pid = wait4(-1, &end.status, WNOHANG, &used)) > 0;) {
+        read_holders(z); /* what tells of it was sent before it ended */
+        if (holders_ended(end.pid, &its_cell)) {
+            if (its_cell) report_death(z, &(struct end){.pid = its_cell, .status = end.status});
+            replace_holder(z);
+            continue;
+        }
+        end.peak_bytes = (uint64_t)used.ru_maxrss * 1024u;
+        end.cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u +
+                     (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+        report_death(z, &end);
+    }
 }
 
 /* What a cell inherits: when memory runs out, a dynamic worker's goes, not what all others depend on. A cell could not
@@ -134,24 +173,56 @@ static void be_expendable(const struct zygote *z, bool is_expendable) {
     if (z->oom_fd >= 0 && write(z->oom_fd, score, strlen(score)) < 0) return; /* where it is lower than may be */
 }
 
-static void fork_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
-    bool is_host = msg->role == CELL_HOST;
+static void fork_cell(struct zygote *z, uint32_t cell, enum cell_role role, int fd) {
+    bool is_host = role == CELL_HOST;
     if (!is_host) be_expendable(z, true);
     pid_t pid = _Fork(); /* no handlers: there is one thread, and nothing is locked */
-    if (pid == 0) cell_main(z, fd, (enum cell_role)msg->role);
+    if (pid == 0) {
+        pages_take(); /* before any of them is read: a page that was read before it is written costs thrice as much */
+        cell_main(z, fd, role);
+    }
     int status = -errno;
     if (!is_host) be_expendable(z, false);
     close(fd);
     if (pid > 0) {
-        remember(z, pid, msg->cell);
+        remember(z, (struct child){pid, cell, z->anonymous_bytes});
     } else {
-        report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg->cell, .status = status});
+        report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = cell, .status = status});
     }
 }
 
+static int fork_holder(struct zygote *z) {
+    be_expendable(z, true);
+    int r = holders_fork();
+    be_expendable(z, false);
+    return r;
+}
+
+static void hold_cell(struct zygote *z, uint32_t cell, int fd) {
+    int r = 0;
+    read_holders(z);
+    if (holders_lack(1)) r = fork_holder(z);
+    if (r == 0) r = holders_give(cell, fd);
+    close(fd);
+    if (r < 0) report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = cell, .status = r});
+}
+
+static void make_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
+    if (msg->role == CELL_PLAIN && holders_are_there()) hold_cell(z, msg->cell, fd);
+    else fork_cell(z, msg->cell, (enum cell_role)msg->role, fd);
+}
+
 static void kill_cell(struct zygote *z, uint32_t cell) {
+    read_holders(z);
     for (int i = 0; i < z->children_len; i++) {
         if (z->children[i].cell == cell) kill(z->children[i].pid, SIGKILL);
+    }
+}
+
+static void keep_cell(struct zygote *z, uint32_t cell) {
+    read_holders(z);
+    for (int i = 0; z->adopts && i < z->children_len; i++) {
+        if (z->children[i].cell == cell) holders_give_up(z->children[i].pid);
     }
 }
 
@@ -171,18 +242,22 @@ static void take_message(struct zygote *z) {
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     int fd = -1;
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
-    if (msg.op == ZYGOTE_FORK && fd >= 0) fork_cell(z, &msg, fd);
+    if (msg.op == ZYGOTE_FORK && fd >= 0) make_cell(z, &msg, fd);
     if (msg.op == ZYGOTE_FORK && fd < 0) { /* there was no number left for it */
         report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg.cell, .status = -EMFILE});
     }
     if (msg.op == ZYGOTE_KILL) kill_cell(z, msg.cell);
+    if (msg.op == ZYGOTE_KEEP) keep_cell(z, msg.cell);
 }
 
 static _Noreturn void serve(struct zygote *z) {
     for (;;) {
         short waits = buf_len(&z->reports) ? POLLOUT : 0;
-        struct pollfd fds[2] = {{.fd = CONTROL_FD, .events = POLLIN | waits}, {.fd = z->signal_fd, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0) continue;
+        struct pollfd fds[3] = {{.fd = CONTROL_FD, .events = POLLIN | waits},
+                                {.fd = z->signal_fd, .events = POLLIN},
+                                {.fd = holders_fd(), .events = POLLIN}};
+        if (poll(fds, 3, -1) < 0) continue;
+        if (fds[2].revents) read_holders(z);
         if (fds[1].revents) reap(z);
         if (fds[0].revents & POLLOUT) send_reports(z);
         if (fds[0].revents & ~POLLOUT) take_message(z);
@@ -207,7 +282,7 @@ static void rehearse_all(struct zygote *z) {
     for (int i = 0; i < REHEARSALS; i++) rehearse(z, true);
     /* A collection empties inline caches; those of the common path are filled again, so that no cell has to, and what a
        cell may allocate before it collects for the first time is as much as can be. */
-    engine_collect(z->engine);
+    engine_collect(z->engine, true);
     for (int i = 0; i < REHEARSALS; i++) rehearse(z, false);
 }
 
@@ -271,11 +346,20 @@ int main(int argc, char **argv) {
     z.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     CHECK(z.signal_fd >= 0);
     open_oom_score(&z);
+    z.adopts = namespaces != JAIL_OFF && namespaces & CLONE_NEWPID; /* elsewhere cells would die with their holders */
     signal(SIGINT, SIG_IGN); /* a terminal's interrupt is the supervisor's to handle */
+    int proc_fd = -1;
+    bool has_holders = !is_brief && !(traits & ZYGOTE_FORKING) && holders_prepare(&proc_fd) == 0;
     if (namespaces != JAIL_OFF) {
         jail_scrub(argc, argv);
-        jail_zygote(namespaces, is_jitless);
+        jail_zygote(namespaces, is_jitless, proc_fd);
     }
+    int owner_fd, at = has_holders ? rewind_point(&owner_fd) : -1;
+    if (at > 0) {
+        the_cell.is_held = true;
+        cell_main(&z, owner_fd, CELL_PLAIN);
+    }
+    holders_start(at == 0);
     send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
                                   .confinement = jail_layers(),
                                   .threads = (uint32_t)threads,

@@ -273,6 +273,12 @@ void generations_kill(struct generations *all, uint32_t cell) {
     }
 }
 
+void generations_keep(struct generations *all, uint32_t cell) {
+    for (struct generation *g = all->list; g; g = g->next) {
+        if (g->is_up) zygote_keep(g->zygote, cell);
+    }
+}
+
 void generations_stats(const struct generations *all, struct zygote_stats *ret) {
     struct zygote_stats stats = {.number = all->ups};
     for (struct generation *g = all->list; g; g = g->next) stats.alive++;

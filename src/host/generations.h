@@ -42,6 +42,9 @@ void generations_free(struct generations *all);
 int generations_fork(struct generations *all, uint32_t cell, enum cell_role role, int fd);
 void generations_kill(struct generations *all, uint32_t cell);
 
+/* See pool_keep. */
+void generations_keep(struct generations *all, uint32_t cell);
+
 void generations_stats(const struct generations *all, struct zygote_stats *ret);
 
 /* Memory that each cell has from the start, in bytes. */

@@ -142,6 +142,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     if (is_named) {
         list_add_newest(l, cell);
         l->stats.named++;
+        pool_keep(l->pools[cell->profile], number);
     }
     loader_grant(l);
     return 0;

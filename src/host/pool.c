@@ -204,8 +204,10 @@ static void refill(struct pool *pool) {
 
 int pool_take(struct pool *pool, enum cell_role role, struct pool_cell *ret_cell) {
     struct shelf *shelf = &pool->shelves[role];
-    struct idle_cell *cell = shelf->cells;
-    while (cell && !cell->is_ready) cell = cell->next;
+    struct idle_cell *cell = NULL; /* the newest, whose memory is still in the processor's caches */
+    for (struct idle_cell *at = shelf->cells; at; at = at->next) {
+        if (at->is_ready) cell = at;
+    }
     if (role == CELL_THREADS && shelf->target == 0) shelf->target = 1 + pool->config.idle_target / THREADS_SHARE;
     if (!cell) {
         refill(pool);
@@ -226,6 +228,10 @@ int pool_fork_host(struct pool *pool, uint32_t *ret_cell) {
 
 void pool_kill(struct pool *pool, uint32_t cell) {
     generations_kill(pool->zygotes, cell);
+}
+
+void pool_keep(struct pool *pool, uint32_t cell) {
+    generations_keep(pool->zygotes, cell);
 }
 
 uint64_t pool_cell_bytes(const struct pool *pool) {
@@ -328,7 +334,8 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     struct generations_config zygotes = {
         .cell_path = config->cell_path,
         .has_jail = !config->has_no_jail,
-        .traits = (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0),
+        .traits = (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0) |
+                  (config->has_no_rewind ? ZYGOTE_FORKING : 0),
         .forks_max = config->forks_max,
         .age_ms_max = config->age_ms_max,
     };

@@ -18,6 +18,7 @@ struct pool_config {
     uint64_t age_ms_max;   /* after so long, too; 0 is the default */
     bool has_no_jail;      /* for debugging */
     bool is_jitless;       /* cells interpret, and have no memory that can be both written and run */
+    bool has_no_rewind;    /* each cell is forked anew; see SECURITY.md */
     bool is_brief;         /* few cells will be taken: it is up sooner, and each takes longer */
     unsigned numbers_from; /* cells of one host have numbers of their own: of two pools one begins at 0, one at 1 */
 };
@@ -60,6 +61,9 @@ int pool_fork_host(struct pool *pool, uint32_t *ret_cell);
 
 /* Kills a cell that was taken; on_death follows. */
 void pool_kill(struct pool *pool, uint32_t cell);
+
+/* A cell that was taken will live long: its memory is for no other after it. */
+void pool_keep(struct pool *pool, uint32_t cell);
 
 /* Memory that each cell has from the start, in bytes. */
 uint64_t pool_cell_bytes(const struct pool *pool);

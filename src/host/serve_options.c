@@ -16,8 +16,8 @@ static const char help[] =
     "  MORE                   host workers that the first one reaches by its service bindings, and they one another\n"
     "\n"
     "  --listen ADDRESS:PORT  where to listen (127.0.0.1:8787); port 0 takes a free one\n"
-    "  --pool N               idle, warm cells to keep (8)\n"
-    "  --grants N             idle cells that the host worker holds ahead of need (16)\n"
+    "  --pool N               idle, warm cells to keep (4)\n"
+    "  --grants N             idle cells that the host worker holds ahead of need (8)\n"
     "  --named-mb N           memory that named dynamic workers may have together, least recently used go first (1024)\n"
     "  --limit NAME=N         a limit of dynamic workers, as in the configuration's limits: cpu_ms=50, memory_mb=64, ...\n"
     "  --usage FILE           append a line of JSON for each dynamic worker that ends: what it used\n"
@@ -28,6 +28,7 @@ static const char help[] =
     "  --require-confinement LIST\n"
     "                         refuse to run with less, such as syscall-filter,empty-root or all; mayfly doctor names them\n"
     "  --no-jit               interpret all workers and compile none; worker_loaders of the configuration have \"jit\": false\n"
+    "  --no-rewind            a memory of its own for each sandbox, never used before: several times slower (SECURITY.md)\n"
     "  --no-jail              debugging only: workers run with the rights of whoever started mayfly\n"
     "  --rpc PATH[=NAME]      let clients call the default entrypoint, or the one of this name, by Cap'n Web at this path\n"
     "  --health PATH          answer GET PATH with the state of the server as JSON, in the place of the host worker\n"
@@ -121,6 +122,7 @@ int serve_options_parse(struct serve_options *o, int argc, char **argv) {
                                             {"require-confinement", required_argument, NULL, 'c'},
                                             {"no-jail", no_argument, NULL, 'j'},
                                             {"no-jit", no_argument, NULL, 'J'},
+                                            {"no-rewind", no_argument, NULL, 'R'},
                                             {"rpc", required_argument, NULL, 'r'},
                                             {"outbound-log", required_argument, NULL, 'o'},
                                             {"health", required_argument, NULL, 'H'},
@@ -136,8 +138,8 @@ int serve_options_parse(struct serve_options *o, int argc, char **argv) {
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    *o = (struct serve_options){.pool.idle_target = 8,
-                                .worker.cell.loader = {.grants_target = 16, .usage_fd = -1},
+    *o = (struct serve_options){.pool.idle_target = 4,
+                                .worker.cell.loader = {.grants_target = 8, .usage_fd = -1},
                                 .worker.outbound.log_fd = -1,
                                 .ingress = {.address = "127.0.0.1", .port = 8787}};
     unsigned named_mb = 1024, zygote_seconds = 0, cells_mb = 0, cells_max = 0;
@@ -156,6 +158,7 @@ int serve_options_parse(struct serve_options *o, int argc, char **argv) {
         case 'c': r = parse_confinement(optarg, &o->pool.required); break;
         case 'j': o->pool.has_no_jail = true; break;
         case 'J': o->pool.is_jitless = true; break;
+        case 'R': o->pool.has_no_rewind = true; break;
         case 'r': r = parse_rpc(optarg, o); break;
         case 'o': r = open_log("outbound-log", optarg, 0640, &o->worker.outbound.log_fd); break;
         case 'M': r = parse_number("cells-mb", optarg, 1u << 30, &cells_mb); break;

@@ -92,6 +92,11 @@ void zygote_kill(struct zygote *z, uint32_t cell) {
     if (send(z->fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0) return; /* it is gone, and so are its cells */
 }
 
+void zygote_keep(struct zygote *z, uint32_t cell) {
+    struct zygote_msg msg = {.op = ZYGOTE_KEEP, .cell = cell};
+    if (send(z->fd, &msg, sizeof msg, MSG_NOSIGNAL) < 0) return;
+}
+
 int zygote_pid(const struct zygote *z) {
     return z->pid;
 }

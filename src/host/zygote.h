@@ -47,6 +47,9 @@ int zygote_fork(struct zygote *zygote, uint32_t cell, enum cell_role role, int f
 /* Kills a cell that may have ended already; its death is reported as any other. */
 void zygote_kill(struct zygote *zygote, uint32_t cell);
 
+/* See pool_keep. */
+void zygote_keep(struct zygote *zygote, uint32_t cell);
+
 /* Ends the zygote, and with it every cell, and waits for it. */
 void zygote_stop(struct zygote *zygote);
 

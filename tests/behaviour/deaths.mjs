@@ -98,7 +98,7 @@ const dynamic = {
         for (const { pid } of others) killIfThere(pid);
         await until("their end", () => stillThere(others).length === 0);
         await freshWorkersAnswer(server);
-        await until("a full pool and all grants", () => server.cells().length === 1 + 8 + 16);
+        await until("a full pool and all grants", () => server.cells().length === 1 + 4 + 8);
     },
     "a worker that spins is gone when it is disposed of": async (server) => {
         const { pid, answer } = await begin(server, ["spin"]);
@@ -190,7 +190,7 @@ const own = {
         process.kill(pid, "SIGSEGV");
         await answer;
         const fresh = await until("another zygote", () => server.zygotes().find((zygote) => !before.includes(zygote)), 30_000);
-        const isFull = () => server.tree().filter(({ parent }) => parent === fresh).length >= 8;
+        const isFull = () => server.cells(fresh).length >= 4;
         await until("a pool of its cells", isFull, 30_000);
         await freshWorkersAnswer(server);
         expect("the count of an old worker", (await json(server, "/count?id=survivor")).count, alive.count + 1);

@@ -6,7 +6,9 @@ import { anonymousBytes, ask, descriptorCount, residentBytes, until } from "./se
 const MEBIBYTE = 1 << 20;
 
 /** What a server has that nobody uses: supervisor, zygote, the host worker's cell, its pool with two for WebAssembly, and its grants. */
-const IDLE_PROCESSES = 3 + 8 + 2 + 16;
+/** See holders.c. */
+const HOLDERS_WAITING_MAX = 16;
+const IDLE_PROCESSES = 3 + 4 + 1 + 8;
 
 /** Connections that a client keeps would count as descriptors. */
 const once = { headers: { connection: "close" } };
@@ -22,6 +24,8 @@ function hostCell(server) {
 function inventory(server, host) {
     return {
         processes: server.tree().length,
+        /** Beyond those that may wait, and those of cells that are there. */
+        holders: Math.max(0, server.holders().length - HOLDERS_WAITING_MAX - server.cells().length),
         supervisorDescriptors: descriptorCount(server.pid),
         hostDescriptors: descriptorCount(host),
         supervisorBytes: residentBytes(server.pid),
@@ -36,6 +40,7 @@ async function settles(server, before, host) {
         now = inventory(server, host);
         return (
             now.processes <= before.processes &&
+            now.holders <= before.holders &&
             now.supervisorDescriptors <= before.supervisorDescriptors &&
             (now.hostDescriptors ?? 0) <= (before.hostDescriptors ?? 0)
         );

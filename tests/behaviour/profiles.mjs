@@ -1,6 +1,7 @@
 // Workers that are compiled beside workers that are not: each profile has a zygote, and what happens to one is nothing to
 // the other.
 
+import { arch, release } from "node:os";
 import { readFileSync } from "node:fs";
 import { ask, startServer, until } from "./server.mjs";
 
@@ -8,6 +9,10 @@ function expect(what, got, expected) {
     const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
     if (a !== b) throw new Error(`${what}: expected ${b}, got ${a}`);
 }
+
+/** As cell/rewind.c: Linux 6.10. */
+const [major, minor] = release().split(".").map(Number);
+const CAN_REWIND = arch() === "x64" && (major > 6 || (major === 6 && minor >= 10));
 
 const json = async (server, path) => JSON.parse(await ask(server, path));
 
@@ -27,7 +32,7 @@ function zygotes(server) {
     return hasWritableCode(first) ? { jit: first, noJit: second } : { jit: second, noJit: first };
 }
 
-const cellsOf = (server, zygote) => server.tree().filter(({ parent, state }) => parent === zygote && state !== "Z").map(({ pid }) => pid);
+const cellsOf = (server, zygote) => server.cells(zygote);
 
 /** Cases that look into processes need root. */
 const asRoot = (body) => async (server) => {
@@ -98,6 +103,19 @@ async function withOptions(options, isSafe) {
     }
 }
 
+/** Whether cells follow each other in the memory of holders (SECURITY.md), where this machine can. */
+async function rewound(options) {
+    const server = await startServer("zygotes.js", ["--pool", "2", "--grants", "2", ...options]);
+    try {
+        for (let n = 0; n < 40; n++) expect("a fresh one", await json(server, "/fresh?n=4"), 8);
+        const makers = new Set(server.holders());
+        const parents = server.cells().map((pid) => Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]));
+        return { holders: makers.size, held: parents.filter((pid) => makers.has(pid)).length, forked: parents.filter((pid) => server.zygotes().includes(pid)).length };
+    } finally {
+        await server.stop();
+    }
+}
+
 export const suites = [
     { name: "profiles", target: "profiles.jsonc", options: ["--health", "/health", "--pool", "2", "--grants", "2"], cases },
     {
@@ -105,6 +123,15 @@ export const suites = [
         cases: {
             "a server without such loaders has one zygote": () => withOptions([], false),
             "--no-jit": () => withOptions(["--no-jit"], true),
+            "--no-rewind: each cell has memory of its own": async () => {
+                const { holders, held, forked } = await rewound(["--no-rewind"]);
+                expect("holders, held and forked cells", [holders, held, forked > 4], [0, 0, true]);
+            },
+            "without it holders make the cells": async () => {
+                if (!CAN_REWIND) return console.log("# not tried: this kernel has no mseal, or the processor is no x86-64");
+                const { held, forked } = await rewound([]);
+                expect("held cells, and the host worker's", [held > 4, forked >= 1], [true, true]);
+            },
         },
     },
 ];

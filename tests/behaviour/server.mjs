@@ -72,9 +72,9 @@ export function stillThere(tree) {
     });
 }
 
-/** Memory of one process that is in RAM. */
+/** Memory of one process that is in RAM and no file's. */
 export function residentBytes(pid) {
-    const match = /^VmRSS:\s+(\d+) kB/m.exec(readOrGone(`/proc/${pid}/status`) ?? "");
+    const match = /^RssAnon:\s+(\d+) kB/m.exec(readOrGone(`/proc/${pid}/status`) ?? "");
     return match ? Number(match[1]) * 1024 : 0;
 }
 
@@ -131,9 +131,15 @@ export class Server {
         return this.#child.exitCode !== null || this.#child.signalCode !== null;
     }
 
-    /** Zygote and cells: [supervisor, zygote, ...cells]. The spawner, which starts zygotes, is in the way of counting. */
+    /** Zygote and cells: [supervisor, zygote, ...cells]. The spawner, which starts zygotes, and holders, which keep memory
+     * for cells, are in the way of counting. */
     tree() {
-        return processTree(this.pid).filter(({ name }) => name !== "mayfly-spawner");
+        return processTree(this.pid).filter(({ name }) => name !== "mayfly-spawner" && name !== "mayfly-holder");
+    }
+
+    /** Those that make cells: one for each cell without a name, and some that wait. */
+    holders() {
+        return processTree(this.pid).filter(({ name, state }) => name === "mayfly-holder" && state !== "Z").map(({ pid }) => pid);
     }
 
     get zygote() {
@@ -145,10 +151,14 @@ export class Server {
         return this.tree().filter(({ parent }) => parent === this.pid).map(({ pid }) => pid);
     }
 
-    cells() {
-        const tree = this.tree();
-        const zygotes = tree.filter(({ parent }) => parent === this.pid).map(({ pid }) => pid);
-        return tree.filter(({ parent, state }) => zygotes.includes(parent) && state !== "Z").map(({ pid }) => pid);
+    /** A zygote's cells, or all: its children, or those of its holders. */
+    cells(zygote) {
+        const zygotes = zygote === undefined ? this.zygotes() : [zygote];
+        const tree = processTree(this.pid);
+        const makers = [...zygotes, ...tree.filter(({ name, parent }) => name === "mayfly-holder" && zygotes.includes(parent)).map(({ pid }) => pid)];
+        return tree
+            .filter(({ name, parent, state }) => name !== "mayfly-holder" && makers.includes(parent) && state !== "Z")
+            .map(({ pid }) => pid);
     }
 
     /** The cells that hold so much memory: how a test knows whom it looks at. */

@@ -35,21 +35,27 @@ static const char *try_act(const char *name) {
     return "no such act";
 }
 
-void __real_jail_zygote(int namespaces, bool is_jitless);
-void __wrap_jail_zygote(int namespaces, bool is_jitless);
+void __real_jail_zygote(int namespaces, bool is_jitless, int proc_fd);
+void __wrap_jail_zygote(int namespaces, bool is_jitless, int proc_fd);
 
 void *escape_writable_code_at;
+struct escape_memory escape_memory[ESCAPE_MEMORY_MAX];
+int escape_memory_len;
 
-void __wrap_jail_zygote(int namespaces, bool is_jitless) {
+void __wrap_jail_zygote(int namespaces, bool is_jitless, int proc_fd) {
     char line[512], access[5];
     unsigned long start, end;
     FILE *maps = fopen("/proc/self/maps", "re");
     while (maps && fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[1] != 'w' || access[2] != 'x') continue;
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[1] != 'w') continue;
+        if (access[3] == 'p' && !strstr(line, "[stack]") && escape_memory_len < ESCAPE_MEMORY_MAX) {
+            escape_memory[escape_memory_len++] = (struct escape_memory){start, end};
+        }
+        if (access[2] != 'x') continue;
         escape_writable_code_at = (void *)(end - 4096); /* where the engine has nothing yet */
     }
     if (maps) fclose(maps);
-    __real_jail_zygote(namespaces, is_jitless);
+    __real_jail_zygote(namespaces, is_jitless, proc_fd);
 }
 
 static bool find_probe(const struct engine_value *head, char *out, size_t out_len) {
@@ -71,7 +77,8 @@ int __wrap_engine_call(struct engine *engine, enum engine_handler handler, const
         !find_probe(&args[4], name, sizeof name)) {
         return __real_engine_call(engine, handler, args, n);
     }
-    const char *gained = try_act(name);
+    if (strcmp(name, "rewind_poison") == 0) escape_poison(); /* tells that itself, and ends */
+    const char *gained = strcmp(name, "rewind_inspect") == 0 ? escape_inspect() : try_act(name);
     int len = snprintf(head, sizeof head, "{\"error\":{\"name\":\"Error\",\"message\":\"%s%s\"}}",
                        gained ? "escaped: " : "held", gained ? gained : "");
     cell_send(&the_cell, 0, &(struct frame){.type = FRAME_STARTED}, head, (size_t)len);

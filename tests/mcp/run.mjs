@@ -99,7 +99,7 @@ await withStdio(SHOP, async (client, errors) => {
 await withStdio([...SHOP, "--no-jit"], async (client) => {
     await test("--no-jit: executions have a zygote of their own", async () => {
         equal(await result(client, "return shop.add(20, 22)"), "42");
-        const tree = processTree(process.pid).filter(({ name }) => name === "mayfly-cell");
+        const tree = processTree(process.pid).filter(({ name }) => name === "mayfly-cell" || name === "mayfly-holder");
         const zygotes = tree.filter(({ parent }) => !tree.some(({ pid }) => pid === parent));
         equal(zygotes.length, 2); // the server's worker is the operator's
     });

@@ -1,0 +1,357 @@
+/* What a holder does between two cells. The memory is a stranger's until it is rewound, so this file uses none: no global
+   variable, no function of a library (make sees to that), and a stack whose contents it does not read before it has
+   written them. It knows what its registers and the plan hold. */
+#include "cell/pagemap_scan.h"
+#include "cell/rewind.h"
+#include "cell/rewind_plan.h"
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#ifdef __x86_64__
+
+/* Newer than the headers of Debian 12. */
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+#define PAGE_BYTES     4096ul
+#define ADDRESSES_END  ((1ul << 47) - PAGE_BYTES)
+#define REGIONS_A_SCAN 1024
+
+/* After so many cells, or one that was larger, it ends: neither the peak of memory nor the kernel's tables shrink. */
+#define CELLS_MAX  1000
+#define GROWTH_KIB 8192
+
+/* Pages beside the image's that stay for the next cell, as zeroes, if no more lie together. */
+#define FRESH_PAGES_KEPT 32
+
+/* --- Without a library -------------------------------------------------------------------------------------------- */
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE long call(long number, long a, long b, long c, long d, long e, long f) {
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+INLINE void copy(uintptr_t to, uintptr_t from, size_t len) {
+    len /= 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
+}
+
+INLINE void clear(uintptr_t to, size_t len) {
+    len /= 8;
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(len) : "a"(0l) : "memory");
+}
+
+/* What its last cell was, and then what its next one is: at the begin of the scratch memory, which was cleared. */
+INLINE struct holder_msg *message(const struct plan *plan) {
+    return (struct holder_msg *)(plan->scratch_top - SCRATCH_BYTES);
+}
+
+/* Nothing follows. What there is to tell of the last cell is told. */
+INLINE _Noreturn void leave(const struct plan *plan) {
+    struct holder_msg *last = message(plan);
+    last->op = HOLDER_ENDS;
+    if (last->pid > 0) call(SYS_sendto, HOLDER_REPORTS_FD, (long)last, sizeof *last, MSG_NOSIGNAL, 0, 0);
+    for (;;) call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
+}
+
+INLINE void check(const struct plan *plan, long result) {
+    if (result < 0) leave(plan);
+}
+
+/* --- At its birth ------------------------------------------------------------------------------------------------- */
+
+/* Where the image's file is mapped, a page that is anonymous was written: that is how the kernel knows. */
+INLINE void map_image(const struct plan *plan) {
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        long len = (long)(area->end - area->start);
+        if (area->is_mapped) {
+            check(plan, call(SYS_mmap, (long)area->start, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, HOLDER_IMAGE_FD,
+                       (long)area->image_page * (long)PAGE_BYTES));
+        }
+        if (area->is_sealed) check(plan, call(SYS_mseal, (long)area->start, len, 0, 0, 0, 0));
+    }
+    call(SYS_close, HOLDER_IMAGE_FD, 0, 0, 0, 0, 0);
+}
+
+/* All that its cells will touch, so that what comes on top is theirs. */
+INLINE void take_pages(const struct plan *plan) {
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        if (area->kind != AREA_IMAGE) continue;
+        long len = (long)(area->end - area->start);
+        call(SYS_madvise, (long)area->image, len, MADV_POPULATE_READ, 0, 0, 0);
+        call(SYS_madvise, (long)area->start, len, MADV_POPULATE_READ, 0, 0, 0);
+    }
+    for (int i = 0; i < plan->lesson_len; i++) {
+        const struct page_range *range = &plan->lesson[i];
+        call(SYS_madvise, (long)range->start, (long)(range->end - range->start),
+             range->is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ, 0, 0, 0);
+    }
+}
+
+/* --- Between two cells -------------------------------------------------------------------------------------------- */
+
+INLINE void drop_additions(const struct plan *plan) {
+    /* First, since the kernel does not find its end where a hole has been emptied. */
+    if (call(SYS_brk, (long)plan->brk, 0, 0, 0, 0, 0) != (long)plan->brk) leave(plan);
+    for (unsigned i = 0; i < plan->holes_len; i++) {
+        check(plan, call(SYS_munmap, (long)plan->holes[i].start, (long)(plan->holes[i].end - plan->holes[i].start), 0, 0, 0, 0));
+    }
+}
+
+INLINE void rewind_fresh(const struct plan *plan, const struct area *area, uintptr_t start, uintptr_t end) {
+    if (!area->is_file && end - start <= FRESH_PAGES_KEPT * PAGE_BYTES) clear(start, end - start);
+    else check(plan, call(SYS_madvise, (long)start, (long)(end - start), MADV_DONTNEED, 0, 0, 0));
+}
+
+INLINE bool is_as_was(uintptr_t now, uintptr_t was, size_t len) {
+    const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)was;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < len / sizeof *a; i++) difference |= a[i] ^ b[i];
+    return difference == 0;
+}
+
+/* Anonymous in the zygote, too: pages that are still shared with it should stay so. */
+INLINE void rewind_anonymous(uintptr_t start, uintptr_t was, size_t len) {
+    for (size_t at = 0; at < len; at += PAGE_BYTES) {
+        if (!is_as_was(start + at, was + at, PAGE_BYTES)) copy(start + at, was + at, PAGE_BYTES);
+    }
+}
+
+INLINE void rewind_image(const struct area *area, uintptr_t start, uintptr_t end) {
+    uintptr_t was = (uintptr_t)area->image + (start - area->start);
+    if (area->is_mapped) copy(start, was, end - start);
+    else rewind_anonymous(start, was, end - start);
+}
+
+/* What was split, by another protection or advice, becomes one again; whatever is mapped in the cage, it has the image's bytes. */
+INLINE void join_arenas(const struct plan *plan) {
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        if (area->kind != AREA_LOOSE && area->kind != AREA_CAGE) continue;
+        check(plan, call(SYS_mprotect, (long)area->start, (long)(area->end - area->start), PROT_READ | PROT_WRITE, 0, 0, 0));
+        if (area->kind == AREA_CAGE) rewind_anonymous(area->start, (uintptr_t)area->image, area->end - area->start);
+    }
+}
+
+/* What is within one area. Returns how much of it cannot be written, and so must be there the next time as well: of what is
+   not a file's alone (addresses that the dynamic loader filled in) a cell can be rid. */
+INLINE long rewind_part(const struct plan *plan, const struct area *area, uintptr_t start, uintptr_t end) {
+    if (area->kind == AREA_IMAGE) rewind_image(area, start, end);
+    if (area->kind == AREA_FRESH || area->kind == AREA_LOOSE) rewind_fresh(plan, area, start, end);
+    if (area->kind == AREA_TUNED && !is_as_was(start, (uintptr_t)area->image + (start - area->start), end - start)) leave(plan);
+    return area->kind == AREA_KEPT ? (long)(end - start) : 0;
+}
+
+INLINE long rewind_regions(const struct plan *plan, const struct page_region *regions, long len) {
+    const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
+    long kept = 0;
+    for (long i = 0; i < len; i++) {
+        for (uintptr_t at = regions[i].start, part; at < regions[i].end; at = part) {
+            while (area < end && area->end <= at) area++;
+            if (area == end || area->start > at) leave(plan); /* it is in no place that is known */
+            part = area->end < regions[i].end ? area->end : regions[i].end;
+            kept += rewind_part(plan, area, at, part);
+        }
+    }
+    return kept;
+}
+
+/* Each page that no file backs: those that were written, and some that were not. Comparing them first gains nothing, nor
+   does leaving out what cannot be written. */
+INLINE long rewind_pages(const struct plan *plan) {
+    long kept = 0;
+    struct page_region regions[REGIONS_A_SCAN];
+    struct pm_scan_arg scan;
+    clear((uintptr_t)&scan, sizeof scan);
+    scan.size = sizeof scan;
+    scan.end = ADDRESSES_END;
+    scan.vec = (uintptr_t)regions;
+    scan.vec_len = REGIONS_A_SCAN;
+    scan.category_mask = scan.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO;
+    scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+    scan.return_mask = PAGE_IS_PRESENT;
+    for (long len = REGIONS_A_SCAN; len == REGIONS_A_SCAN; scan.start = scan.walk_end) {
+        len = call(SYS_ioctl, HOLDER_PAGEMAP_FD, PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
+        check(plan, len);
+        kept += rewind_regions(plan, regions, len);
+        /* Otherwise it has gone to the end, wherever it says that it stopped: that is right only if the list was full. */
+        if (len == REGIONS_A_SCAN && scan.walk_end <= scan.start) leave(plan);
+    }
+    return kept;
+}
+
+INLINE long peak_kib(const struct plan *plan) {
+    struct rusage used;
+    check(plan, call(SYS_getrusage, RUSAGE_SELF, (long)&used, 0, 0, 0, 0));
+    return used.ru_maxrss;
+}
+
+/* How the cell ended. Unless it did so in order, nothing follows it here. */
+INLINE void wait_for_cell(const struct plan *plan, long pid) {
+    struct holder_msg *last = message(plan);
+    struct rusage used;
+    int status;
+    check(plan, call(SYS_wait4, pid, (long)&status, 0, (long)&used, 0, 0));
+    last->pid = (pid_t)pid;
+    last->status = status;
+    last->cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u +
+                   (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    last->peak_bytes = (uint64_t)used.ru_maxrss * 1024u;
+    if (status != 0) leave(plan);
+}
+
+/* Tells of the last cell, waits for the next job, and leaves what that says for its cell to tell. Returns its descriptor. */
+INLINE long take_job(const struct plan *plan, long kib) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct holder_msg *msg = message(plan);
+    pid_t self = msg->holder;
+    msg->op = HOLDER_WAITS;
+    check(plan, call(SYS_sendto, HOLDER_REPORTS_FD, (long)msg, sizeof *msg, MSG_NOSIGNAL, 0, 0));
+    msg->pid = 0;
+    struct iovec part = {msg, sizeof *msg};
+    struct msghdr m;
+    clear((uintptr_t)&m, sizeof m);
+    m.msg_iov = &part;
+    m.msg_iovlen = 1;
+    m.msg_control = &control;
+    m.msg_controllen = sizeof control;
+    if (call(SYS_recvmsg, HOLDER_JOBS_FD, (long)&m, 0, 0, 0, 0) != sizeof *msg) leave(plan);
+    if (m.msg_controllen < CMSG_LEN(sizeof(int)) || control.header.cmsg_type != SCM_RIGHTS) leave(plan);
+    msg->op = HOLDER_MADE;
+    msg->holder = self;
+    msg->bytes_before = (uint64_t)kib * 1024u;
+    return *(int *)CMSG_DATA(&control.header);
+}
+
+/* What goes back into registers. */
+struct next {
+    long fd;
+    long kib;  /* memory, at the most, when there was no cell yet */
+    long kept; /* see rewind_part, then */
+};
+
+/* What the holder's loop knows, which the registers hold. */
+struct known {
+    const struct plan *plan;
+    long cells; /* that there have been */
+    long kib, kept; /* as in struct next */
+    long pid; /* of the last */
+};
+
+void holder_between(const struct known *known, struct next *ret);
+
+__attribute__((used)) void holder_between(const struct known *known, struct next *ret) {
+    const struct plan *plan = known->plan;
+    long cells = known->cells, kib = known->kib, kept = known->kept;
+    message(plan)->holder = (pid_t)call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    if (cells == 0) {
+        map_image(plan);
+        take_pages(plan); /* before any is read; see pages.h */
+    } else {
+        wait_for_cell(plan, known->pid);
+        drop_additions(plan);
+        join_arenas(plan);
+    }
+    long kept_now = rewind_pages(plan), kib_now = peak_kib(plan);
+    if (cells == 0) kib = kib_now, kept = kept_now;
+    if (cells >= CELLS_MAX || kib_now > kib + GROWTH_KIB || kept_now != kept) leave(plan);
+    ret->fd = take_job(plan, kib_now);
+    ret->kib = kib;
+    ret->kept = kept;
+}
+
+/* rbx: the plan; r12: how many cells there were; r13, r14, r15: as in struct next; rbp: the last cell's process id. */
+_Static_assert((CLONE_VM | CLONE_VFORK | SIGCHLD) == 0x4111, "as below");
+_Static_assert(offsetof(struct plan, scratch_top) == 0 && offsetof(struct plan, stack) == 8, "as below");
+_Static_assert(SCRATCH_BYTES == 65536, "as below");
+_Static_assert(SYS_clone == 56 && SYS_close == 3 && SYS_exit_group == 231, "as below");
+__asm__(".text\n"
+        ".globl holder_point\n"
+        ".type holder_point,@function\n"
+        "holder_point:\n"
+        "    push %rbx\n    push %rbp\n    push %r12\n    push %r13\n    push %r14\n    push %r15\n"
+        "    sub $8, %rsp\n"
+        "    mov %rsp, %rdi\n"
+        "    call rewind_keep\n"
+        "5:  add $8, %rsp\n"
+        "    pop %r15\n    pop %r14\n    pop %r13\n    pop %r12\n    pop %rbp\n    pop %rbx\n"
+        "    ret\n"
+        ".size holder_point, .-holder_point\n"
+
+        ".globl holder_run\n"
+        ".type holder_run,@function\n"
+        "holder_run:\n"
+        "    mov %rdi, %rbx\n"
+        "    xor %r12d, %r12d\n"
+        "    xor %r14d, %r14d\n"
+        "    xor %r15d, %r15d\n"
+        "    xor %ebp, %ebp\n"
+        "1:  cld\n"
+        "    mov 0(%rbx), %rsp\n"
+        "    lea -65536(%rsp), %rdi\n"
+        "    mov $8192, %ecx\n"
+        "    xor %eax, %eax\n"
+        "    rep stosq\n"
+        "    push %rbp\n    push %r15\n    push %r14\n    push %r12\n    push %rbx\n" /* struct known */
+        "    mov %rsp, %rdi\n"
+        "    sub $24, %rsp\n"
+        "    mov %rsp, %rsi\n"
+        "    call holder_between\n"
+        "    mov 0(%rsp), %r13\n"
+        "    mov 8(%rsp), %r14\n"
+        "    mov 16(%rsp), %r15\n"
+        "    inc %r12\n"
+        "    mov $56, %eax\n"
+        "    mov $0x4111, %edi\n"
+        "    xor %esi, %esi\n    xor %edx, %edx\n    xor %r10d, %r10d\n    xor %r8d, %r8d\n"
+        "    syscall\n"
+        "    test %rax, %rax\n"
+        "    jz 4f\n"
+        "    js 3f\n"
+        "    mov %rax, %rbp\n"
+        "    mov $3, %eax\n" /* the next cell must not find this one's */
+        "    mov %r13d, %edi\n"
+        "    syscall\n"
+        "    jmp 1b\n"
+        "3:  mov $231, %eax\n"
+        "    mov $1, %edi\n"
+        "    syscall\n"
+        "    jmp 3b\n"
+        "4:  mov 8(%rbx), %rsp\n"
+        "    lea 1(%r13d), %eax\n"
+        "    jmp 5b\n"
+        ".size holder_run, .-holder_run\n");
+
+#else
+
+/* The way back into a frame, and the holder's loop, are written for one processor. */
+int holder_point(void) {
+    return -1;
+}
+
+_Noreturn void holder_run(const struct plan *plan) {
+    (void)plan;
+    __builtin_trap();
+}
+
+#endif

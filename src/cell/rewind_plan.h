@@ -1,0 +1,62 @@
+/* What rewind.c prepares for holder.c: read-only for good before the first holder is forked. */
+#pragma once
+#include "cell/pages.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PLAN_AREAS_MAX 2048
+#define PLAN_HOLES_MAX 512
+
+/* A holder's stack, above which each cell finds what its holder was told. No cell needs it later. */
+#define SCRATCH_BYTES (64ul << 10)
+
+/* A holder's descriptors. */
+enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_IMAGE_FD, HOLDER_FDS_END };
+
+enum area_kind {
+    AREA_KEPT,  /* cannot be written */
+    AREA_IMAGE, /* as the image has it */
+    AREA_FRESH, /* no page was there: zeroes, or a file's */
+    AREA_CAGE,  /* the image's, where the engine maps memory anew for arrays that it resizes: always written over */
+    AREA_LOOSE, /* as FRESH, where the engine itself protects pages now and then */
+    AREA_TUNED, /* the engine's options, which a busy cell changes: then there is no way back */
+};
+
+/* The known parts of the address space, in order. */
+struct area {
+    uintptr_t start, end;
+    const uint8_t *image;
+    uint32_t image_page; /* where in the image's file */
+    uint8_t kind;
+    bool is_mapped; /* IMAGE: the holder maps the image's file here */
+    bool is_sealed; /* the holder has the kernel keep this mapping */
+    bool is_file;   /* FRESH: of a file */
+};
+
+struct hole {
+    uintptr_t start, end;
+};
+
+struct plan {
+    uintptr_t scratch_top; /* holder.c's assembler knows these two by their places */
+    uintptr_t stack;       /* each cell's, at its begin */
+    uintptr_t brk;
+    const struct page_range *lesson;
+    int lesson_len;
+    unsigned areas_len, holes_len;
+    struct area areas[PLAN_AREAS_MAX];
+    struct hole holes[PLAN_HOLES_MAX];
+};
+
+/* NULL where there are no holders. */
+const struct plan *rewind_plan(void);
+
+/* Between rewind_point in the zygote and its return in a cell. `stack`: of whoever returns. */
+int rewind_keep(uintptr_t stack);
+
+/* Saves the place to return to, has rewind_keep run there, and returns what that does. Returns again in each cell, one more
+   than the descriptor of its owner's socket. */
+int holder_point(void);
+
+/* Makes cells, for as long as jobs come. */
+_Noreturn void holder_run(const struct plan *plan);

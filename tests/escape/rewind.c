@@ -1,0 +1,140 @@
+/* What native code can leave behind for the next cell of its holder (cell/rewind.h). The one act tries to change what is
+   mapped, writes over all that it can reach, adds what it can, and ends in order, as whoever wants to be followed would.
+   The other looks for any of that. */
+#include "base/macros.h"
+#include "cell/cell.h"
+#include "cell/rewind.h"
+#include "cell/rewind_plan.h"
+#include "tests/escape/escapes.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PATTERN     0xa5c3e1f00f1e3c5aull
+#define LOOKED_AT   (64ul << 10) /* at the begin of each mapping */
+#define WORDS_BYTES 400
+#define ADDED       ((void *)0x10000000)
+#define ADDED_BYTES (1ul << 20)
+
+static int holder(void) {
+    const struct plan *plan = rewind_plan();
+    return the_cell.is_held ? ((const struct holder_msg *)(plan->scratch_top - SCRATCH_BYTES))->holder : 0;
+}
+
+/* The frame that tells of it, which is the last thing that a cell does: its owner then has it killed. */
+static size_t put_words(const char *text, char out[static WORDS_BYTES]) {
+    char head[200];
+    struct buf frame = {0};
+    int len = snprintf(head, sizeof head, "{\"error\":{\"name\":\"Error\",\"message\":\"%s %d\"}}", text, holder());
+    CHECK(frame_put(&frame, FRAME_STARTED, 0, 0, head, (size_t)len, NULL, 0) == 0 && buf_len(&frame) <= WORDS_BYTES);
+    memcpy(out, buf_bytes(&frame), buf_len(&frame));
+    return buf_len(&frame);
+}
+
+static _Noreturn void end_with(const char *text) {
+    char words[WORDS_BYTES];
+    size_t len = put_words(text, words);
+    send(the_cell.channels[0].fd, words, len, 0);
+    _exit(0);
+}
+
+/* Whether anything of a mapping that has to stay as it is could be changed. `is_own`: no file brings back what is in it. */
+static const char *how;
+
+static bool can_change(uintptr_t at, bool is_written, bool is_own) {
+    void *page = (void *)(at & ~4095ul);
+    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    if (munmap(page, 4096) == 0) how = "munmap";
+    if (mprotect(page, 4096, is_written ? PROT_READ : prot) == 0) how = "mprotect";
+    if (mmap(page, 4096, prot, flags, -1, 0) == page) how = "mmap";
+    if (mremap(page, 4096, 8192, MREMAP_MAYMOVE) != MAP_FAILED) how = "mremap";
+    if (!is_written && is_own && madvise(page, 4096, MADV_DONTNEED) == 0) how = "madvise";
+    return how != NULL;
+}
+
+static bool can_change_any(void) {
+    const struct plan *plan = rewind_plan();
+    const uintptr_t kept[] = {(uintptr_t)holder_run, (uintptr_t)plan, (uintptr_t)plan->lesson, (uintptr_t)munmap};
+    for (size_t i = 0; i < COUNT_OF(kept); i++) {
+        if (can_change(kept[i], false, kept[i] == (uintptr_t)plan)) return true;
+    }
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        if (plan->areas[i].image && can_change((uintptr_t)plan->areas[i].image, false, false)) return true;
+    }
+    return can_change((uintptr_t)&escape_memory_len, true, true);
+}
+
+static inline __attribute__((always_inline)) void fill(uintptr_t start, uintptr_t end) {
+    unsigned long words = (end - start) / 8;
+    __asm__ volatile("rep stosq" : "+D"(start), "+c"(words) : "a"(PATTERN) : "memory");
+}
+
+_Noreturn void escape_poison(void) {
+    if (!the_cell.is_held) end_with("no holder");
+    if (can_change_any()) {
+        char text[60];
+        snprintf(text, sizeof text, "escaped: a mapping was changed by %s, in holder", how);
+        end_with(text);
+    }
+    char words[WORDS_BYTES];
+    size_t words_len = put_words("poisoned", words);
+    int fd = the_cell.channels[0].fd;
+    uintptr_t more = (uintptr_t)sbrk(0);
+    if (syscall(SYS_brk, more + ADDED_BYTES) == (long)(more + ADDED_BYTES)) fill(more, more + ADDED_BYTES);
+    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    fill((uintptr_t)mmap(ADDED, ADDED_BYTES, prot, flags | MAP_FIXED, -1, 0), (uintptr_t)ADDED + ADDED_BYTES);
+    uintptr_t anywhere = (uintptr_t)mmap(NULL, ADDED_BYTES, prot, flags, -1, 0);
+    fill(anywhere, anywhere + ADDED_BYTES);
+    struct escape_memory all[ESCAPE_MEMORY_MAX]; /* the original is written over like everything */
+    int len = escape_memory_len;
+    memcpy(all, escape_memory, sizeof all);
+    const struct plan *plan = rewind_plan();
+    uintptr_t stack = plan->stack, scratch = plan->scratch_top - SCRATCH_BYTES;
+    for (int i = 0; i < len; i++) {
+        unsigned long bytes = all[i].end - all[i].start;
+        /* The one is under its key, perhaps, the other read-only since. */
+        if (all[i].start == (unsigned long)&the_cell || all[i].start == (unsigned long)plan) continue;
+        fill(all[i].start, all[i].start + (bytes < LOOKED_AT ? bytes : LOOKED_AT));
+    }
+    fill(scratch, scratch + SCRATCH_BYTES);
+    register long flags_of_send __asm__("r10") = MSG_NOSIGNAL;
+    register long address __asm__("r8") = 0, address_len __asm__("r9") = 0;
+    long sent;
+    __asm__ volatile("syscall"
+                     : "=a"(sent)
+                     : "0"(SYS_sendto), "D"(fd), "S"(words), "d"(words_len), "r"(flags_of_send), "r"(address), "r"(address_len)
+                     : "rcx", "r11", "memory");
+    /* Frames above this one, with the addresses that they return to; no local variable is read afterwards. */
+    fill((stack & ~7ul) - 64, (stack & ~7ul) + 512);
+    for (;;) __asm__ volatile("syscall" : : "a"(SYS_exit_group), "D"(0) : "rcx", "r11", "memory");
+}
+
+static bool has_pattern(uintptr_t start, uintptr_t end) {
+    for (uintptr_t at = start; at < end; at += 4096) {
+        const uint64_t *words = (const uint64_t *)at;
+        if (words[1] == PATTERN && words[2] == PATTERN && words[3] == PATTERN) return true;
+    }
+    return false;
+}
+
+static bool is_mapped(void *at) {
+    return getrandom(at, 1, 0) == 1;
+}
+
+const char *escape_inspect(void) {
+    static char text[60];
+    if (is_mapped(ADDED)) return "what a neighbour mapped is there";
+    if (is_mapped(sbrk(0) + 4096)) return "the heap is longer than it was";
+    for (int i = 0; i < escape_memory_len; i++) {
+        unsigned long bytes = escape_memory[i].end - escape_memory[i].start;
+        if (has_pattern(escape_memory[i].start, escape_memory[i].start + (bytes < LOOKED_AT ? bytes : LOOKED_AT))) {
+            return "what a neighbour wrote is there";
+        }
+    }
+    snprintf(text, sizeof text, "clean %d", holder());
+    return text;
+}
