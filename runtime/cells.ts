@@ -265,7 +265,7 @@ export function startCells(channel: Channel): void {
 /** An idle cell that is still alive; of one that died the notice may be under way. */
 export function takeCell(hasJit: boolean, isThreaded: boolean): Cell | Promise<Cell> {
     const { flags, idle, waiting } = kindOf((hasJit ? 0 : F.NO_JIT) | (isThreaded ? F.THREADS : 0));
-    for (let cell = idle.pop(); cell; cell = idle.shift()) {
+    for (let cell = idle.pop(); cell; cell = idle.pop()) {
         if (native.isAlive(cell.channel.number)) return cell;
     }
     const next = Promise.withResolvers<Cell>();

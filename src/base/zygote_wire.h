@@ -24,8 +24,8 @@ enum cell_role {
 /* ... and what it is like, bits in decimal. */
 enum {
     ZYGOTE_JITLESS = 1, /* its engine interprets, and has no memory that can be both written and run */
-    ZYGOTE_FORKING = 4, /* each cell gets an address space that no other had before it */
     ZYGOTE_BRIEF = 2,   /* few cells will come of it: what makes them quick is not worth its time */
+    ZYGOTE_FORKING = 4, /* each cell gets an address space that no other had before it */
 };
 
 struct zygote_msg {

@@ -26,12 +26,12 @@
    as often, on which a stream of bytes spends most of its time. A dynamic worker's must not come near its memory limit by
    garbage alone, so it stays small, and in small pages. */
 #define TURNS_OF_BUSY      256
-
-/* One that was woken less often is not talked to: most load, answer once, and end. */
-#define TURNS_OF_TALK 4
 #define SMALL_HEAP_MB      8
 #define SMALL_HEAP_HOST_MB 32
 #define GROWTH             4
+
+/* A cell that was woken less often does not look for more before it sleeps: most load, answer once, and end. */
+#define TURNS_OF_TALK 4
 
 /* Through which so many bytes have passed in such pieces, a dynamic worker's is collected more seldom still: each piece is an
    array that is thrown away, and the engine counts it until it collects all. More small objects would only leave the

@@ -300,34 +300,25 @@ static void put_intervals(struct program *p, struct kind kind) {
     RETURN(p, SECCOMP_RET_ALLOW);
 }
 
+/* Of this call the seal looks at an argument, too: `test` (BPF_JEQ or BPF_JSET) against a value decides, one way or the other. */
+static void put_narrowed(struct program *p, uint32_t number, unsigned argument, uint16_t test, uint32_t value, bool is_allowed) {
+    size_t other = SKIP_UNLESS_EQ(p, number);
+    load_argument(p, argument);
+    emit(p, BPF_JMP | test | BPF_K, value, 0, 1);
+    RETURN(p, is_allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS);
+    RETURN(p, is_allowed ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ALLOW);
+    land_failure(p, other);
+}
+
 size_t syscalls_compile_seal(bool is_jitless, enum syscall_caller caller, struct sock_filter *out) {
     const struct kind kind = {is_jitless, caller};
     struct program p = {out, 0};
     LOAD(&p, nr);
-    if (may_call(SYS_clone, kind)) { /* a thread, but no process */
-        size_t other = SKIP_UNLESS_EQ(&p, SYS_clone);
-        load_argument(&p, 0);
-        emit(&p, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
-        RETURN(&p, SECCOMP_RET_ALLOW);
-        RETURN(&p, SECCOMP_RET_KILL_PROCESS);
-        land_failure(&p, other);
-    }
-    if (may_call(SYS_prctl, kind)) { /* a thread's name, not what the zygote and holders say of themselves */
-        size_t other = SKIP_UNLESS_EQ(&p, SYS_prctl);
-        load_argument(&p, 0);
-        emit(&p, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_NAME, 0, 1);
-        RETURN(&p, SECCOMP_RET_ALLOW);
-        RETURN(&p, SECCOMP_RET_KILL_PROCESS);
-        land_failure(&p, other);
-    }
-    if (caller == CALLER_CELL) { /* as for dumps, above: a mapping in pieces */
-        size_t other = SKIP_UNLESS_EQ(&p, SYS_madvise);
-        load_argument(&p, 2);
-        emit(&p, BPF_JMP | BPF_JEQ | BPF_K, MADV_HUGEPAGE, 0, 1);
-        RETURN(&p, SECCOMP_RET_KILL_PROCESS);
-        RETURN(&p, SECCOMP_RET_ALLOW);
-        land_failure(&p, other);
-    }
+    /* A thread, but no process; its name, but not what the zygote and holders say of themselves; and, as for dumps above, no
+       mapping in pieces that the next cell would find so. */
+    if (may_call(SYS_clone, kind)) put_narrowed(&p, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true);
+    if (may_call(SYS_prctl, kind)) put_narrowed(&p, SYS_prctl, 0, BPF_JEQ, PR_SET_NAME, true);
+    if (caller == CALLER_CELL) put_narrowed(&p, SYS_madvise, 2, BPF_JEQ, MADV_HUGEPAGE, false);
     put_intervals(&p, kind);
     return p.len;
 }

@@ -53,14 +53,6 @@ enum escape_end {
 /* Where memory was both writable and executable when the zygote went into its jail; NULL for nowhere. */
 extern void *escape_writable_code_at;
 
-/* What was writable and private then, but for the stack. */
-#define ESCAPE_MEMORY_MAX 400
-struct escape_memory {
-    unsigned long start, end;
-};
-extern struct escape_memory escape_memory[ESCAPE_MEMORY_MAX];
-extern int escape_memory_len;
-
 /* See rewind.c here. */
 _Noreturn void escape_poison(void);
 const char *escape_inspect(void);

@@ -39,19 +39,13 @@ void __real_jail_zygote(int namespaces, bool is_jitless, int proc_fd);
 void __wrap_jail_zygote(int namespaces, bool is_jitless, int proc_fd);
 
 void *escape_writable_code_at;
-struct escape_memory escape_memory[ESCAPE_MEMORY_MAX];
-int escape_memory_len;
 
 void __wrap_jail_zygote(int namespaces, bool is_jitless, int proc_fd) {
     char line[512], access[5];
     unsigned long start, end;
     FILE *maps = fopen("/proc/self/maps", "re");
     while (maps && fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[1] != 'w') continue;
-        if (access[3] == 'p' && !strstr(line, "[stack]") && escape_memory_len < ESCAPE_MEMORY_MAX) {
-            escape_memory[escape_memory_len++] = (struct escape_memory){start, end};
-        }
-        if (access[2] != 'x') continue;
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[1] != 'w' || access[2] != 'x') continue;
         escape_writable_code_at = (void *)(end - 4096); /* where the engine has nothing yet */
     }
     if (maps) fclose(maps);

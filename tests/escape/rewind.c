@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PATTERN     0xa5c3e1f00f1e3c5aull
-#define LOOKED_AT   (64ul << 10) /* at the begin of each mapping */
+#define LOOKED_AT   (64ul << 10)
 #define WORDS_BYTES 400
 #define ADDED       ((void *)0x10000000)
 #define ADDED_BYTES (1ul << 20)
@@ -44,6 +44,7 @@ static _Noreturn void end_with(const char *text) {
 
 /* Whether anything of a mapping that has to stay as it is could be changed. `is_own`: no file brings back what is in it. */
 static const char *how;
+static int written; /* some page that can be */
 
 static bool can_change(uintptr_t at, bool is_written, bool is_own) {
     void *page = (void *)(at & ~4095ul);
@@ -65,7 +66,17 @@ static bool can_change_any(void) {
     for (unsigned i = 0; i < plan->areas_len; i++) {
         if (plan->areas[i].image && can_change((uintptr_t)plan->areas[i].image, false, false)) return true;
     }
-    return can_change((uintptr_t)&escape_memory_len, true, true);
+    return can_change((uintptr_t)&written, true, true);
+}
+
+/* All that the zygote had, and the begin of what it had set aside; of the stack, what is above this frame comes last. */
+static bool is_looked_at(const struct area *area) {
+    return area->kind == AREA_IMAGE || area->kind == AREA_CAGE || area->kind == AREA_LOOSE;
+}
+
+static uintptr_t end_of(const struct area *area) {
+    bool is_whole = area->kind != AREA_LOOSE || area->end - area->start < LOOKED_AT;
+    return is_whole ? area->end : area->start + LOOKED_AT;
 }
 
 static inline __attribute__((always_inline)) void fill(uintptr_t start, uintptr_t end) {
@@ -89,16 +100,12 @@ _Noreturn void escape_poison(void) {
     fill((uintptr_t)mmap(ADDED, ADDED_BYTES, prot, flags | MAP_FIXED, -1, 0), (uintptr_t)ADDED + ADDED_BYTES);
     uintptr_t anywhere = (uintptr_t)mmap(NULL, ADDED_BYTES, prot, flags, -1, 0);
     fill(anywhere, anywhere + ADDED_BYTES);
-    struct escape_memory all[ESCAPE_MEMORY_MAX]; /* the original is written over like everything */
-    int len = escape_memory_len;
-    memcpy(all, escape_memory, sizeof all);
+    /* The plan is the one thing that stays readable as it was. */
     const struct plan *plan = rewind_plan();
     uintptr_t stack = plan->stack, scratch = plan->scratch_top - SCRATCH_BYTES;
-    for (int i = 0; i < len; i++) {
-        unsigned long bytes = all[i].end - all[i].start;
-        /* The one is under its key, perhaps, the other read-only since. */
-        if (all[i].start == (unsigned long)&the_cell || all[i].start == (unsigned long)plan) continue;
-        fill(all[i].start, all[i].start + (bytes < LOOKED_AT ? bytes : LOOKED_AT));
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        if (is_looked_at(area) && !(area->start <= stack && stack < area->end)) fill(area->start, end_of(area));
     }
     fill(scratch, scratch + SCRATCH_BYTES);
     register long flags_of_send __asm__("r10") = MSG_NOSIGNAL;
@@ -129,11 +136,10 @@ const char *escape_inspect(void) {
     static char text[60];
     if (is_mapped(ADDED)) return "what a neighbour mapped is there";
     if (is_mapped(sbrk(0) + 4096)) return "the heap is longer than it was";
-    for (int i = 0; i < escape_memory_len; i++) {
-        unsigned long bytes = escape_memory[i].end - escape_memory[i].start;
-        if (has_pattern(escape_memory[i].start, escape_memory[i].start + (bytes < LOOKED_AT ? bytes : LOOKED_AT))) {
-            return "what a neighbour wrote is there";
-        }
+    const struct plan *plan = rewind_plan();
+    for (unsigned i = 0; the_cell.is_held && i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        if (is_looked_at(area) && has_pattern(area->start, end_of(area))) return "what a neighbour wrote is there";
     }
     snprintf(text, sizeof text, "clean %d", holder());
     return text;
