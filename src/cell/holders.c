@@ -1,4 +1,5 @@
 #include "cell/holders.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include <errno.h>
 #include <signal.h>
@@ -80,19 +81,7 @@ int holders_fork(void) {
 
 int holders_give(uint32_t cell, int fd) {
     struct holder_msg job = {.cell = cell};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec part = {&job, sizeof job};
-    struct msghdr m = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&m);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    if (sendmsg(ours.jobs, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return -errno;
+    if (descriptors_send(ours.jobs, &job, sizeof job, fd, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return -errno;
     queued++;
     return 0;
 }
@@ -167,16 +156,11 @@ bool holders_ended(pid_t pid, pid_t *ret_cell) {
 
 int holders_take_back(uint32_t *ret_cell) {
     struct holder_msg job;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec part = {&job, sizeof job};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (are_there || recvmsg(theirs.jobs, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof job) return -1;
-    queued--;
     int fd;
-    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    do {
+        if (are_there || descriptors_recv(theirs.jobs, &job, sizeof job, MSG_DONTWAIT, &fd) != sizeof job) return -1;
+    } while (job.op == HOLDER_LEAVE);
+    queued--;
     *ret_cell = job.cell;
     return fd;
 }

@@ -4,6 +4,7 @@
 
    Started by a supervisor as `mayfly-cell NAMESPACES TRAITS` (flags of clone(2), or JAIL_OFF; zygote_wire.h) with the
    control socket as descriptor 3. */
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include "base/procfs.h"
 #include "base/zygote_wire.h"
@@ -230,18 +231,10 @@ static void keep_cell(struct zygote *z, uint32_t cell) {
 
 static void take_message(struct zygote *z) {
     struct zygote_msg msg;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec part = {&msg, sizeof msg};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(CONTROL_FD, &m, MSG_CMSG_CLOEXEC);
+    int fd;
+    ssize_t n = descriptors_recv(CONTROL_FD, &msg, sizeof msg, 0, &fd);
     if (n < 0 && errno == EINTR) return;
     if (n != sizeof msg) _exit(0); /* the supervisor is gone, and with the zygote all cells go */
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    int fd = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
     if (msg.op == ZYGOTE_FORK && fd >= 0) make_cell(z, &msg, fd);
     if (msg.op == ZYGOTE_FORK && fd < 0) { /* there was no number left for it */
         report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg.cell, .status = -EMFILE});

@@ -1,4 +1,5 @@
 #include "host/channel.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -123,22 +124,6 @@ static void end(struct host_channel *c, int error) {
 
 /* --- Writing ---------------------------------------------------------------------------------------------------- */
 
-static ssize_t send_with_descriptor(struct host_channel *c, const void *data, size_t len, int fd) {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec part = {(void *)data, len};
-    struct msghdr msg = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* Sends one piece: up to the next descriptor's place, or from there on with it. */
 static ssize_t send_piece(struct host_channel *c) {
     const uint8_t *data = buf_bytes(&c->out);
@@ -146,7 +131,7 @@ static ssize_t send_piece(struct host_channel *c) {
     struct grant *next = c->grants_len ? &c->grants[0] : NULL;
     if (next && next->offset == c->sent) {
         if (c->grants_len > 1 && c->grants[1].offset - c->sent < len) len = c->grants[1].offset - c->sent;
-        ssize_t n = send_with_descriptor(c, data, len, next->fd);
+        ssize_t n = descriptors_send(c->fd, data, len, next->fd, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0) {
             close(next->fd);
             memmove(c->grants, c->grants + 1, (size_t)--c->grants_len * sizeof *c->grants);

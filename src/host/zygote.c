@@ -1,4 +1,5 @@
 #include "host/zygote.h"
+#include "base/descriptors.h"
 #include "base/macros.h"
 #include "host/launch.h"
 #include <errno.h>
@@ -69,19 +70,7 @@ int zygote_start(uv_loop_t *loop, const struct zygote_config *config, const stru
 
 int zygote_fork(struct zygote *z, uint32_t cell, enum cell_role role, int fd) {
     struct zygote_msg msg = {.op = ZYGOTE_FORK, .cell = cell, .role = role};
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec part = {&msg, sizeof msg};
-    struct msghdr m = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&m);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    ssize_t n = sendmsg(z->fd, &m, MSG_NOSIGNAL);
+    ssize_t n = descriptors_send(z->fd, &msg, sizeof msg, fd, MSG_NOSIGNAL);
     int r = n < 0 ? -errno : 0;
     close(fd);
     return r;
