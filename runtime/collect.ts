@@ -8,9 +8,9 @@ import { clearTimeout, setTimeout } from "./web/timers";
 const LOADS_MAX = 16;
 /** One of so many is of all garbage: what was in use during the others is not looked at by them. It takes ten times longer. */
 const COLLECTIONS_A_FULL = 8;
-/** Of what a collection found, so much is dropped at each load, and so often between loads. */
-const DROPS_A_TURN = 2;
-const DROP_MS = 2;
+/** Of what a collection found, one is dropped at each load; and some whenever there was no load for so long. */
+const DROPS_A_PAUSE = 2;
+const DROP_MS = 5;
 const WAIT_MS_FIRST = 200;
 const WAIT_MS_MAX = 6400;
 
@@ -20,47 +20,51 @@ let collections = 0;
 let waitMs = WAIT_MS_FIRST;
 let timer: unknown;
 
-function collect(isFull: boolean): void {
+function collect(): void {
     clearTimeout(timer as number);
     timer = undefined;
     loads = 0;
-    native.collect(isFull);
-    // Whatever lives now may have been in use a moment ago: it is looked at again.
+    // Of all, too, once nothing was loaded for a while: whatever lived the last time may have been in use just then.
+    const isQuiet = waitMs > WAIT_MS_FIRST;
+    native.collect(++collections % COLLECTIONS_A_FULL === 0 || isQuiet);
     waitMs = Math.min(waitMs * 2, WAIT_MS_MAX);
-    if (held > 0) timer = setTimeout(collectAll, waitMs);
-}
-
-function collectAll(): void {
-    collect(true);
+    if (held > 0) timer = setTimeout(collect, waitMs);
 }
 
 /** A worker that goes with its last stub was given a cell. */
 export function workerHeld(): void {
     held++;
-    dropSome();
+    hasLoaded = true;
+    dropped.shift()?.();
     waitMs = WAIT_MS_FIRST;
     if (++loads >= LOADS_MAX) {
-        collect(++collections % COLLECTIONS_A_FULL === 0);
+        collect();
     } else if (loads === 1) {
         clearTimeout(timer as number);
-        timer = setTimeout(collectAll, waitMs);
+        timer = setTimeout(collect, waitMs);
     }
 }
 
 const dropped: (() => void)[] = [];
+let isDropping = false;
+let hasLoaded = false;
 
-function dropSome(): void {
-    for (let i = 0; i < DROPS_A_TURN && dropped.length > 0; i++) dropped.shift()!();
+function dropInPause(): void {
+    for (let i = 0; !hasLoaded && i < DROPS_A_PAUSE; i++) dropped.shift()?.();
+    hasLoaded = false;
+    isDropping = dropped.length > 0;
+    if (isDropping) setTimeout(dropInPause, DROP_MS);
 }
 
-function dropInTime(): void {
-    dropSome();
-    if (dropped.length > 0) setTimeout(dropInTime, DROP_MS);
-}
-
-/** A collection finds many at once, and each has a cell to end: that is spread, not to hold up the next loads. */
+/**
+ * A collection finds many at once, and each has a cell to end, in whose memory the next is made: as many as are loaded,
+ * or the loads after a collection would pay for those before it.
+ */
 export function dropSoon(drop: () => void): void {
-    if (dropped.push(drop) === 1) setTimeout(dropInTime, DROP_MS);
+    dropped.push(drop);
+    if (isDropping) return;
+    isDropping = true;
+    setTimeout(dropInPause, DROP_MS);
 }
 
 /** Its cell was given back, or is gone. */

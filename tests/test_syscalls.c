@@ -55,8 +55,8 @@ TEST(filters_are_as_reviewed) {
 /* A seal is installed for each worker, at some 2 us an instruction. */
 TEST(seals_are_short) {
     static struct sock_filter code[SYSCALLS_FILTER_MAX];
-    EXPECT(syscalls_compile_seal(false, CALLER_CELL, code) <= 28);
-    EXPECT(syscalls_compile_seal(true, CALLER_CELL, code) <= 28);
+    EXPECT(syscalls_compile_seal(false, CALLER_CELL, code) <= 24);
+    EXPECT(syscalls_compile_seal(true, CALLER_CELL, code) <= 24);
 }
 
 int main(int argc, char **argv) {

@@ -20,6 +20,11 @@
  */
 #define LAZY_CPU_US_MIN 100000
 
+/* A call that takes longer than a tick gives way to whatever answers sooner: the supervisor, host workers, other cells. A
+   process that spins has them wait for the scheduler's next tick otherwise, and several of them for each other's turns. It
+   is for good: an ordinary user's process cannot take it back. */
+#define NICE_OF_BUSY 10
+
 /* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
 #define FULL_STEPS 16
 
@@ -74,6 +79,7 @@ static void on_tick(int number) {
         budget.cpu_us_begun = now.cpu_us;
     }
     uint64_t cpu_us = now.cpu_us - budget.cpu_us_begun, cpu_us_max = budget.cpu_us_max;
+    if (cpu_us >= TICK_US) setpriority(PRIO_PROCESS, 0, NICE_OF_BUSY);
     uint64_t bytes_max = budget.memory_bytes_max;
     uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);

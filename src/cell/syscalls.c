@@ -120,6 +120,7 @@ static const struct rule rules[] = {
     /* The budget: what was used, and a signal after some more. */
     {SYS_getrusage, EVERYBODY, 0, {{0, ALL, RUSAGE_SELF}}},
     {SYS_setitimer, EVERYBODY, 0, {{0, ALL, ITIMER_PROF}}},
+    {SYS_setpriority, EVERYBODY, 0, {{0, ALL, PRIO_PROCESS}, {1, ALL, 0}}}, /* only itself, and only down */
     /* libcrypto looks whether it was forked. */
     {SYS_getpid, EVERYBODY, 0, {{0}}},
 
@@ -287,17 +288,18 @@ static size_t list_numbers(bool is_jitless, uint32_t out[static COUNT_OF(rules)]
    below the next one: allowed; above its end: look at the one after it; else: kill. */
 static void put_intervals(struct program *p, struct kind kind) {
     uint32_t numbers[COUNT_OF(rules)];
-    size_t len = list_numbers(kind.is_jitless, numbers), jumps[COUNT_OF(rules)], jumps_len = 0;
+    size_t len = list_numbers(kind.is_jitless, numbers), below[COUNT_OF(rules)], below_len = 0, within[COUNT_OF(rules)], within_len = 0;
     for (size_t i = 0; i < len; i++) {
         if (may_call(numbers[i], kind)) continue;
         size_t first = i;
         while (i + 1 < len && !may_call(numbers[i + 1], kind)) i++;
-        jumps[jumps_len++] = emit(p, BPF_JMP | BPF_JGE | BPF_K, numbers[first], 0, 0);
-        if (i + 1 < len) emit(p, BPF_JMP | BPF_JGT | BPF_K, numbers[i], 1, 0);
-        RETURN(p, SECCOMP_RET_KILL_PROCESS);
+        below[below_len++] = emit(p, BPF_JMP | BPF_JGE | BPF_K, numbers[first], 0, 0);
+        within[within_len++] = emit(p, BPF_JMP | BPF_JGT | BPF_K, numbers[i], 0, 0);
     }
-    for (size_t i = 0; i < jumps_len; i++) land_failure(p, jumps[i]);
-    RETURN(p, SECCOMP_RET_ALLOW);
+    for (size_t i = 0; i < below_len; i++) land_failure(p, below[i]);
+    RETURN(p, SECCOMP_RET_ALLOW); /* what is above all of them has passed the wide filter */
+    for (size_t i = 0; i < within_len; i++) land_failure(p, within[i]);
+    RETURN(p, SECCOMP_RET_KILL_PROCESS);
 }
 
 /* Of this call the seal looks at an argument, too: `test` (BPF_JEQ or BPF_JSET) against a value decides, one way or the other. */

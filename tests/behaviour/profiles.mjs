@@ -103,6 +103,15 @@ async function withOptions(options, isSafe) {
     }
 }
 
+/** A process's nice value; none if it has ended. */
+function niceOf(pid) {
+    try {
+        return Number(readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ")[16]);
+    } catch {
+        return undefined;
+    }
+}
+
 /** Waits until the cells of a server at rest are the host worker's and four that are idle, and so many of them made by holders. */
 async function madeByHolders(expected, options) {
     const server = await startServer("zygotes.js", ["--pool", "2", "--grants", "2", ...options]);
@@ -135,6 +144,23 @@ export const suites = [
             "without it holders make the cells, but the host worker's": async () => {
                 if (!CAN_REWIND) return console.log("# not tried: this kernel has no mseal, or the processor is no x86-64");
                 await madeByHolders(4, []);
+            },
+            "a worker that spins gives way to others, and its holder makes the next cell": async () => {
+                const server = await startServer("zygotes.js", ["--pool", "1", "--grants", "1"]);
+                try {
+                    const spin = async () => (await json(server, "/spin")).replace(/used \d+/, "used 40");
+                    const ended = "Worker exceeded CPU time limit. (limits.cpuMs is 40, used 40)";
+                    await spin();
+                    await until("holders", () => server.holders().length > 2 || !CAN_REWIND);
+                    const before = server.holders();
+                    const spinning = Promise.all(Array.from({ length: 10 }, spin));
+                    await until("a cell of low priority", () => server.cells().some((pid) => niceOf(pid) === 10));
+                    expect("their ends", [...new Set(await spinning)], [ended]);
+                    const after = server.holders();
+                    expect("holders that are gone", before.filter((pid) => !after.includes(pid)), []);
+                } finally {
+                    await server.stop();
+                }
             },
         },
     },

@@ -4,6 +4,8 @@ const worker = (source) => ({ compatibilityDate: "2026-01-01", mainModule: "main
 const FRESH = worker("export default { double(n) { return 2 * n; } };");
 const COUNTER = worker("let n = 0; export default { count() { return ++n; }, async last(end) { await end(); return ++n; } };");
 
+const SPINNER = { ...worker("export default { spin() { for (;;); } };"), limits: { cpuMs: 40 } };
+
 let held;
 
 export default {
@@ -13,6 +15,8 @@ export default {
         switch (pathname) {
             case "/fresh":
                 return Response.json(await env.LOADER.load(FRESH).getEntrypoint().double(Number(searchParams.get("n"))));
+            case "/spin":
+                return Response.json(await env.LOADER.load(SPINNER).getEntrypoint().spin(0).catch((error) => error.message));
             case "/count":
                 return Response.json(await counter().count(0));
             case "/held":
