@@ -3,6 +3,8 @@
 // (src/cell/pages.h), which learns the pages that a fresh cell should have of its own.
 
 import * as F from "./frames";
+import { onFrame, register, unregister } from "./channel";
+import { openBudget } from "./budget";
 import { encode } from "./rpc/encoder";
 import { Worker } from "./worker";
 import { native } from "./web/host";
@@ -50,7 +52,7 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["add"], encode([1, 2], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["release", 2]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
-    void answerCallback(worker);
+    void answerCallback(worker).then(() => unregister(worker.channel));
 }
 
 /** Answers what the worker calls back, once it has: no later than after some jobs. */
@@ -61,7 +63,7 @@ async function answerCallback(worker: Worker): Promise<void> {
 }
 
 function take(worker: Worker, type: number, id: number, flags: number, head: unknown, tail?: Uint8Array): void {
-    worker.channel.take({ type, flags, id, head, tail }, undefined);
+    onFrame(worker.channel.number, type, flags, id, head, tail, undefined);
 }
 
 /** TypeScript is stripped once in the zygote, so that no cell has to build the parser. */
@@ -76,9 +78,11 @@ function rehearseTypes(): void {
  */
 export function rehearse(isZygote: boolean): void {
     const worker = new Worker(NOWHERE);
+    register(worker.channel);
     rehearseFetch(worker);
-    if (!isZygote) return;
+    if (!isZygote) return unregister(worker.channel);
     rehearseCall(worker);
     rehearseTypes();
+    openBudget({ rpcMessageBytes: Infinity });
     warmWeb();
 }
