@@ -43,6 +43,7 @@ long hugepages_move_library(const char *name) {
     uint8_t *all, *copy = reserve_like(span.start, len, &all);
     if (!copy) return -ENOMEM;
     madvise(copy, len, MADV_HUGEPAGE);
+    madvise((void *)span.start, len, MADV_POPULATE_READ); /* a fault for every sixteen pages otherwise */
     memcpy(copy, (const void *)span.start, len);
     if (mprotect(copy, len, PROT_READ | PROT_EXEC) < 0 ||
         mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)span.start) == MAP_FAILED) {

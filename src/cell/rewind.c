@@ -332,6 +332,7 @@ int rewind_keep(uintptr_t stack) {
     int r = read_mappings(lines, sizeof lines);
     if (r == 0) r = add_mappings(plan, lines);
     close_all(); /* before the copy: it has them closed, too */
+    madvise(image_written, image_len, MADV_POPULATE_WRITE);
     for (unsigned i = 0; r == 0 && i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
         if (area->image) {
