@@ -366,6 +366,7 @@ static bool is_unchanged(const struct area *area, uintptr_t at) {
 
 void rewind_rest(void) {
     const struct plan *plan = the_plan;
+    madvise((void *)(plan->scratch_top - SCRATCH_BYTES), SCRATCH_BYTES, MADV_DONTNEED); /* the holder's stack: it clears that anyway */
     const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
     for (int i = 0; i < plan->lesson_len; i++) {
         const struct page_range *range = &plan->lesson[i];
