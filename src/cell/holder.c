@@ -173,7 +173,6 @@ INLINE long rewind_regions(const struct plan *plan, const struct page_region *re
     const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
     long kept = 0;
     for (long i = 0; i < len; i++) {
-        if (i % 32 == 0) give_way();
         for (uintptr_t at = regions[i].start, part; at < regions[i].end; at = part) {
             while (area < end && area->end <= at) area++;
             if (area == end || area->start > at) leave(plan); /* it is in no place that is known */
@@ -184,8 +183,8 @@ INLINE long rewind_regions(const struct plan *plan, const struct page_region *re
     return kept;
 }
 
-/* Each page that no file backs: those that were written, and some that were not. Comparing them first gains nothing, nor
-   does leaving out what cannot be written. */
+/* Each page that no file backs: those that were written, and some that were not. Comparing them first gains nothing, nor does
+   giving back at times those that had not changed (most are written, if with what was there), nor leaving out what cannot be written. */
 INLINE long rewind_pages(const struct plan *plan) {
     long kept = 0;
     struct page_region regions[REGIONS_A_SCAN];
@@ -202,6 +201,7 @@ INLINE long rewind_pages(const struct plan *plan) {
         len = call(SYS_ioctl, HOLDER_PAGEMAP_FD, PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
         check(plan, len);
         kept += rewind_regions(plan, regions, len);
+        give_way();
         /* Otherwise it has gone to the end, wherever it says that it stopped: that is right only if the list was full. */
         if (len == REGIONS_A_SCAN && scan.walk_end <= scan.start) leave(plan);
     }
