@@ -191,19 +191,23 @@ INLINE long rewind_pages(const struct plan *plan) {
     struct pm_scan_arg scan;
     clear((uintptr_t)&scan, sizeof scan);
     scan.size = sizeof scan;
-    scan.end = ADDRESSES_END;
     scan.vec = (uintptr_t)regions;
     scan.vec_len = REGIONS_A_SCAN;
     scan.category_mask = scan.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO;
     scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
     scan.return_mask = PAGE_IS_PRESENT;
-    for (long len = REGIONS_A_SCAN; len == REGIONS_A_SCAN; scan.start = scan.walk_end) {
-        len = call(SYS_ioctl, HOLDER_PAGEMAP_FD, PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
-        check(plan, len);
-        kept += rewind_regions(plan, regions, len);
-        give_way();
-        /* Otherwise it has gone to the end, wherever it says that it stopped: that is right only if the list was full. */
-        if (len == REGIONS_A_SCAN && scan.walk_end <= scan.start) leave(plan);
+    for (int part = 0; part < 2; part++) {
+        /* Nobody can write to the image's own mapping, which is half of what there is to look at. */
+        scan.start = part == 0 ? 0 : plan->image_end;
+        scan.end = part == 0 ? plan->image_start : ADDRESSES_END;
+        for (long len = REGIONS_A_SCAN; len == REGIONS_A_SCAN; scan.start = scan.walk_end) {
+            len = call(SYS_ioctl, HOLDER_PAGEMAP_FD, PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
+            check(plan, len);
+            kept += rewind_regions(plan, regions, len);
+            give_way();
+            /* Otherwise it has gone to the end, wherever it says that it stopped: that is right only if the list was full. */
+            if (len == REGIONS_A_SCAN && scan.walk_end <= scan.start) leave(plan);
+        }
     }
     return kept;
 }

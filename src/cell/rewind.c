@@ -328,6 +328,8 @@ int rewind_keep(uintptr_t stack) {
     struct plan *plan = the_plan;
     plan->stack = stack;
     plan->brk = (uintptr_t)sbrk(0);
+    plan->image_start = (uintptr_t)image;
+    plan->image_end = plan->image_start + IMAGE_BYTES;
     pages_lesson(&plan->lesson, &plan->lesson_len);
     int r = read_mappings(lines, sizeof lines);
     if (r == 0) r = add_mappings(plan, lines);

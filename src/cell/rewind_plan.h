@@ -41,6 +41,7 @@ struct plan {
     uintptr_t scratch_top; /* holder.c's assembler knows these two by their places */
     uintptr_t stack;       /* each cell's, at its begin */
     uintptr_t brk;
+    uintptr_t image_start, image_end; /* all of the image, to be read */
     const struct page_range *lesson;
     int lesson_len;
     unsigned areas_len, holes_len;
