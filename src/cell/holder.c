@@ -96,7 +96,8 @@ INLINE void map_image(const struct plan *plan) {
     call(SYS_close, HOLDER_IMAGE_FD, 0, 0, 0, 0, 0);
 }
 
-/* All that its cells will touch, so that what comes on top is theirs. */
+/* All that its cells will touch, so that what comes on top is theirs, for their memory limits and for GROWTH_KIB. (Without what is only
+   read, the walk below would take half as long, but each worker be charged with the parts of the image that it reads.) */
 INLINE void take_pages(const struct plan *plan) {
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
