@@ -90,6 +90,7 @@ const ROWS = [
     { title: "what the jail adds to a fresh load", unit: "p50 ms", of: (round) => round.jail?.addedMs ?? NaN, most: 0.15 },
     { title: "  to one right after another", unit: "p50 ms", of: (round) => round.jail?.addedBusyMs ?? NaN },
     { title: "a neighbour under attack over quiet", unit: "p50 ratio", of: (round) => round.jail?.neighbourP50 ?? NaN, most: 2 },
+    { title: "", unit: "p95 ratio", of: (round) => round.jail?.neighbourP95 ?? NaN, most: 2 },
     { title: "", unit: "p99 ratio", of: (round) => round.jail?.neighbourP99 ?? NaN, most: 2 },
     { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },
     { title: "processes left behind", unit: "all rounds", of: (round) => round.leftBehind, none: true },
