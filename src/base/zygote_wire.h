@@ -34,6 +34,7 @@ struct zygote_msg {
     int32_t status;
     uint32_t confinement; /* enum confinement, confinement.h */
     uint32_t threads;
+    uint32_t rewinds; /* HELLO: whether cells follow each other in address spaces (cell/rewind.h) */
     uint64_t cpu_us;
     uint64_t peak_bytes; /* DIED: memory beyond what the zygote has; HELLO: that of the zygote, which no file backs */
     char text[200];

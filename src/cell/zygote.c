@@ -356,6 +356,7 @@ int main(int argc, char **argv) {
     send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
                                   .confinement = jail_layers(),
                                   .threads = (uint32_t)threads,
+                                  .rewinds = at == 0,
                                   .peak_bytes = z.anonymous_bytes});
     serve(&z);
 }

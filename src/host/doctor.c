@@ -34,7 +34,7 @@ void report_add(struct report *report, const char *section, const char *name, en
 
 struct trial {
     uint32_t confinement;
-    bool is_up, has_cell, is_over;
+    bool is_up, has_cell, is_over, rewinds;
     char lost[200];
 };
 
@@ -80,6 +80,9 @@ static void run_trial(const char *cell_path, bool is_jitless, struct trial *tria
     int r = pool_new(&loop, &config, &events, trial, &pool);
     if (r < 0) snprintf(trial->lost, sizeof trial->lost, "%s", strerror(-r));
     while (r == 0 && !trial->is_over) uv_run(&loop, UV_RUN_ONCE);
+    struct zygote_stats stats = {0};
+    if (r == 0) pool_zygotes(pool, &stats);
+    trial->rewinds = stats.rewinds;
     pool_free(pool);
     uv_close((uv_handle_t *)&late, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -116,7 +119,10 @@ static void try_cells(struct report *report) {
                trial.is_up ? "started, and single-threaded before it forks" : trial.lost);
     if (!trial.is_up) return;
     report_add(report, CELLS, "cell", trial.has_cell ? FINDING_YES : FINDING_FATAL, "see the limits' section", "%s",
-               trial.has_cell ? "forked, jailed and ready" : trial.lost);
+               trial.has_cell ? "made, jailed and ready" : trial.lost);
+    report_add(report, CELLS, "rewound cells", trial.rewinds ? FINDING_YES : FINDING_NO,
+               "needs Linux 6.10 on x86-64, and a build without sanitizers; each cell is forked until then, at several times the price", "%s",
+               "made one after the other in address spaces that are rewound; see SECURITY.md");
     struct trial jitless = {0};
     run_trial(path, true, &jitless);
     report_add(report, CELLS, "cell without JIT", jitless.has_cell ? FINDING_YES : FINDING_NO, "see the engine's section",

@@ -285,6 +285,7 @@ void generations_stats(const struct generations *all, struct zygote_stats *ret) 
     if (all->current) {
         stats.forks = all->current->forks;
         stats.age_ms = uv_now(all->loop) - all->current->started_ms;
+        stats.rewinds = zygote_rewinds(all->current->zygote);
     }
     *ret = stats;
 }

@@ -30,8 +30,8 @@ static json_t *confinement(uint32_t layers, uint32_t all) {
 
 static json_t *zygotes(const struct zygote_stats *stats) {
     if (stats->number == 0) return NULL;
-    return json_pack("{s:i, s:i, s:i, s:I}", "generation", stats->number, "alive", stats->alive, "forks", stats->forks,
-                     "ageMs", (json_int_t)stats->age_ms);
+    return json_pack("{s:i, s:i, s:i, s:I, s:b}", "generation", stats->number, "alive", stats->alive, "forks", stats->forks,
+                     "ageMs", (json_int_t)stats->age_ms, "rewinds", stats->rewinds);
 }
 
 static json_t *pack(const struct health *h) {

@@ -17,7 +17,7 @@ struct zygote {
     const struct zygote_handler *handler;
     void *context;
     uint64_t anonymous_bytes;
-    bool lost;
+    bool lost, rewinds;
 };
 
 static void lose(struct zygote *z, const char *reason) {
@@ -43,6 +43,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
             lose(z, msg.text);
         } else if (msg.op == ZYGOTE_HELLO) {
             z->anonymous_bytes = msg.peak_bytes;
+            z->rewinds = msg.rewinds;
             z->handler->on_ready(z->context, msg.confinement);
         } else if (msg.op == ZYGOTE_DIED) {
             z->handler->on_death(z->context, &(struct zygote_death){msg.cell, msg.status, msg.cpu_us, msg.peak_bytes});
@@ -102,6 +103,10 @@ void zygote_stop(struct zygote *z) {
     }
     uv_close((uv_handle_t *)&z->poll, on_poll_closed);
     close(z->fd);
+}
+
+bool zygote_rewinds(const struct zygote *z) {
+    return z->rewinds;
 }
 
 uint64_t zygote_anonymous_bytes(const struct zygote *z) {

@@ -20,6 +20,7 @@ struct zygote_stats {
     unsigned alive;  /* it and those before it that still have cells */
     unsigned forks;  /* of the current one */
     uint64_t age_ms;
+    bool rewinds; /* the current one: see zygote_rewinds */
 };
 
 struct zygote_handler {
@@ -54,6 +55,9 @@ void zygote_keep(struct zygote *zygote, uint32_t cell);
 void zygote_stop(struct zygote *zygote);
 
 int zygote_pid(const struct zygote *zygote);
+
+/* Whether cells follow each other in address spaces that are rewound; false before it is up. */
+bool zygote_rewinds(const struct zygote *zygote);
 
 /* Memory that each cell has from the start, in bytes. */
 uint64_t zygote_anonymous_bytes(const struct zygote *zygote);

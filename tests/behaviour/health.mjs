@@ -30,7 +30,7 @@ const cases = {
     },
     "names the generation, which a new zygote raises": async (server) => {
         const { zygotes } = await health(server);
-        expect("zygotes", [zygotes.alive, zygotes.forks > 0], [1, true]);
+        expect("zygotes", [zygotes.alive, zygotes.forks > 0, zygotes.rewinds], [1, true, server.holders().length > 0]);
         const killedAt = Date.now();
         process.kill(server.zygote, "SIGKILL");
         await until("the next generation", async () => {
