@@ -37,7 +37,7 @@ function warmValues(): void {
     new (modules.encoding().TextDecoder)().decode(new (modules.encoding().TextEncoder)().encode("a"));
     modules.clone().structuredClone({ a: [1, new Map([["b", new Date(0)]])] });
     modules.format().format(["%s", "a", { b: [1, "c"] }]);
-    void globalThis.console;
+    Reflect.get(globalThis, "console");
     Promise.withResolvers<void>().promise.catch(() => {});
     void Promise.resolve().then(() => {});
 }
