@@ -8,7 +8,8 @@ import { clearTimeout, setTimeout } from "./web/timers";
 const LOADS_MAX = 16;
 /** One of so many is of all garbage: what was in use during the others is not looked at by them. It takes ten times longer. */
 const COLLECTIONS_A_FULL = 8;
-/** Of what a collection found, one is dropped at each load; and some whenever there was no load for so long. */
+/** Of what collections found, one is dropped at each load, or one for each so many that wait; and some whenever there was no load for so long. */
+const WAITING_A_DROP = 16;
 const DROPS_A_PAUSE = 2;
 const DROP_MS = 5;
 const WAIT_MS_FIRST = 200;
@@ -35,7 +36,7 @@ function collect(): void {
 export function workerHeld(): void {
     held++;
     hasLoaded = true;
-    dropped.shift()?.();
+    for (let left = dropped.length; left > 0; left -= WAITING_A_DROP) dropped.shift()!();
     waitMs = WAIT_MS_FIRST;
     if (++loads >= LOADS_MAX) {
         collect();
