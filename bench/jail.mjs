@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LOADS } from "./loads.mjs";
 import { startServer, stopServer } from "./servers.mjs";
-import { pool } from "./table.mjs";
+import { PERCENTILES, pool } from "./table.mjs";
 import { measureLoad, progress, takeTurn } from "./turns.mjs";
 
 const OUT = fileURLToPath(new URL("out", import.meta.url));
@@ -70,15 +70,17 @@ async function measureNeighbour(share) {
     }
     const leftBehind = await stopServer(server);
     const [before, during] = [pool(quiet), pool(attacked)];
-    progress(`  a neighbour of ${attacks} attacks: p50 ${during.p50} ms, quiet ${before.p50}; p95 ${during.p95}, quiet ${before.p95}; p99 ${during.p99}, quiet ${before.p99}`);
-    return { p50: during.p50 / before.p50, p95: during.p95 / before.p95, p99: during.p99 / before.p99, failures: round.failures, leftBehind };
+    const figures = PERCENTILES.map((name) => `${name} ${during[name]} ms, quiet ${before[name]}`).join("; ");
+    progress(`  a neighbour of ${attacks} attacks: ${figures}`);
+    const ratios = Object.fromEntries(PERCENTILES.map((name) => [name, during[name] / before[name]]));
+    return { ratios, failures: round.failures, leftBehind };
 }
 
 /** Adds both to mayfly's round. */
 export async function measureJail(share, round) {
     const cost = await measureCost(share);
     const neighbour = await measureNeighbour(share);
-    round.jail = { addedMs: cost.addedMs, addedBusyMs: cost.addedBusyMs, neighbourP50: neighbour.p50, neighbourP95: neighbour.p95, neighbourP99: neighbour.p99 };
+    round.jail = { addedMs: cost.addedMs, addedBusyMs: cost.addedBusyMs, neighbour: neighbour.ratios };
     round.failures += cost.failures + neighbour.failures;
     round.leftBehind += cost.leftBehind + neighbour.leftBehind;
 }

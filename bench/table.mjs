@@ -2,6 +2,8 @@
 
 import { expected } from "./kernels.js";
 
+export const PERCENTILES = ["p50", "p95", "p99"];
+
 /** The middle of some numbers, or null when one of them is missing. */
 export function median(numbers) {
     if (numbers.length === 0 || !numbers.every(Number.isFinite)) return null;
@@ -25,7 +27,7 @@ const load = (key, field) => (round) => round.loads[key]?.[field] ?? NaN;
 
 /** Three rows of a load, some with a mark. */
 const latencies = (title, key, marks = {}) =>
-    ["p50", "p95", "p99"].map((field, i) => ({ title: i ? "" : title, unit: `${field} ms`, of: load(key, field), mark: marks[field] }));
+    PERCENTILES.map((field, i) => ({ title: i ? "" : title, unit: `${field} ms`, of: load(key, field), mark: marks[field] }));
 
 const KERNELS = Object.keys(expected);
 
@@ -89,9 +91,9 @@ const ROWS = [
     { title: "all memory over live sandboxes", unit: "MiB private", of: overCount("privateMiB") },
     { title: "what the jail adds to a fresh load", unit: "p50 ms", of: (round) => round.jail?.addedMs ?? NaN, most: 0.15 },
     { title: "  to one right after another", unit: "p50 ms", of: (round) => round.jail?.addedBusyMs ?? NaN },
-    { title: "a neighbour under attack over quiet", unit: "p50 ratio", of: (round) => round.jail?.neighbourP50 ?? NaN, most: 2 },
-    { title: "", unit: "p95 ratio", of: (round) => round.jail?.neighbourP95 ?? NaN, most: 2 },
-    { title: "", unit: "p99 ratio", of: (round) => round.jail?.neighbourP99 ?? NaN, most: 2 },
+    ...PERCENTILES.map((name, i) => ({
+        title: i ? "" : "a neighbour under attack over quiet", unit: `${name} ratio`, of: (round) => round.jail?.neighbour[name] ?? NaN, most: 2,
+    })),
     { title: "failed requests", unit: "all rounds", of: (round) => round.failures, none: true },
     { title: "processes left behind", unit: "all rounds", of: (round) => round.leftBehind, none: true },
 ];
