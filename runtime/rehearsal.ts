@@ -64,6 +64,7 @@ async function answerCallback(worker: Worker): Promise<void> {
 
 function take(worker: Worker, type: number, id: number, flags: number, head: unknown, tail?: Uint8Array): void {
     onFrame(worker.channel.number, type, flags, id, head, tail, undefined);
+    if (!worker.channel.isOpen) throw new Error("A frame of the rehearsal was refused.");
 }
 
 /** TypeScript is stripped once in the zygote, so that no cell has to build the parser. */

@@ -39,7 +39,6 @@ function warmValues(): void {
     modules.format().format(["%s", "a", { b: [1, "c"] }]);
     Reflect.get(globalThis, "console");
     Promise.withResolvers<void>().promise.catch(() => {});
-    void Promise.resolve().then(() => {});
 }
 
 function warmBodies(): void {
