@@ -41,7 +41,7 @@ enum holder_op {
     HOLDER_MAKE,  /* to a holder, with the descriptor of its owner's socket: make `cell` */
     HOLDER_LEAVE, /* to any of them: end */
     HOLDER_MADE,  /* from that cell: it is `pid`; `bytes_before`: memory, at the most, before it began */
-    HOLDER_WAITS, /* for the next; `pid` has ended in order, with what it used, unless it is 0 */
+    HOLDER_WAITS, /* for the next; `pid` has ended by itself, with `status` and what it used, unless it is 0 */
     HOLDER_ENDS,  /* `pid` has ended with `status`, and so does its holder */
 };
 

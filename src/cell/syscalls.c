@@ -120,7 +120,7 @@ static const struct rule rules[] = {
     /* The budget: what was used, and a signal after some more. */
     {SYS_getrusage, EVERYBODY, 0, {{0, ALL, RUSAGE_SELF}}},
     {SYS_setitimer, EVERYBODY, 0, {{0, ALL, ITIMER_PROF}}},
-    {SYS_setpriority, EVERYBODY, 0, {{0, ALL, PRIO_PROCESS}, {1, ALL, 0}}}, /* only itself, and only down */
+    {SYS_setpriority, CALLER_ZYGOTE | CALLER_CELL | CALLER_THREADS, 0, {{0, ALL, PRIO_PROCESS}, {1, ALL, 0}}}, /* only itself, and only down */
     /* libcrypto looks whether it was forked. */
     {SYS_getpid, EVERYBODY, 0, {{0}}},
 
