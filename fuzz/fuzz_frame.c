@@ -12,6 +12,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct buf in = {0}, out = {0};
     if (buf_append(&in, data + 4, len - 4) < 0) return 0;
     struct frame frame;
+    /* What has come of a frame says how much it lacks, or nothing. */
+    struct buf part = in;
+    if (buf_len(&in) > 0) part.end -= data[0] % buf_len(&in);
+    size_t tail_at, lacks = frame_lacks(&part, &tail_at);
+    long whole = frame_peek(&in, accepted, &frame);
+    CHECK(whole <= 0 || lacks == 0 || lacks + buf_len(&part) == (size_t)whole);
     for (long size; (size = frame_peek(&in, accepted, &frame)) > 0; buf_consume(&in, (size_t)size)) {
         const char *head;
         const uint8_t *tail;

@@ -82,6 +82,37 @@ TEST(frame_arrives_byte_by_byte) {
     buf_done(&part);
 }
 
+TEST(frame_says_what_it_lacks) {
+    struct buf whole = {0}, part = {0};
+    EXPECT_INT(frame_put(&whole, FRAME_RPC, 0, 0, "[]", 2, "xyz", 3), 0);
+    size_t len = buf_len(&whole), tail_at = 0;
+    for (size_t i = 0; i < len; i++) {
+        EXPECT_INT(frame_lacks(&part, &tail_at), i < FRAME_HEADER_BYTES + 4 ? 0 : len - i);
+        EXPECT_INT(buf_append(&part, buf_bytes(&whole) + i, 1), 0);
+    }
+    EXPECT_INT(frame_lacks(&part, &tail_at), 0);
+    EXPECT_INT(tail_at, FRAME_HEADER_BYTES + 4 + 2);
+    buf_done(&whole);
+    buf_done(&part);
+}
+
+TEST(buf_fits_what_is_to_come) {
+    for (size_t at = 0; at < 40; at++) {
+        struct buf b = {0};
+        EXPECT_INT(buf_append(&b, "0123456789", 10), 0);
+        buf_consume(&b, 3);
+        EXPECT_INT(buf_fit(&b, 100, at), 0);
+        EXPECT(buf_len(&b) == 7 && memcmp(buf_bytes(&b), "3456789", 7) == 0);
+        EXPECT_INT((uintptr_t)(buf_bytes(&b) + at) % BUF_ALIGNMENT, 0);
+        EXPECT(b.capacity - b.end == 100 && b.start < BUF_ALIGNMENT);
+        memset(buf_room(&b, 100), 'x', 100);
+        buf_add(&b, 100);
+        buf_done(&b);
+    }
+    struct buf b = {0};
+    EXPECT_INT(buf_fit(&b, SIZE_MAX, 0), -ENOMEM);
+}
+
 TEST(frame_of_unknown_type_ends_the_channel) {
     struct frame frame;
     for (int type = 0; type < 256; type++) {

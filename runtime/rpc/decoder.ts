@@ -45,13 +45,16 @@ const ERRORS: Record<string, new (message: string) => Error> = {
 
 export class Decoder {
     readonly #tail: Uint8Array;
+    /** Nobody else has the tail, and no value has it yet. */
+    #isTailFree: boolean;
     readonly #transferer: Transferer;
     readonly #seen: unknown[] = [];
     #depth = 0;
 
-    constructor(tail: Uint8Array | undefined, transferer: Transferer) {
+    constructor(tail: Uint8Array | undefined, transferer: Transferer, isTailFree: boolean) {
         this.#tail = tail ?? new Uint8Array(0);
         this.#transferer = transferer;
+        this.#isTailFree = isTailFree;
     }
 
     decode(expression: unknown): unknown {
@@ -161,6 +164,15 @@ export class Decoder {
         return map;
     }
 
+    /** A part of the tail: a copy, or all of it as it is, once. */
+    #part(from: number, to: number): ArrayBuffer {
+        const tail = this.#tail;
+        const isAll = from === 0 && to === tail.length && to === tail.buffer.byteLength;
+        if (!isAll || !this.#isTailFree) return tail.slice(from, to).buffer as ArrayBuffer;
+        this.#isTailFree = false;
+        return tail.buffer as ArrayBuffer;
+    }
+
     bytes(e: unknown): ArrayBuffer | ArrayBufferView {
         const [tag, kind, offset, length] = this.#items(e);
         if (tag !== "bytes" || typeof kind !== "string" || !Object.hasOwn(VIEWS, kind)) {
@@ -171,7 +183,7 @@ export class Decoder {
         const to = from + (length as number);
         if (from < 0 || to < from || to > this.#tail.length) throw new ProtocolError("range of bytes out of bounds");
         try {
-            return VIEWS[kind]!(this.#tail.slice(from, to).buffer as ArrayBuffer);
+            return VIEWS[kind]!(this.#part(from, to));
         } catch {
             throw new ProtocolError("a view of half an element");
         }
@@ -211,7 +223,8 @@ export class Decoder {
     }
 }
 
-/** Decodes what encode made; throws ProtocolError if it did not come from there. */
-export function decode(head: unknown, tail: Uint8Array | undefined, transferer: Transferer = NOTHING): unknown {
-    return new Decoder(tail, transferer).decode(head);
+/** Decodes what encode made; throws ProtocolError if it did not come from there. With `isTailFree` a value may be made of the
+ * tail's own memory. */
+export function decode(head: unknown, tail: Uint8Array | undefined, transferer: Transferer = NOTHING, isTailFree = false): unknown {
+    return new Decoder(tail, transferer, isTailFree).decode(head);
 }

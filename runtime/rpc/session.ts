@@ -222,12 +222,12 @@ export class RpcSession {
 
     // --- Capabilities that this side gets ----------------------------------------------------------------------------
 
-    /** Opens a value that came over this channel. */
+    /** Opens a value that came over this channel, with the tail of its frame, which is nobody else's. */
     open(head: unknown, tail: Uint8Array | undefined): Opened {
         const stubs: Disposable[] = [];
         const transferer: Transferer = { transfer: (expression) => this.#transfer(expression, stubs) };
         try {
-            return { value: decode(head, tail, transferer), stubs };
+            return { value: decode(head, tail, transferer, true), stubs };
         } catch (error) {
             disposeAll(stubs);
             throw error;

@@ -31,6 +31,17 @@ uint8_t *buf_room(struct buf *b, size_t n) {
     return data + len;
 }
 
+int buf_fit(struct buf *b, size_t n, size_t at) {
+    size_t len = buf_len(b), start = (BUF_ALIGNMENT - at % BUF_ALIGNMENT) % BUF_ALIGNMENT;
+    if (n > SIZE_MAX / 2 - len) return -ENOMEM;
+    uint8_t *data = malloc(start + len + n); /* is aligned likewise */
+    if (!data) return -ENOMEM;
+    if (len) memcpy(data + start, buf_bytes(b), len);
+    free(b->data);
+    *b = (struct buf){.data = data, .start = start, .end = start + len, .capacity = start + len + n};
+    return 0;
+}
+
 void buf_add(struct buf *b, size_t n) {
     CHECK(n <= b->capacity - b->end);
     b->end += n;

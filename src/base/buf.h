@@ -31,5 +31,10 @@ int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pri
 /* Appends `text` as a JSON string, quotes included. Bytes that are no UTF-8 become U+FFFD. Returns 0 or -ENOMEM. */
 int buf_append_json(struct buf *b, const char *text, size_t n);
 
+/* Moves what is there to memory that has room for n more bytes and hardly more, so that byte `at` from the front lies at a
+   multiple of BUF_ALIGNMENT. Returns 0 or -ENOMEM. */
+#define BUF_ALIGNMENT 16
+int buf_fit(struct buf *b, size_t n, size_t at);
+
 /* Drops n bytes at the front; gives memory back when a large buffer becomes empty. */
 void buf_consume(struct buf *b, size_t n);

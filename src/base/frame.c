@@ -67,6 +67,16 @@ long frame_peek(const struct buf *in, uint32_t accepted, struct frame *ret) {
     return (long)FRAME_HEADER_BYTES + len;
 }
 
+size_t frame_lacks(const struct buf *in, size_t *ret_tail_at) {
+    size_t have = buf_len(in);
+    if (have < FRAME_HEADER_BYTES + 4) return 0;
+    const uint8_t *p = buf_bytes(in);
+    if (p[4] >= FRAME_TYPES || get_u32(p) > rules[p[4]].payload_bytes_max) return 0;
+    size_t size = FRAME_HEADER_BYTES + (size_t)get_u32(p);
+    *ret_tail_at = FRAME_HEADER_BYTES + (rules[p[4]].raw ? 0 : 4 + (size_t)get_u32(p + FRAME_HEADER_BYTES));
+    return size > have ? size - have : 0;
+}
+
 int frame_split(const struct frame *frame, const char **ret_head, uint32_t *ret_head_len, const uint8_t **ret_tail,
                 uint32_t *ret_tail_len) {
     uint32_t head_len = 0;

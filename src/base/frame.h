@@ -90,6 +90,10 @@ struct frame {
    ret->payload points into `in` and lives until `in` changes. */
 long frame_peek(const struct buf *in, uint32_t accepted, struct frame *ret);
 
+/* How many bytes the frame at the front of `in` still lacks, as its header says, and where from there its tail will begin; 0
+   while that does not stand there, and for what frame_peek refuses by its size. */
+size_t frame_lacks(const struct buf *in, size_t *ret_tail_at);
+
 /* Splits a payload into head and tail. Returns 0 or -EPROTO. */
 int frame_split(const struct frame *frame, const char **ret_head, uint32_t *ret_head_len, const uint8_t **ret_tail,
                 uint32_t *ret_tail_len);

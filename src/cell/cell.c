@@ -40,7 +40,14 @@
 #define BULK_BYTES       (16u << 20)
 #define GROWTH_OF_BULK   8
 
-/* When so many have passed in a cell, not only the young is collected: arrays that were in use meanwhile are large. */
+/* A tail of so many bytes is given to the engine where it is, not copied. */
+#define GIVEN_BYTES_MIN (64u << 10)
+
+/* When so many have passed in a dynamic worker's, its young garbage is collected between two messages: memory that was used a
+   moment ago costs nothing to touch, new memory 5 to 15 us a page (docs/performance.md). */
+#define BULK_BYTES_YOUNG (4u << 20)
+
+/* When so many have passed in a host worker's, not only the young is collected: arrays that were in use meanwhile are large. */
 #define BULK_BYTES_COLLECTED (2u << 20)
 
 /* So often one channel may be served without a look at the others. */
@@ -240,7 +247,17 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     if (c->is_host) be_busy(c);
 }
 
-static int dispatch(struct cell *c, int number, const struct frame *frame) {
+/* Gives the engine a frame's tail: with the memory that the frame came in, if it is large and alone there. */
+static struct engine_value tail_value(const uint8_t *tail, size_t len, struct buf *in, size_t frame_size) {
+    struct engine_value value = {.kind = ENGINE_BYTES, .data = tail, .len = len};
+    if (len < GIVEN_BYTES_MIN || frame_size != buf_len(in) || (uintptr_t)tail % BUF_ALIGNMENT != 0) return value;
+    value.block = in->data;
+    *in = (struct buf){0};
+    return value;
+}
+
+/* Hands the frame at the front of `in`, which has `size` bytes, to the runtime, and takes it out of there. */
+static int dispatch(struct cell *c, int number, const struct frame *frame, struct buf *in, size_t size) {
     if (frame->type == FRAME_LOAD) prepare_for_worker(c, frame);
     const char *head;
     const uint8_t *tail;
@@ -250,13 +267,15 @@ static int dispatch(struct cell *c, int number, const struct frame *frame) {
     struct engine_value args[7] = {number_value(number), number_value(frame->type), number_value(frame->flags),
                                    number_value(frame->id)};
     if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
-    if (tail_len) args[5] = (struct engine_value){.kind = ENGINE_BYTES, .data = tail, .len = tail_len};
+    if (tail_len) args[5] = tail_value(tail, tail_len, in, size);
     if (frame->type == FRAME_GRANT) {
         int granted = take_grant(c, number, frame->flags);
         if (granted < 0) return granted;
         args[6] = number_value(granted);
     }
-    return engine_call(c->engine, ENGINE_ON_FRAME, args, 7);
+    int r = engine_call(c->engine, ENGINE_ON_FRAME, args, 7);
+    if (buf_len(in) > 0) buf_consume(in, size);
+    return r;
 }
 
 /* Handles the frames that are complete. Returns whether some are left for the next turn, or a negative errno. */
@@ -270,8 +289,7 @@ static int take_frames(struct cell *c, int number) {
         long size = frame_peek(&in, channel->accepted, &frame);
         if (size <= 0) return (int)size;
         channel->in = (struct buf){0};
-        int r = dispatch(c, number, &frame);
-        buf_consume(&in, (size_t)size);
+        int r = dispatch(c, number, &frame, &in, (size_t)size);
         channel = channel_at(c, number);
         if (!channel) {
             buf_done(&in);
@@ -389,9 +407,11 @@ void cell_turn(struct cell *c) {
         engine_call(c->engine, ENGINE_ON_TIMER, NULL, 0);
     }
     /* Left to itself the engine may keep garbage of several times what lives, and a worker would end by its limit for that. */
-    if (c->wants_collection != COLLECT_NOTHING || c->budget.is_full) {
-        bool is_full = c->wants_collection != COLLECT_YOUNG || c->budget.is_full ||
-                       c->bulk_bytes - c->bulk_bytes_collected >= BULK_BYTES_COLLECTED;
+    bool is_bulk_old = !c->is_host && c->bulk_bytes - c->bulk_bytes_young >= BULK_BYTES_YOUNG;
+    if (c->wants_collection != COLLECT_NOTHING || c->budget.is_full || is_bulk_old) {
+        bool is_full = c->wants_collection == COLLECT_ALL || c->budget.is_full ||
+                       (c->is_host && c->bulk_bytes - c->bulk_bytes_collected >= BULK_BYTES_COLLECTED);
+        c->bulk_bytes_young = c->bulk_bytes;
         if (is_full) c->bulk_bytes_collected = c->bulk_bytes;
         engine_collect(c->engine, is_full);
         c->wants_collection = COLLECT_NOTHING;

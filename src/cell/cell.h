@@ -24,7 +24,7 @@ struct cell {
     double pumped_ms; /* when the engine last did its deferred work */
     unsigned turns; /* until it is busy */
     uint64_t bulk_bytes; /* that came and went in large pieces */
-    uint64_t bulk_bytes_collected; /* of these, before the last full collection */
+    uint64_t bulk_bytes_young, bulk_bytes_collected; /* of these, before the last collection, and the last full one */
     bool is_busy, is_bulky;
     unsigned memory_mb; /* its worker's limit; 0 for none */
     enum { COLLECT_NOTHING, COLLECT_YOUNG, COLLECT_ALL } wants_collection;

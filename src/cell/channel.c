@@ -1,11 +1,17 @@
 #include "cell/channel.h"
 #include "base/macros.h"
+#include "cell/pages.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_BYTES (64 * 1024)
+/* Of a large frame, and of whatever comes. */
+#define READ_BYTES_MAX (1024 * 1024)
+#define READ_BYTES     (64 * 1024)
+
+/* How often to try again to write to a peer that reads: for less than it takes to sleep and be woken. */
+#define FLUSH_LOOKS 64
 
 #define BIT(type) (1u << (type))
 #define STREAMS   (BIT(FRAME_FETCH) | BIT(FRAME_RESPONSE) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW))
@@ -48,8 +54,29 @@ static void keep_descriptors(struct channel *channel, struct msghdr *msg) {
     }
 }
 
+/* Room for what is read next, or NULL: for the rest of a large frame in memory of its own, which can then be given away, or
+   for whatever comes. Of what a frame announces only so much is taken at once as hardly matters. */
+static uint8_t *room_to_read(struct channel *channel, size_t *ret_len) {
+    struct buf *in = &channel->in;
+    size_t tail_at, lacks = frame_lacks(in, &tail_at);
+    *ret_len = READ_BYTES;
+    if (lacks <= READ_BYTES) return buf_room(in, READ_BYTES);
+    if (in->capacity - in->end < lacks) {
+        if (buf_fit(in, lacks, tail_at) < 0) return NULL;
+        channel->taken = in->end;
+    }
+    *ret_len = lacks < READ_BYTES_MAX ? lacks : READ_BYTES_MAX;
+    size_t end = in->end + *ret_len;
+    if (channel->taken < in->end + READ_BYTES && channel->taken < end) {
+        pages_expect(in->data + channel->taken, end - channel->taken);
+        channel->taken = end;
+    }
+    return in->data + in->end;
+}
+
 int channel_read(struct channel *channel, bool waits) {
-    uint8_t *room = buf_room(&channel->in, READ_BYTES);
+    size_t len;
+    uint8_t *room = room_to_read(channel, &len);
     if (!room) return -ENOMEM;
     ssize_t n;
     if (channel->takes_descriptors) {
@@ -57,13 +84,13 @@ int channel_read(struct channel *channel, bool waits) {
             struct cmsghdr header;
             char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_GRANTS_MAX)];
         } control;
-        struct iovec part = {room, READ_BYTES};
+        struct iovec part = {room, len};
         struct msghdr msg = {
             .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
         n = recvmsg(channel->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (n > 0) keep_descriptors(channel, &msg);
     } else {
-        n = recv(channel->fd, room, READ_BYTES, waits ? 0 : MSG_DONTWAIT);
+        n = recv(channel->fd, room, len, waits ? 0 : MSG_DONTWAIT);
     }
     if (n == 0) return -EPIPE;
     if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -78,10 +105,13 @@ bool channel_is_alive(const struct channel *channel) {
 }
 
 int channel_flush(struct channel *channel) {
+    int looks = 0; /* a peer that has just begun to read goes on */
     while (buf_len(&channel->out) > 0) {
         ssize_t n = send(channel->fd, buf_bytes(&channel->out), buf_len(&channel->out), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN && looks-- > 0) continue;
         if (n < 0) return errno == EAGAIN ? 0 : -errno;
+        looks = FLUSH_LOOKS;
         buf_consume(&channel->out, (size_t)n);
         channel->is_amid_frame = buf_len(&channel->out) > 0;
     }

@@ -17,7 +17,8 @@ enum engine_kind {
     ENGINE_TEXT,   /* data, len: UTF-8 */
     ENGINE_UTF16,  /* data, len: UTF-16 code units in host order, len counts units; to JavaScript only */
     ENGINE_JSON,   /* data, len: JSON text; to JavaScript only */
-    ENGINE_BYTES,  /* data, len: to JavaScript a copied Uint8Array; from JavaScript an ArrayBuffer or a view of one */
+    ENGINE_BYTES,  /* data, len: to JavaScript a Uint8Array, copied unless `block` is set; from JavaScript an ArrayBuffer or a
+                      view of one */
     ENGINE_OBJECT, /* object: an engine's own reference; from JavaScript, or back into it */
 };
 
@@ -27,6 +28,7 @@ struct engine_value {
     const void *data;
     size_t len;
     const void *object;
+    void *block; /* from malloc, holds the data, and is the engine's from now on */
 };
 
 /* What a native throws: a JavaScript error of the named class. line 0 means none. */

@@ -171,9 +171,9 @@ static void string_to_utf8(JSStringRef s, struct buf *out) {
 
 /* --- Values to and from JavaScript ------------------------------------------------------------------------------ */
 
-static void free_bytes(void *bytes, void *context) {
-    (void)context;
-    free(bytes);
+static void free_block(void *bytes, void *block) {
+    (void)bytes;
+    free(block);
 }
 
 static JSValueRef value_to_js(JSContextRef js, const struct engine_value *v) {
@@ -191,10 +191,13 @@ static JSValueRef value_to_js(JSContextRef js, const struct engine_value *v) {
         return value ? value : JSValueMakeUndefined(js);
     }
     case ENGINE_BYTES: {
-        void *copy = malloc(v->len ? v->len : 1);
-        CHECK(copy);
-        if (v->len) memcpy(copy, v->data, v->len);
-        return JSObjectMakeTypedArrayWithBytesNoCopy(js, kJSTypedArrayTypeUint8Array, copy, v->len, free_bytes, NULL,
+        void *block = v->block, *bytes = (void *)v->data;
+        if (!block) {
+            block = bytes = malloc(v->len ? v->len : 1);
+            CHECK(block);
+            if (v->len) memcpy(bytes, v->data, v->len);
+        }
+        return JSObjectMakeTypedArrayWithBytesNoCopy(js, kJSTypedArrayTypeUint8Array, bytes, v->len, free_block, block,
                                                      NULL);
     }
     default: return JSValueMakeUndefined(js);
@@ -543,7 +546,9 @@ void engine_tune(struct engine *e, double small_mb, double growth, bool has_thre
     if (!e->config || mprotect(e->config, CONFIG_BYTES, PROT_READ | PROT_WRITE) < 0) return;
     jsc_options_set_double("smallHeapGrowthFactor", growth);
     jsc_options_set_double("smallHeapRAMFraction", small_mb / RAM_MB);
-    if (has_threads) jsc_options_set_boolean("useConcurrentJIT", TRUE);
+    if (has_threads) {
+        jsc_options_set_boolean("useConcurrentJIT", TRUE);
+    }
     CHECK(mprotect(e->config, CONFIG_BYTES, PROT_READ) == 0);
 }
 

@@ -144,6 +144,28 @@ const kinds = {
         equal([...(await load(env).echo(view))], [2, 3, 4]);
         equal([...(await load(env).echo(new Uint16Array(new Uint8Array([1, 0, 2, 0, 3, 0]).buffer, 2, 2)))], [2, 3]);
     },
+    "large views of every length arrive byte for byte": async ({ env }) => {
+        const child = load(env);
+        for (let length = 65_530; length < 65_560; length++) {
+            const bytes = Uint8Array.from({ length }, (_, i) => (i * 7) & 255);
+            ok(same(await child.echo(bytes), bytes), `${length} bytes`);
+        }
+        const floats = Float64Array.from({ length: 200_000 }, (_, i) => i / 3);
+        for (const name of ["a", "ab", "abc", "abcd", "abcde"]) {
+            const back = (await child.echo({ [name]: floats }))[name];
+            ok(back.length === floats.length && back.every((x, i) => x === i / 3), `floats behind ${name}`);
+            equal(new Float64Array(back.buffer, 8, 1)[0], 1 / 3);
+        }
+    },
+    "large views of one buffer are two afterwards, and the sender's stays its own": async ({ env }) => {
+        const buffer = new ArrayBuffer(1 << 20);
+        const [one, two] = await load(env).echo([new Uint8Array(buffer), new Uint8Array(buffer)]);
+        one.fill(1);
+        equal([one[0], two[0], new Uint8Array(buffer)[0], two.length], [1, 0, 0, 1 << 20]);
+        const back = await load(env).echo(new Uint8Array(buffer));
+        back.fill(2);
+        equal([back[5], new Uint8Array(buffer)[5]], [2, 0]);
+    },
     "boxed primitives": roundTrip(() => ({
         number: Object(-0),
         string: Object("text"),
