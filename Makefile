@@ -257,7 +257,17 @@ $(O)/tap/%.o: tests/tap/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
 
-tests: all $(TESTS) $(BUILD)/tests/escape-cell $(BUILD)/tests/tap-cell
+# A cell that tells what it compiles; see tests/cost/run.mjs.
+$(BUILD)/tests/cost-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/cost/report.o
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_new,--wrap=close_range $^ -o $@ $(CELL_LIBS) -lm
+
+$(O)/cost/%.o: tests/cost/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+tests: all $(TESTS) $(patsubst %,$(BUILD)/tests/%-cell,escape tap cost)
 
 # Fuzzers are built by clang with its own objects, straight from the sources they need.
 FUZZ_CC  := clang $(CSTD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
