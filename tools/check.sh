@@ -69,6 +69,7 @@ step "web platform, in cells" node tests/web/run.mjs
 step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 50
 step "behaviour" node tests/behaviour/run.mjs
 step "abuse" node tests/abuse/run.mjs
+step "what a fresh load costs" node tests/cost/run.mjs
 step "capnweb in a browser" node tests/browser/run.mjs
 step "npm packages, in cells" node tests/packages/run.mjs
 step "codemode, as published" node tests/codemode/run.mjs

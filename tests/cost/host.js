@@ -17,6 +17,10 @@ export default {
             const sum = await env.LOADER.load(code(number + CALLS)).getEntrypoint().run((a, b) => a + b);
             return Response.json({ sum });
         }
+        if (pathname === "/plain") {
+            const worker = env.LOADER.load(code(`${number}export default { twice(n) { return 2 * n; } };`));
+            return Response.json({ twice: await worker.getEntrypoint().twice(4) });
+        }
         return env.LOADER.get(searchParams.get("id"), () => code(HELLO)).getEntrypoint().fetch(request);
     },
 };
