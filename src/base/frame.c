@@ -96,8 +96,8 @@ int frame_split(const struct frame *frame, const char **ret_head, uint32_t *ret_
     return 0;
 }
 
-int frame_put(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
-              const void *tail, size_t tail_len) {
+int frame_begin(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
+                size_t tail_len) {
     CHECK(type > 0 && type < FRAME_TYPES && rules[type].name);
     const struct frame_rule *rule = &rules[type];
     CHECK(!rule->raw || head_len == 0);
@@ -117,9 +117,14 @@ int frame_put(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const c
     p += FRAME_HEADER_BYTES;
     if (prefix) put_u32(p, (uint32_t)head_len);
     if (head_len) memcpy(p + prefix, head, head_len);
-    if (tail_len) memcpy(p + prefix + head_len, tail, tail_len);
-    buf_add(out, FRAME_HEADER_BYTES + payload_len);
+    buf_add(out, FRAME_HEADER_BYTES + prefix + head_len);
     return 0;
+}
+
+int frame_put(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
+              const void *tail, size_t tail_len) {
+    int r = frame_begin(out, type, flags, id, head, head_len, tail_len);
+    return r < 0 ? r : buf_append(out, tail, tail_len);
 }
 
 const char *frame_name(uint8_t type) {

@@ -102,5 +102,9 @@ int frame_split(const struct frame *frame, const char **ret_head, uint32_t *ret_
 int frame_put(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
               const void *tail, size_t tail_len);
 
+/* The same without the tail's bytes, for which there is room then: they follow by buf_append, or by another way. */
+int frame_begin(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, const char *head, size_t head_len,
+                size_t tail_len);
+
 /* The name of a type for logs, or "?". */
 const char *frame_name(uint8_t type);

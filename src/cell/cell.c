@@ -43,6 +43,9 @@
 /* A tail of so many bytes is given to the engine where it is, not copied. */
 #define GIVEN_BYTES_MIN (64u << 10)
 
+/* So many are sent at once, not copied to wait for the end of a turn. */
+#define AT_ONCE_BYTES_MIN (128u << 10)
+
 /* When so many have passed in a dynamic worker's, its young garbage is collected between two messages: memory that was used a
    moment ago costs nothing to touch, new memory 5 to 15 us a page (docs/performance.md). */
 #define BULK_BYTES_YOUNG (4u << 20)
@@ -155,12 +158,20 @@ static void carry(struct cell *c, size_t bytes) {
     if (bytes >= BULK_PIECE_BYTES) c->bulk_bytes += bytes;
 }
 
+/* What goes out in parts is followed by nothing else: not by the end of a budget. */
+static void put_tail(struct channel *channel, int number, const struct frame *frame) {
+    if (number == 0) budget_set_silent(true);
+    channel_put_tail(channel, frame->payload, frame->payload_len);
+    if (number == 0) budget_set_silent(channel->is_amid_frame);
+}
+
 long cell_send(struct cell *c, int number, const struct frame *frame, const char *head, size_t head_len) {
     struct channel *channel = channel_at(c, number);
     if (!channel || channel->closing) return -EPIPE;
-    int r = frame_put(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload,
-                      frame->payload_len);
+    int r = frame_begin(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload_len);
     if (r < 0) return r;
+    if (frame->payload_len >= AT_ONCE_BYTES_MIN) put_tail(channel, number, frame);
+    else CHECK(buf_append(&channel->out, frame->payload, frame->payload_len) == 0); /* there is room */
     carry(c, frame->payload_len);
     mark_dirty(c, number);
     return (long)buf_len(&channel->out);

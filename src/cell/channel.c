@@ -104,16 +104,36 @@ bool channel_is_alive(const struct channel *channel) {
     return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
-int channel_flush(struct channel *channel) {
+/* Returns how much was written before the peer stopped reading, or a negative errno. */
+static ssize_t write_on(int fd, const uint8_t *data, size_t len) {
+    size_t done = 0;
     int looks = 0; /* a peer that has just begun to read goes on */
-    while (buf_len(&channel->out) > 0) {
-        ssize_t n = send(channel->fd, buf_bytes(&channel->out), buf_len(&channel->out), MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (done < len) {
+        ssize_t n = send(fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && errno == EAGAIN && looks-- > 0) continue;
-        if (n < 0) return errno == EAGAIN ? 0 : -errno;
+        if (n < 0) return errno == EAGAIN ? (ssize_t)done : -errno;
         looks = FLUSH_LOOKS;
-        buf_consume(&channel->out, (size_t)n);
-        channel->is_amid_frame = buf_len(&channel->out) > 0;
+        done += (size_t)n;
     }
+    return (ssize_t)done;
+}
+
+int channel_flush(struct channel *channel) {
+    size_t len = buf_len(&channel->out);
+    if (len == 0) return 0;
+    ssize_t n = write_on(channel->fd, buf_bytes(&channel->out), len);
+    if (n < 0) return (int)n;
+    buf_consume(&channel->out, (size_t)n);
+    if (n > 0) channel->is_amid_frame = (size_t)n < len;
     return 0;
+}
+
+void channel_put_tail(struct channel *channel, const uint8_t *tail, size_t len) {
+    ssize_t n = 0;
+    channel_flush(channel); /* an error comes again, to who can act on it */
+    if (buf_len(&channel->out) == 0) n = write_on(channel->fd, tail, len);
+    if (n < 0) n = 0;
+    channel->is_amid_frame = (size_t)n < len;
+    CHECK(buf_append(&channel->out, tail + n, len - (size_t)n) == 0);
 }

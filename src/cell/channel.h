@@ -39,3 +39,7 @@ bool channel_is_alive(const struct channel *channel);
 
 /* Writes what can be written now. Returns 0, or a negative errno when the peer is gone. */
 int channel_flush(struct channel *channel);
+
+/* Writes the tail of a frame that frame_begin has put into `out`: past that buffer as long as the peer reads, the rest by
+   way of it. */
+void channel_put_tail(struct channel *channel, const uint8_t *tail, size_t len);
