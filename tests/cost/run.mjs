@@ -55,7 +55,8 @@ async function checkCompilations() {
         }
     };
     await check("a fresh load and a fetch: nothing is compiled but the worker's own code", () => own("/fresh", 3, 165));
-    await check("a fresh load and a call with two callbacks: likewise", () => own("/calls", 5, 415));
+    // The engine's function that resolves an awaited stub is among these: to rehearse that takes each cell 60 KiB.
+    await check("a fresh load and a call with two callbacks: likewise", () => own("/calls", 6, 445));
     await check("a fresh load and a call of a plain object: likewise", () => own("/plain", 3, 65));
     await server.stop();
 }
