@@ -69,6 +69,7 @@ const ROWS = [
     { title: "200 RPC calls to the worker", unit: "p50 ms", of: load("rpcOut", "p50"), mark: 1 },
     { title: "1,000 callbacks within one call", unit: "p50 ms", of: load("rpcIn", "p50"), mark: 1 },
     { title: "1 MiB as an argument", unit: "p50 ms", of: load("rpcBytes", "p50"), mark: 1 },
+    { title: "", unit: "calls/s", of: load("rpcBytes", "perSecond"), more: true },
     { title: "64 MiB as a stream", unit: "p50 ms", of: load("rpcStream", "p50"), mark: 1 },
     { title: "fetch() of a dynamic worker, 1 in flight", unit: "p50 ms", of: load("fetch1", "p50"), mark: 1 },
     { title: "fetch() of a dynamic worker, 64 in flight", unit: "calls/s", of: load("fetch64", "perSecond"), more: true, mark: 1 },
