@@ -25,9 +25,6 @@
    is for good: an ordinary user's process cannot take it back. */
 #define NICE_OF_BUSY 10
 
-/* A cell that has used so much will make garbage for long, however seldom it is woken. */
-#define BUSY_CPU_US 50000
-
 /* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
 #define FULL_STEPS 16
 
@@ -83,7 +80,6 @@ static void on_tick(int number) {
     }
     uint64_t cpu_us = now.cpu_us - budget.cpu_us_begun, cpu_us_max = budget.cpu_us_max;
     if (cpu_us >= TICK_US) setpriority(PRIO_PROCESS, 0, NICE_OF_BUSY);
-    if (now.cpu_us >= BUSY_CPU_US) budget.is_busy = true;
     uint64_t bytes_max = budget.memory_bytes_max;
     uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);

@@ -15,7 +15,6 @@ struct budget {
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
-    volatile bool is_busy;    /* has used much of the processor */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;
     volatile uint64_t bytes_full; /* the use at which is_full is set; 0 for half of the limit */

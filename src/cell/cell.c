@@ -22,7 +22,7 @@
 /* How long an owner that does not read is waited for with a cell's last words. */
 #define ABORT_MS 100
 
-/* A dynamic worker's cell that was woken so often, or has computed for long (budget.c), will be again; a host worker's is, always. Its heap is collected a third
+/* A dynamic worker's cell that was woken so often will be again; a host worker's is, always. Its heap is collected a third
    as often, on which a stream of bytes spends most of its time. A dynamic worker's must not come near its memory limit by
    garbage alone, so it stays small, and in small pages. */
 #define TURNS_OF_BUSY      256
@@ -401,8 +401,7 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->turns < TURNS_OF_BUSY) c->turns++;
-    if ((c->turns == TURNS_OF_BUSY || c->budget.is_busy) && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
     if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);
