@@ -258,10 +258,11 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
     if (c->is_host) be_busy(c);
 }
 
-/* Gives the engine a frame's tail: with the memory that the frame came in, if it is large and alone there. */
+/* Gives the engine a frame's tail: with the memory that the frame came in, if it is large and nearly alone there. */
 static struct engine_value tail_value(const uint8_t *tail, size_t len, struct buf *in, size_t frame_size) {
     struct engine_value value = {.kind = ENGINE_BYTES, .data = tail, .len = len};
-    if (len < GIVEN_BYTES_MIN || frame_size != buf_len(in) || (uintptr_t)tail % BUF_ALIGNMENT != 0) return value;
+    bool is_alone = frame_size == buf_len(in) && in->capacity / 2 <= len;
+    if (len < GIVEN_BYTES_MIN || !is_alone || (uintptr_t)tail % BUF_ALIGNMENT != 0) return value;
     value.block = in->data;
     *in = (struct buf){0};
     return value;

@@ -10,8 +10,10 @@
 #define READ_BYTES_MAX (1024 * 1024)
 #define READ_BYTES     (64 * 1024)
 
-/* How often to try again to write to a peer that reads: for less than it takes to sleep and be woken. */
-#define FLUSH_LOOKS 64
+/* How often to try again to write to a peer that reads: for less than it takes to sleep and be woken; and in all, however it
+   doles out its reading. */
+#define LOOKS     64
+#define LOOKS_MAX 1024
 
 #define BIT(type) (1u << (type))
 #define STREAMS   (BIT(FRAME_FETCH) | BIT(FRAME_RESPONSE) | BIT(FRAME_DATA) | BIT(FRAME_RESET) | BIT(FRAME_STOP) | BIT(FRAME_WINDOW))
@@ -104,17 +106,19 @@ bool channel_is_alive(const struct channel *channel) {
     return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
-/* Returns how much was written before the peer stopped reading, or a negative errno. */
+/* Returns how much was written before the peer stopped reading, or, if nothing was, a negative errno. */
 static ssize_t write_on(int fd, const uint8_t *data, size_t len) {
     size_t done = 0;
     int looks = 0; /* a peer that has just begun to read goes on */
-    while (done < len) {
+    for (int left = LOOKS_MAX; done < len;) {
         ssize_t n = send(fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN && looks-- > 0) continue;
-        if (n < 0) return errno == EAGAIN ? (ssize_t)done : -errno;
-        looks = FLUSH_LOOKS;
-        done += (size_t)n;
+        if (n > 0) {
+            looks = LOOKS;
+            done += (size_t)n;
+            continue;
+        }
+        if (errno == EINTR || (errno == EAGAIN && looks-- > 0 && left-- > 0)) continue;
+        return errno == EAGAIN || done > 0 ? (ssize_t)done : -errno;
     }
     return (ssize_t)done;
 }
