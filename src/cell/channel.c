@@ -1,14 +1,11 @@
 #include "cell/channel.h"
 #include "base/macros.h"
-#include "cell/pages.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of a large frame, and of whatever comes. */
-#define READ_BYTES_MAX (1024 * 1024)
-#define READ_BYTES     (64 * 1024)
+#define READ_BYTES (64 * 1024)
 
 /* How often to try again to write to a peer that reads: for less than it takes to sleep and be woken; and in all, however it
    doles out its reading. */
@@ -57,28 +54,17 @@ static void keep_descriptors(struct channel *channel, struct msghdr *msg) {
 }
 
 /* Room for what is read next, or NULL: for the rest of a large frame in memory of its own, which can then be given away, or
-   for whatever comes. Of what a frame announces only so much is taken at once as hardly matters. */
-static uint8_t *room_to_read(struct channel *channel, size_t *ret_len) {
-    struct buf *in = &channel->in;
+   for whatever comes. */
+static uint8_t *room_to_read(struct buf *in, size_t *ret_len) {
     size_t tail_at, lacks = frame_lacks(in, &tail_at);
-    *ret_len = READ_BYTES;
-    if (lacks <= READ_BYTES) return buf_room(in, READ_BYTES);
-    if (in->capacity - in->end < lacks) {
-        if (buf_fit(in, lacks, tail_at) < 0) return NULL;
-        channel->taken = in->end;
-    }
-    *ret_len = lacks < READ_BYTES_MAX ? lacks : READ_BYTES_MAX;
-    size_t end = in->end + *ret_len;
-    if (channel->taken < in->end + READ_BYTES && channel->taken < end) {
-        pages_expect(in->data + channel->taken, end - channel->taken);
-        channel->taken = end;
-    }
-    return in->data + in->end;
+    *ret_len = lacks > READ_BYTES ? lacks : READ_BYTES;
+    if (lacks > READ_BYTES && in->capacity - in->end < lacks && buf_fit(in, lacks, tail_at) < 0) return NULL;
+    return buf_room(in, *ret_len);
 }
 
 int channel_read(struct channel *channel, bool waits) {
     size_t len;
-    uint8_t *room = room_to_read(channel, &len);
+    uint8_t *room = room_to_read(&channel->in, &len);
     if (!room) return -ENOMEM;
     ssize_t n;
     if (channel->takes_descriptors) {

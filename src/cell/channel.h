@@ -12,7 +12,6 @@ struct channel {
     int fd; /* -1 when free */
     uint32_t accepted;
     struct buf in, out;
-    size_t taken; /* of a large frame in `in`: up to where its memory has pages */
     bool takes_descriptors; /* host cells on the supervisor's channel only */
     bool closing;           /* close once `out` is empty */
     bool polls_out;

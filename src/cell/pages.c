@@ -140,11 +140,6 @@ void pages_take(void) {
     }
 }
 
-void pages_expect(void *start, size_t len) {
-    uintptr_t first = (uintptr_t)start & ~(uintptr_t)(PAGE_BYTES - 1);
-    madvise((void *)first, (uintptr_t)start + len - first, MADV_POPULATE_WRITE);
-}
-
 void pages_grow_large(void) {
     for (int i = 0; i < arenas_len; i++) {
         madvise((void *)arenas[i].start, arenas[i].end - arenas[i].start, MADV_HUGEPAGE); /* or as before */

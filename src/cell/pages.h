@@ -3,7 +3,6 @@
    whoever makes cells then gets them in batches: a holder once (rewind.h), where there are none each cell. */
 #pragma once
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* In the zygote, before the jail hides /proc, with the engine's memory as cells will find it: forks a trainee, which calls
@@ -21,9 +20,6 @@ void pages_lesson(const struct page_range **ret, int *ret_len);
 
 /* In a cell: makes the learned pages present, as copies of the cell's own. */
 void pages_take(void);
-
-/* In a cell: has these bytes' pages come together, not in an exception each, when they are written; what they hold stays. */
-void pages_expect(void *start, size_t len);
 
 /* In a cell that lives long and may be large: whatever else it takes comes as huge pages. */
 void pages_grow_large(void);
