@@ -35,13 +35,14 @@ function readOrGone(path) {
     }
 }
 
-/** State, parent, start time and processor time of a process; undefined when it is gone. */
+/** State, parent, start time, processor time and page faults of a process; undefined when it is gone. */
 function readStat(pid) {
     const text = readOrGone(`/proc/${pid}/stat`);
     if (text === undefined) return undefined;
     const end = text.lastIndexOf(")");
     const rest = text.slice(end + 2).split(" ");
-    return { pid, name: text.slice(text.indexOf("(") + 1, end), state: rest[0], parent: Number(rest[1]), startTime: rest[19], userTicks: rest[11], systemTicks: rest[12] };
+    const [faults, faultsOfEnded] = [Number(rest[7]) + Number(rest[9]), Number(rest[8]) + Number(rest[10])]; // proc(5), as all here
+    return { pid, name: text.slice(text.indexOf("(") + 1, end), state: rest[0], parent: Number(rest[1]), startTime: rest[19], userTicks: rest[11], systemTicks: rest[12], faults, faultsOfEnded };
 }
 
 /** What the processes of a server are at, for whoever asks why a case took too long. */
