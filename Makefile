@@ -235,37 +235,23 @@ $(BUILD)/tests/%: tests/%.c $(wildcard tests/*.h include/*.h src/base/*.h) $$(TE
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) $(LLHTTP_CFLAGS) -I. -Isrc -Iinclude -Itests $(LDFLAGS) $< $(TEST_OBJ_$*) -o $@ \
 	  $(HOST_LIBS) $(TEST_LIBS_$*) -lpthread
 
-# The cell of the escape tests: tests/escape/probe.c stands before the engine in it, and tries what the name says.
-ESCAPE_OBJ := $(patsubst tests/escape/%.c,$(O)/escape/%.o,$(wildcard tests/escape/*.c))
+# Cells with what tests/NAME/*.c puts in the place of some functions. escape: probe.c stands before the engine, and tries what
+# the name says. tap: keeps every byte of its socket (tests/behaviour/secrets.mjs). cost: tells what it compiles.
+comma := ,
+WRAPS_escape := engine_call jail_zygote
+WRAPS_tap    := recv recvmsg send
+WRAPS_cost   := engine_new close_range
 
-$(O)/escape/%.o: tests/escape/%.c tests/escape/escapes.h
+$(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -I. -Isrc -MMD -MP -c $< -o $@
 
-$(BUILD)/tests/escape-cell: $(CELL_OBJ) $(BASE_OBJ) $(ESCAPE_OBJ)
+.PRECIOUS: $(O)/tests/%.o
+
+$(BUILD)/tests/%-cell: $(CELL_OBJ) $(BASE_OBJ) $$(addprefix $(O)/,$$(addsuffix .o,$$(basename $$(wildcard tests/$$*/*.c))))
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_call,--wrap=jail_zygote $^ -o $@ $(CELL_LIBS) -lm
-
-# A cell that keeps every byte of its socket; see tests/behaviour/secrets.mjs.
-$(BUILD)/tests/tap-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/tap/tap.o
-	@mkdir -p $(@D)
-	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=recv,--wrap=recvmsg,--wrap=send $^ -o $@ $(CELL_LIBS) -lm
-
-$(O)/tap/%.o: tests/tap/%.c
-	@mkdir -p $(@D)
-	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
-
-# A cell that tells what it compiles; see tests/cost/run.mjs.
-$(BUILD)/tests/cost-cell: $(CELL_OBJ) $(BASE_OBJ) $(O)/cost/report.o
-	@mkdir -p $(@D)
-	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) -Wl,--wrap=engine_new,--wrap=close_range $^ -o $@ $(CELL_LIBS) -lm
-
-$(O)/cost/%.o: tests/cost/%.c
-	@mkdir -p $(@D)
-	@$(CC) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAPS_$*)) $^ -o $@ $(CELL_LIBS) -lm
 
 tests: all $(TESTS) $(patsubst %,$(BUILD)/tests/%-cell,escape tap cost)
 
