@@ -2,6 +2,7 @@
 // The C side (src/cell/channel.c) has already checked that a frame's type may come from this peer.
 
 import * as F from "./frames";
+import { end, extend, type Lease } from "./leases";
 import { Exchange, type OutgoingBody, type Role } from "./exchange";
 import { decode } from "./rpc/decoder";
 import { RpcSession, STUBS_MAX, type Bootstrap } from "./rpc/session";
@@ -99,9 +100,10 @@ export class Channel {
 
     // --- Streams that RPC messages name ------------------------------------------------------------------------------
 
-    /** Gives a stream a number on this channel; returns the expression that names it. */
-    attachStream(stream: StreamEnd): unknown[] {
+    /** Gives a stream a number on this channel; returns the expression that names it. A call that it is of holds `lease`. */
+    attachStream(stream: StreamEnd, lease: Lease): unknown[] {
         const exchange = this.#begin(this.nextId(), "sends", false);
+        if (extend(lease) !== 0) exchange.whenEnded(() => end(lease));
         stream.attach(exchange);
         return [stream.kind, exchange.id];
     }

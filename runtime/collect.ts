@@ -1,10 +1,11 @@
-// When garbage is collected so that dropped stubs are found: the engine does not know what a cell weighs, and collects by
-// its own heap only. Soon after a load; again, ever more seldom, while workers are held that nobody may hold any more.
+// When garbage is collected so that dropped stubs are found, of requests that go on (leases.ts): the engine does not know what
+// a cell weighs, and collects by its own heap only. Soon after a load; again, ever more seldom, while workers are held
+// that nobody may hold any more.
 
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 
-/** Loads after which a collection does not wait for the timer. */
+/** Loads whose requests go on after which a collection does not wait for the timer. */
 const LOADS_MAX = 16;
 /** One of so many is of all garbage: what was in use during the others is not looked at by them. It takes ten times longer. */
 const COLLECTIONS_A_FULL = 8;
@@ -38,12 +39,8 @@ export function workerHeld(): void {
     hasLoaded = true;
     for (let left = dropped.length; left > 0; left -= WAITING_A_DROP) dropped.shift()!();
     waitMs = WAIT_MS_FIRST;
-    if (++loads >= LOADS_MAX) {
-        collect();
-    } else if (loads === 1) {
-        clearTimeout(timer as number);
-        timer = setTimeout(collect, waitMs);
-    }
+    if (++loads >= LOADS_MAX) collect();
+    else timer ??= setTimeout(collect, waitMs);
 }
 
 const dropped: (() => void)[] = [];
@@ -68,7 +65,8 @@ export function dropSoon(drop: () => void): void {
     setTimeout(dropInPause, DROP_MS);
 }
 
-/** Its cell was given back, or is gone. */
-export function workerReleased(): void {
+/** Its cell was given back, or is gone; with the end of its request if `isExpired`, which needs no collection. */
+export function workerReleased(isExpired: boolean): void {
     held--;
+    if (isExpired && loads > 0) loads--;
 }

@@ -1,6 +1,7 @@
 // What a worker extends and is handed: WorkerEntrypoint, RpcTarget, the execution context, and the module
 // `cloudflare:workers` that offers them.
 
+import { end, extendOldest } from "./leases";
 import { tracing } from "./tracing";
 import { hooks, native } from "./web/host";
 import { define } from "./web/lazy";
@@ -83,11 +84,13 @@ export function defaultBinaryType(): "arraybuffer" | "blob" {
 }
 
 export function waitUntil(promise: unknown): void {
+    const lease = extendOldest();
     if (++background === 1) watch(true);
     void Promise.resolve(promise)
         .catch((error: unknown) => hooks.report(error))
         .finally(() => {
             if (--background === 0) watch(false);
+            end(lease);
         });
 }
 

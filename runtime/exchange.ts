@@ -161,7 +161,7 @@ export class Exchange {
     /** Of the body that goes out, as far as it has gone; incoming.bytes is the other's. */
     sentBytes = 0;
     /** Called when both directions have ended. */
-    onEnded: (() => void) | undefined;
+    #watchers: (() => void)[] | undefined;
     #outgoingSource: ByteSource | undefined;
     #outgoingDone = false;
     #incomingDone = false;
@@ -179,6 +179,11 @@ export class Exchange {
             this.incoming.end();
             this.#incomingDone = true;
         }
+    }
+
+    /** Has `ended` called when both directions have ended. */
+    whenEnded(ended: () => void): void {
+        (this.#watchers ??= []).push(ended);
     }
 
     /** Whether this side asked and waits for the answer. */
@@ -261,7 +266,7 @@ export class Exchange {
     #settle(isAnswer: boolean): void {
         if (this.#outgoingDone && this.#incomingDone) {
             this.#channel.forget(this);
-            this.onEnded?.();
+            this.#watchers?.forEach((ended) => ended());
         }
         if (isAnswer && this.#isAwaited) this.#channel.answered();
     }

@@ -3,6 +3,7 @@
 import type { Channel } from "./channel";
 import type { Exchange } from "./exchange";
 import * as F from "./frames";
+import { begin, end } from "./leases";
 import type { Frame } from "./frames";
 import type { Connect } from "./sockets";
 import { lazy } from "./web/lazy";
@@ -120,6 +121,8 @@ export async function answerAsk(
     frame: Frame,
     service: { fetch(request: Request): Promise<Response>; connect?: Connect },
 ): Promise<void> {
+    const lease = begin();
+    if (lease !== 0) exchange.whenEnded(() => end(lease));
     if ((frame.head as { connect?: unknown } | undefined)?.connect === undefined) return answerFetch(exchange, frame, service);
     return sockets().answerConnect(exchange, frame, (target, body) => {
         if (service.connect === undefined) throw new Error("This stub has no connect().");

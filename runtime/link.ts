@@ -33,22 +33,34 @@ function record(name: string, kind: string, bytes: Uint8Array): ModuleRecord {
     return declareExports(makeRecord(name, isModule ? "esm" : (kind as Kind), source.bytes, source.mapPlace));
 }
 
+/** What a builtin module exports, made when it is first named; undefined if there is none of that name. A module of the
+ * worker's own with such a name is found before it. */
+export type Builtins = (name: string) => Record<string, unknown> | undefined;
+
 /** Links and starts the worker; gives its main module's exports. */
 export async function linkWorker(
     head: LoadHead,
     tail: Uint8Array,
-    builtins: Record<string, Record<string, unknown>>,
+    env: unknown,
+    builtins: Builtins,
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
+    let isOverriding = false;
+    const findNode = nodeFinder(head.compatibilityFlags, head.compatibilityDate, env);
+    const findBuiltin = (name: string): ModuleRecord | undefined => {
+        const namespace = builtins(name);
+        if (namespace === undefined) return findNode?.(name);
+        const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
+        return declareExports(makeRecord(name, "builtin", shown));
+    };
     const watch = contextWatcher(head.compatibilityFlags, head.compatibilityDate);
     const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
         if (found) watch(found.kind, found.bytes);
         return found && record(name, found.kind, found.bytes);
     };
-    const linker = new Linker(findMore, nodeFinder(head.compatibilityFlags, head.compatibilityDate, builtins));
+    const linker = new Linker(findMore, findBuiltin);
     try {
-        let isOverriding = false;
         let offset = 0;
         const sources = head.modules.map(({ name, kind, size }) => {
             const bytes = tail.subarray(offset, offset + size);
@@ -56,11 +68,6 @@ export async function linkWorker(
             isOverriding = watch(kind, bytes) || isOverriding;
             return { name, kind, bytes };
         });
-        // A worker's own module of such a name comes after these, and is the one that counts.
-        for (const [name, namespace] of Object.entries(builtins)) {
-            const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
-            linker.add(declareExports(makeRecord(name, "builtin", shown)));
-        }
         for (const { name, kind, bytes } of sources) linker.add(record(name, kind, bytes));
         return await linker.import(head.mainModule);
     } catch (thrown) {

@@ -21,6 +21,7 @@ import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import type { Given } from "./fetch";
 import { Admission, limitError, limitOf, limitsOfCall, OperatorLimits, type Limits, type SomeLimits } from "./limits";
 import { ask, requestHead } from "./http";
+import { forget, lease, type Leased } from "./leases";
 import { relay } from "./outbound";
 import { DYNAMIC_UNTRANSFERABLE } from "./loopback";
 import { encode } from "./rpc/encoder";
@@ -73,7 +74,7 @@ const LOG_SLACK_BYTES = 1024 * 1024;
 
 // --- Workers ---------------------------------------------------------------------------------------------------------
 
-class DynamicWorker implements CellOwner {
+class DynamicWorker implements CellOwner, Leased {
     readonly #home: Home;
     readonly #name: string | undefined;
     /** Gives the code; again after the cell is gone and a stub is used once more. */
@@ -91,6 +92,7 @@ class DynamicWorker implements CellOwner {
     /** Of the code that is loaded, if somebody tails it. */
     #tracer: Tracer | undefined;
     #handles = 0;
+    #isExpired = false;
     /** Calls that wait for the start. */
     #calls = 0;
 
@@ -98,6 +100,7 @@ class DynamicWorker implements CellOwner {
         this.#home = home;
         this.#name = name;
         this.#source = source;
+        if (name === undefined) lease(this);
         this.#begin();
     }
 
@@ -256,8 +259,8 @@ class DynamicWorker implements CellOwner {
     }
 
     idle(): void {
-        if (this.#handles > 0 || this.#calls > 0 || this.#name !== undefined) return;
-        if (this.#cell?.isInUse || this.#cell?.isHeld) return;
+        if ((this.#handles > 0 && !this.#isExpired) || this.#calls > 0 || this.#name !== undefined) return;
+        if (this.#cell?.isInUse || (this.#cell?.isHeld && !this.#isExpired)) return;
         this.#unload()?.close();
     }
 
@@ -275,7 +278,10 @@ class DynamicWorker implements CellOwner {
     #unload(): Cell | undefined {
         const cell = this.#cell;
         if (cell !== undefined) admission.leave();
-        if (cell !== undefined && this.#name === undefined) workerReleased();
+        if (cell !== undefined && this.#name === undefined) {
+            forget(this);
+            workerReleased(this.#isExpired);
+        }
         this.#cell = undefined;
         this.#ready = undefined;
         return cell;
@@ -290,6 +296,17 @@ class DynamicWorker implements CellOwner {
     drop(): void {
         this.#handles--;
         this.idle();
+    }
+
+    /** The request that loaded it is over, and its stubs are good for nothing; what is still under way ends first. */
+    expire(): void {
+        this.#isExpired = true;
+        this.#failure ??= { error: expiredError("SubrequestChannel") };
+        this.idle();
+    }
+
+    get isExpired(): boolean {
+        return this.#isExpired;
     }
 
     /** Its owner wants it no more: a worker without a name ends now, whatever is under way; a named one has others. */
@@ -341,6 +358,16 @@ const collected = new FinalizationRegistry<Handle>((handle) => dropSoon(() => ha
 
 function disposedError(): Error {
     return new Error("The dynamic worker's stub has been disposed.");
+}
+
+/** workerd's words. */
+function expiredError(type: "SubrequestChannel" | "WorkerStubChannel"): Error {
+    return new Error(
+        "Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and " +
+            "others) created in the context of one request handler cannot be accessed from a different request's handler. " +
+            "This is a limitation of Cloudflare Workers which allows us to improve overall performance. " +
+            `(I/O type: ${type})`,
+    );
 }
 
 /** A call that is traced has ended. */
@@ -415,7 +442,7 @@ class DynamicHook extends PassingHook {
             ends = this.#begin(cell);
             const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
             if (trace === undefined) return;
-            exchange.onEnded = () => trace.ended();
+            exchange.whenEnded(() => trace.ended());
             exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
         };
         const response = ask(cell.channel, head, request, begin, this.#limitOf("responseBytes"));
@@ -481,6 +508,7 @@ export class WorkerStub {
         }
         const limits = limitsOfCall(options?.limits);
         if (!this.#handle.isHeld) throw disposedError();
+        if (this.#handle.worker.isExpired) throw expiredError("WorkerStubChannel");
         const handle = new Handle(this.#handle.worker);
         const props = options?.props === undefined ? undefined : encode(options.props, "env");
         const stub = makeService(new DynamicHook(handle, name ?? undefined, props, limits));

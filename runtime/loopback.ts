@@ -3,6 +3,7 @@
 
 import { ExecutionContext } from "./context";
 import type { Entrypoints } from "./entrypoint";
+import { begin, end } from "./leases";
 import { encode } from "./rpc/encoder";
 import { makeLoopback, makeService, type Fetcher } from "./rpc/stubs";
 import { ServiceHook } from "./rpc/target";
@@ -33,7 +34,14 @@ export function ownService(whenStarted: WhenStarted, name: string | undefined, p
             call: (path, args) => whenStarted((entrypoints) => entrypoints.call(name, open(), path, args)),
             fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), request)),
             connect: async (target, body) => whenStarted((entrypoints) => entrypoints.connect(name, open(), target, body)),
-            tail: (events) => whenStarted((entrypoints) => entrypoints.handle("tail", name, events, new ExecutionContext(open()))),
+            tail: async (events) => {
+                const lease = begin();
+                try {
+                    return await whenStarted((entrypoints) => entrypoints.handle("tail", name, events, new ExecutionContext(open())));
+                } finally {
+                    end(lease);
+                }
+            },
         },
         native.isHost() ? undefined : DYNAMIC_UNTRANSFERABLE,
     );

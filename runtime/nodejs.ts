@@ -81,14 +81,14 @@ function loadDefault(name: string): Namespace {
  * What finds the builtin modules of Node for a worker with these flags, whose globals it defines; for a worker without
  * them, nothing.
  */
-export function nodeFinder(flags: readonly string[], date: string, builtins: Record<string, Namespace>) {
+export function nodeFinder(flags: readonly string[], date: string, env: unknown) {
     const isWhole = wantsNode(flags, date);
     if (!isWhole && !flags.includes(ALS_FLAG)) return undefined;
     const find = (name: string): ModuleRecord => declareExports(makeRecord(`node:${name}`, "builtin", node().load(name)!));
     if (!isWhole) return (specifier: string) => (/^(?:node:)?async_hooks$/.test(specifier) ? find("async_hooks") : undefined);
     const process = lazy(() => {
         const made = loadDefault("process");
-        if (wantsEnv(flags, date)) Object.assign(made.env as object, environment(builtins["cloudflare:workers"]?.env));
+        if (wantsEnv(flags, date)) Object.assign(made.env as object, environment(env));
         return made;
     });
     defineLazy(globalThis, "Buffer", () => loadDefault("buffer").Buffer);

@@ -179,13 +179,7 @@ export class StubOutbound implements Outbound {
 /** Tells of a request that a stub answered what egress would, as far as it is known here, when both bodies have ended. */
 function recordOf(exchange: Exchange, worker: string | undefined, tell: NonNullable<Tell>): (asked: object, outcome: Promise<object>) => void {
     const began = native.wallTime();
-    const ended = new Promise<void>((resolve) => {
-        const { onEnded } = exchange;
-        exchange.onEnded = () => {
-            onEnded?.();
-            resolve();
-        };
-    });
+    const ended = new Promise<void>((resolve) => exchange.whenEnded(resolve));
     return async (asked, outcome) => {
         const failed = (error: unknown): object => ({ error: String((error as Error | undefined)?.message ?? error) });
         let found = await outcome.catch(failed);

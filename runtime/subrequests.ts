@@ -78,7 +78,7 @@ export class SubRequests {
             return exchange.reset(limitError("connections", max, open + 1));
         }
         this.#connections.add(exchange);
-        exchange.onEnded = () => void this.#connections.delete(exchange);
+        exchange.whenEnded(() => void this.#connections.delete(exchange));
         void send();
     }
 

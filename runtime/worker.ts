@@ -12,6 +12,7 @@ import { Entrypoints } from "./entrypoint";
 import { errorFromHead, type Connection, type Exchange } from "./exchange";
 import { setOutbound, type Given } from "./fetch";
 import { answerAsk, requestHead } from "./http";
+import { begin, end, startLeases } from "./leases";
 import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
 import { startLoader, WorkerLoader } from "./loader";
@@ -75,6 +76,7 @@ export class Worker implements ChannelHandler {
         setOutbound(this.#outboundOf(head));
         if (native.isHost()) {
             startOutbound(this.channel);
+            startLeases();
             startLoader(this.channel, head.compatibilityFlags, head.limits ?? {});
         } else {
             openBudget(head.limits ?? {});
@@ -90,11 +92,14 @@ export class Worker implements ChannelHandler {
             this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
         const env = this.#envOf(head, tail);
-        const own = makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted);
+        const own = lazy(() => makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted));
         const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
-        setOwnExports(() => (isOffered ? own : undefined));
-        const builtins = { "cloudflare:workers": workersModule(env, own), "cloudflare:sockets": socketsModule };
-        const starting = linkWorker(head, tail, builtins, (name) => this.#askForModule(name)).then(
+        setOwnExports(() => (isOffered ? own() : undefined));
+        const builtins = (name: string): Record<string, unknown> | undefined => {
+            if (name === "cloudflare:workers") return workersModule(env, own());
+            return name === "cloudflare:sockets" ? socketsModule : undefined;
+        };
+        const starting = linkWorker(head, tail, env, builtins, (name) => this.#askForModule(name)).then(
             (exports) => new Entrypoints(exports, env),
         );
         this.#started = starting;
@@ -182,7 +187,12 @@ export class Worker implements ChannelHandler {
         const trace = this.#tracer?.beginScheduled(controller.cron, controller.scheduledTime);
         const run = async (): Promise<unknown> =>
             this.#whenStarted((entrypoints) => entrypoints.handle("scheduled", undefined, controller, ctx));
-        return trace === undefined ? run() : this.#trace(trace, run);
+        const lease = begin();
+        try {
+            return await (trace === undefined ? run() : this.#trace(trace, run));
+        } finally {
+            end(lease);
+        }
     };
 
     /** An entrypoint as its owner reaches it, over RPC and by FETCH; found at the first call, a new instance for each. */

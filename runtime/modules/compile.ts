@@ -11,7 +11,7 @@ import { contexts } from "../parts";
 import { native } from "../web/host";
 import { isFinalFor, resolveImport } from "./exports";
 import { sourcePlace } from "./locate";
-import { errorAt, type Body, type EsModule, type ModuleRecord, type Place } from "./record";
+import { errorAt, type Body, type EsModule, type LocalExport, type ModuleRecord, type Place } from "./record";
 import type { Shifts } from "./shifts";
 import { syntaxErrorPlace } from "./syntax";
 
@@ -107,10 +107,11 @@ function compileRewritten(module: ModuleRecord, body: { text: string; shifts?: S
 }
 
 /** A module's exported local names, each once, in the order in which its body hands their values over. */
-export function localExports(scan: Scan): { local: string; mutable: boolean }[] {
-    const byLocal = new Map<string, { local: string; mutable: boolean }>();
-    for (const { local, mutable } of scan.exports) if (local !== undefined) byLocal.set(local, { local, mutable });
-    return [...byLocal.values()];
+export function localExports(module: EsModule): LocalExport[] {
+    if (module.locals !== undefined) return module.locals;
+    const byLocal = new Map<string, LocalExport>();
+    for (const { local, mutable } of module.scan.exports) if (local !== undefined) byLocal.set(local, { local, mutable });
+    return (module.locals = [...byLocal.values()]);
 }
 
 /** Links a module's imports and exports, and compiles it; throws SyntaxError with the place. */
@@ -129,7 +130,7 @@ export function compileModule(module: EsModule): Body {
         // A live name is declared as well, though never read, since nothing else in the module may be called so.
         constants.push(`${entry.local}=${isLive ? "0" : `$mf.i[${index}]`}`);
     });
-    const locals = localExports(scan);
+    const locals = localExports(module);
     const getters = locals.map(({ local }) => `()=>${local}`);
     const values = locals.map(({ local, mutable }) => (mutable ? `()=>${local}` : local));
     const kind = (scan.topLevelAwait ? "async " : "") + (isCycle ? "function*" : "function");

@@ -99,7 +99,7 @@ function frameOf(module: EsModule): Frame {
         return undefined;
     });
     const e = (getters: (() => unknown)[]): void =>
-        localExports(module.scan).forEach(({ local }, index) => module.bindings.set(local, { get: getters[index]! }));
+        localExports(module).forEach(({ local }, index) => module.bindings.set(local, { get: getters[index]! }));
     return { i: values, l: live, e, a: asyncHelpers() };
 }
 
@@ -122,7 +122,7 @@ function run(module: ModuleRecord, around: Surroundings): Promise<void> | undefi
 
 /** Takes the values that a plain body returned; a cyclic one left getters before. */
 function bind(module: EsModule, values: unknown): void {
-    localExports(module.scan).forEach(({ local, mutable }, index) => {
+    localExports(module).forEach(({ local, mutable }, index) => {
         if (!module.run) {
             const value = (values as unknown[])[index];
             module.bindings.set(local, mutable ? { get: value as () => unknown } : { value });

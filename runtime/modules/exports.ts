@@ -21,15 +21,16 @@ function exportOf(module: ModuleRecord, name: string): ScanExport | undefined {
 export function resolveExport(
     module: ModuleRecord,
     name: string,
-    seen: Map<ModuleRecord, Set<string>> = new Map(),
+    seen?: Map<ModuleRecord, Set<string>>,
 ): Resolution | "ambiguous" | undefined {
     if (module.kind !== "esm") return module.bindings.has(name) ? { module, local: name, mutable: false } : undefined;
+    const entry = exportOf(module, name);
+    if (entry?.local !== undefined) return { module, local: entry.local, mutable: entry.mutable };
+    seen ??= new Map<ModuleRecord, Set<string>>();
     const names = seen.get(module) ?? new Set<string>();
     if (names.has(name)) return undefined;
     seen.set(module, names.add(name));
-    const entry = exportOf(module, name);
     if (entry) {
-        if (entry.local !== undefined) return { module, local: entry.local, mutable: entry.mutable };
         const from = module.requested[entry.request!]!;
         if (entry.namespace) return { module: from, local: undefined, mutable: false };
         return resolveExport(from, entry.name!, seen);

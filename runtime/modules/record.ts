@@ -15,6 +15,12 @@ export interface Binding {
     get?: () => unknown;
 }
 
+/** A name of the module's own that it exports. */
+export interface LocalExport {
+    local: string;
+    mutable: boolean;
+}
+
 /** What the wrapped body of an ES module is: called once, with what it finds under `$mf` and `$mf_im`. */
 export type Body = (frame: object, dynamicImport: unknown) => unknown;
 
@@ -32,6 +38,8 @@ export interface ModuleRecord {
     /** While its evaluation waits for something. */
     promise?: Promise<void>;
     scan?: Scan;
+    /** Those of scan.exports that are the module's own, each once. */
+    locals?: LocalExport[];
     /** The scan's exports by name, once somebody asked. */
     exported?: Map<string, ScanExport>;
     /** What each of scan.requests stands for. */

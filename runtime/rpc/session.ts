@@ -12,6 +12,7 @@
 // it is a ProtocolError, which ends the channel.
 
 import * as F from "../frames";
+import { begin, end, extend, type Lease } from "../leases";
 import { limitError } from "../limits";
 import type { Channel } from "../channel";
 import { ask, requestHead } from "../http";
@@ -70,6 +71,8 @@ export class RpcSession {
     #given = 0;
     #released: number[] = [];
     #broken: BrokenHook | undefined;
+    /** What is under way here for the other side, by its id in #exports: its calls, and what their results gave it. */
+    readonly #leases = new Map<number, Lease>();
 
     constructor(channel: Channel, bootstrap: Bootstrap) {
         this.#channel = channel;
@@ -99,15 +102,15 @@ export class RpcSession {
     // --- Capabilities that this side gives ---------------------------------------------------------------------------
 
     /** Fills in how each transfer is named on this channel. The hooks are the session's from now on. */
-    #fill(transfers: Transfer[] | undefined): void {
+    #fill(transfers: Transfer[] | undefined, lease: Lease): void {
         for (const { slot, hook, stream, isWritable } of transfers ?? []) {
-            if (isWritable) slot.splice(0, slot.length, "writable", ...this.#name(hook!));
-            else if (hook !== undefined) slot.splice(0, slot.length, ...this.#name(hook));
-            else if (stream !== undefined) slot.splice(0, slot.length, ...this.#channel.attachStream(stream));
+            if (isWritable) slot.splice(0, slot.length, "writable", ...this.#name(hook!, lease));
+            else if (hook !== undefined) slot.splice(0, slot.length, ...this.#name(hook, lease));
+            else if (stream !== undefined) slot.splice(0, slot.length, ...this.#channel.attachStream(stream, lease));
         }
     }
 
-    #name(hook: Hook): unknown[] {
+    #name(hook: Hook, lease: Lease): unknown[] {
         const isService = hook.fetch !== undefined;
         if (hook instanceof Import && hook.session === this) {
             // It goes home: whoever gets it takes its own hold, before ours is released.
@@ -119,13 +122,14 @@ export class RpcSession {
         this.#given++;
         const id = this.#nextExport--;
         this.#exports.set(id, hook);
+        if (extend(lease) !== 0) this.#leases.set(id, lease);
         return [isService ? "service" : "export", id];
     }
 
     /** Names capabilities without giving them up, for what is sent beside RPC messages. */
     fillCopy(transfers: Transfer[] | undefined): void {
         const copies = transfers?.map(({ object, slot, hook }) => ({ object, slot, hook: hook!.dup() }));
-        this.#fill(copies);
+        this.#fill(copies, 0);
     }
 
     /** Takes back what #fill named, since the message was not sent. */
@@ -141,8 +145,18 @@ export class RpcSession {
 
     #unexport(id: number): void {
         const hook = this.#exports.get(id);
-        if (this.#exports.delete(id) && id < 0) this.#given--;
+        if (this.#exports.delete(id) && id < 0) {
+            this.#given--;
+            this.#endLease(id);
+        }
         hook?.dispose();
+    }
+
+    #endLease(id: number): void {
+        const lease = this.#leases.get(id);
+        if (lease === undefined) return;
+        this.#leases.delete(id);
+        end(lease);
     }
 
     // --- The calling side --------------------------------------------------------------------------------------------
@@ -168,7 +182,7 @@ export class RpcSession {
         const message: unknown[] = ["push", expression];
         try {
             if (encoded !== undefined) {
-                this.#fill(encoded.transfers);
+                this.#fill(encoded.transfers, 0);
                 expression.push(encoded.head);
             }
             if (this.#released.length > 0) message.push(this.#released);
@@ -312,6 +326,8 @@ export class RpcSession {
     }
 
     #answer(id: number, hook: Hook, path: string[], opened: Opened | undefined): void {
+        const lease = begin();
+        if (lease !== 0) this.#leases.set(id, lease);
         let answer: Hook;
         try {
             if (hook.fetch !== undefined) this.#countServiceCall(opened);
@@ -325,6 +341,7 @@ export class RpcSession {
             if (this.#broken !== undefined) return;
             this.#answering--;
             this.#reply(id, answer, outcome);
+            if (lease !== 0) this.#endLease(id);
             this.#channel.onIdle?.();
         });
     }
@@ -358,7 +375,7 @@ export class RpcSession {
         if (transfers === undefined) return this.#send(["resolve", id, head], tail);
         const given = transfers.map((transfer) => ({ ...transfer, hook: transfer.hook?.dup() }));
         try {
-            this.#fill(given);
+            this.#fill(given, this.#leases.get(id) ?? 0);
             this.#send(["resolve", id, head], tail);
         } catch (error) {
             this.#unfill(given);
@@ -417,6 +434,9 @@ export class RpcSession {
         this.#unanswered = this.#answering = this.#held = this.#given = 0;
         for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
+        const leases = [...this.#leases.values()];
+        this.#leases.clear();
+        leases.forEach(end);
     }
 }
 

@@ -20,7 +20,6 @@ export default class extends WorkerEntrypoint {
         await Promise.all(Array.from({ length: lanes }, lane));
     }
 }`;
-let called;
 
 /** What each of many calls of one worker is. */
 const calls = {
@@ -172,7 +171,7 @@ export default cases(
         },
         "/warm": async (request, env) => {
             const { kind, count } = query(request);
-            called ??= env.LOADER.load(worker(CALLED)).getEntrypoint();
+            const called = env.LOADER.get("called", () => worker(CALLED)).getEntrypoint(); // a stub of load() ends with its request
             if (kind !== "back") return inLanes(Number(count), 16, (n) => calls[kind](called, n));
             let heard = 0;
             await called.hold((n) => (heard++, n + 1));

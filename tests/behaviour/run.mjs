@@ -15,6 +15,7 @@ import { suites as gatherSuites } from "./gather.mjs";
 import { suites as groupSuites } from "./groups.mjs";
 import { suites as healthSuites } from "./health.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
+import { suites as leaseSuites } from "./leases.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
@@ -142,12 +143,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);

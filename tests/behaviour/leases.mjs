@@ -1,0 +1,78 @@
+// A worker of load() lives as long as the request that loaded it, or what that left behind: seen over several requests, and
+// by the cells that are there. dynamic-workers.md 1.6: a stub is bound to its request; workerd gives the same texts.
+
+import assert from "node:assert/strict";
+import { ask, sleep, until } from "./server.mjs";
+
+const OTHER_REQUEST =
+    "Error: Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and " +
+    "others) created in the context of one request handler cannot be accessed from a different request's handler. This is " +
+    "a limitation of Cloudflare Workers which allows us to improve overall performance. ";
+
+const json = async (server, path) => JSON.parse(await ask(server, path));
+
+/** How many cells there are when that changes no more. */
+async function whenQuiet(server) {
+    let last = -1;
+    await until("as many cells as before", async () => {
+        const now = server.cells().length;
+        const isSame = now === last;
+        last = now;
+        await sleep(100);
+        return isSame;
+    });
+    return last;
+}
+
+/** Whether one of the cells that were there before `f` ends, and no other. */
+async function oneEndsAfter(server, f) {
+    await whenQuiet(server);
+    const before = server.cells();
+    await f();
+    const ended = () => before.filter((pid) => !server.cells().includes(pid)).length;
+    await until("the end of a cell", () => ended() > 0);
+    assert.equal(ended(), 1);
+}
+
+const cases = {
+    "its stubs are worth nothing in another request": async (server) => {
+        assert.deepEqual(await json(server, "/load"), ["child", "target", "child"]);
+        const [call, fetch, entrypoint, target, named] = await json(server, "/use");
+        assert.equal(call, `${OTHER_REQUEST}(I/O type: SubrequestChannel)`);
+        assert.equal(fetch, `${OTHER_REQUEST}(I/O type: SubrequestChannel)`);
+        assert.equal(entrypoint, `${OTHER_REQUEST}(I/O type: WorkerStubChannel)`);
+        assert.equal(target, "Error: The dynamic worker has ended.");
+        assert.equal(named, "child");
+    },
+    "its cell is gone at once, though its stub is kept": async (server) => {
+        await oneEndsAfter(server, () => json(server, "/load")); // a collection would not find it
+    },
+    "work handed to waitUntil keeps it": async (server) => {
+        assert.equal(await ask(server, "/background"), "answered");
+        await until("the end of the work", async () => (await ask(server, "/background-result")) !== "");
+        assert.equal(await ask(server, "/background-result"), "child");
+    },
+    "a response that comes from it keeps it": async (server) => {
+        assert.equal(await ask(server, "/stream"), "tick tick tick tick ");
+    },
+    "a call that nobody waited for ends first": async (server) => {
+        assert.equal(await ask(server, "/unawaited"), "answered");
+        assert.equal(await ask(server, "/unawaited-result"), "later");
+    },
+    "an object that was given away keeps it": async (server) => {
+        assert.equal(await ask(server, "/keeper?call=open"), "child");
+        await sleep(100);
+        assert.equal(await ask(server, "/keeper?call=run"), "child");
+        await oneEndsAfter(server, async () => assert.equal(await ask(server, "/keeper?call=close"), "closed"));
+    },
+    "what stays open leaves the others to the collector": async (server) => {
+        const quiet = await whenQuiet(server);
+        const socket = new WebSocket(`${server.url.replace("http", "ws")}/socket`);
+        await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+        for (let i = 0; i < 100; i++) assert.equal(await ask(server, "/dropped"), "child");
+        await until("as few cells as before", () => server.cells().length <= quiet);
+        socket.close();
+    },
+};
+
+export const suites = [{ name: "leases", target: "leases.js", cases }];
