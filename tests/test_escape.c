@@ -2,7 +2,12 @@
    MAYFLY_CELL is the binary that tests/escape/probe.c is linked into. */
 #include "tests/escape/escapes.h"
 #include "tests/library_fixture.h"
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define NUMBERS_MAX 600
 #define X32_BIT     0x40000000
@@ -53,12 +58,23 @@ static const char *try(const char *probe, bool is_threaded) {
     return got;
 }
 
+/* Of this profile's cells: what they may call beside their own is then there, and does nothing for them. */
+static bool is_sealed_by_holder(void) {
+    static int known[2]; /* 1: they are, -1: they are not */
+    if (known[is_jitless] == 0) {
+        known[is_jitless] = strcmp(try("another_process", false), "held") == 0 ? 1 : -1;
+        printf("# cells%s are sealed by %s\n", is_jitless ? " without JIT" : "", known[is_jitless] > 0 ? "their holders" : "themselves");
+    }
+    return known[is_jitless] > 0;
+}
+
 static bool is_end(const char *got, enum escape_end end) {
     switch (end) {
     case HELD: return strcmp(got, "held") == 0;
     case KILLED: return strcmp(got, killed) == 0;
     case OPEN_WITH_JIT: return strcmp(got, is_jitless ? "held" : "escaped: code of its own ran") == 0;
     case FAULTED: return strcmp(got, faulted) == 0;
+    case REFUSED: return strcmp(got, is_sealed_by_holder() ? "held" : killed) == 0;
     default: return strcmp(got, killed) == 0 || strcmp(got, faulted) == 0;
     }
 }
@@ -162,6 +178,32 @@ TEST(nothing_is_left_for_the_next_cell_without_jit) {
     is_jitless = false;
 }
 
+/* --- What holders ask the kernel --------------------------------------------------------------------------------- */
+
+static int sleep_on(void *fd) {
+    char byte;
+    return (int)read(*(int *)fd, &byte, 1);
+}
+
+/* A holder rewinds no memory that another process has. */
+TEST(the_kernel_tells_who_shares_his_memory) {
+    static char stack[16384] __attribute__((aligned(16)));
+    int ends[2];
+    EXPECT(pipe(ends) == 0);
+    pid_t pid = fork(); /* this process has threads */
+    if (pid == 0) {
+        pid_t other = clone(sleep_on, stack + sizeof stack, CLONE_VM | SIGCHLD, &ends[0]);
+        if (other < 0 || unshare(CLONE_VM) == 0 || errno != EINVAL) _exit(1);
+        if (write(ends[1], "", 1) != 1 || waitpid(other, NULL, 0) != other) _exit(2);
+        _exit(unshare(CLONE_VM) == 0 ? 0 : 3);
+    }
+    int status = -1;
+    EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK_OR_RETURN(status == 0, "it ended with status %d", status);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* --- Every number ----------------------------------------------------------------------------------------------- */
 
 /* Those that return although their arguments are all -1. The others of the list look at an argument first. */
@@ -171,8 +213,14 @@ static const long returning[] = {
     SYS_restart_syscall,
 };
 
+/* Likewise, where the holder has the seal: no child, no such descriptor. */
+static const long returning_to_held[] = {SYS_wait4, SYS_recvmsg, SYS_close_range};
+
 static const char *expected(long number) {
     if (number == SYS_exit_group) return "exited with status 255";
+    for (size_t i = 0; is_sealed_by_holder() && i < sizeof returning_to_held / sizeof *returning_to_held; i++) {
+        if (returning_to_held[i] == number) return "held";
+    }
     for (size_t i = 0; i < sizeof returning / sizeof *returning; i++) {
         if (returning[i] == number) return "held";
     }

@@ -11,6 +11,9 @@ enum zygote_op {
     ZYGOTE_DIED,      /* zygote -> supervisor: it ended; `status` as of wait(2), and what it used */
 };
 
+/* As whom a zygote and its cells run, in a user namespace that has more than its first id. */
+#define JAIL_ID 1
+
 /* What a cell is for. It is sealed for that before its owner hears of it. */
 enum cell_role {
     CELL_PLAIN,   /* a dynamic worker; one thread */

@@ -4,6 +4,7 @@
 #include "cell/pagemap_scan.h"
 #include "cell/rewind.h"
 #include "cell/rewind_plan.h"
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -113,6 +114,12 @@ INLINE void take_pages(const struct plan *plan) {
              range->is_written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ, 0, 0, 0);
         if (i % 16 == 0) give_way();
     }
+}
+
+/* For itself, from now on, and all cells that it will make. */
+INLINE void seal(const struct plan *plan) {
+    if (plan->seal.len == 0) return;
+    check(plan, call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, (long)&plan->seal, 0, 0, 0));
 }
 
 /* --- Between two cells -------------------------------------------------------------------------------------------- */
@@ -284,8 +291,11 @@ __attribute__((used)) void holder_between(const struct known *known, struct next
     if (cells == 0) {
         map_image(plan);
         take_pages(plan); /* before any is read; see pages.h */
+        seal(plan);
     } else {
         wait_for_cell(plan, known->pid);
+        /* What the kernel refuses to whoever shares his memory with another process. */
+        check(plan, call(SYS_unshare, CLONE_VM, 0, 0, 0, 0, 0));
         drop_additions(plan);
         join_arenas(plan);
     }

@@ -11,6 +11,7 @@
 #include "cell/syscalls.h"
 #include <elf.h>
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -54,6 +55,12 @@ static struct {
     [CELL_HOST] = {.caller = CALLER_HOST},
 };
 
+/* A holder's, for its cells: without instructions where each of those needs one of its own. */
+static struct {
+    size_t len;
+    struct sock_filter code[SYSCALLS_FILTER_MAX];
+} held_seal;
+
 static void add_layer(bool holds, enum confinement layer) {
     if (holds) layers |= (uint32_t)layer;
 }
@@ -87,11 +94,17 @@ static bool empty_root(void) {
     return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
 }
 
-static bool drop_capabilities(void) {
+/* In a user namespace of its own; its files are open by now. Where it has one id there is nobody else to be. */
+static bool become_other(void) {
+    return setgroups(0, NULL) == 0 && setresgid(JAIL_ID, JAIL_ID, JAIL_ID) == 0 && setresuid(JAIL_ID, JAIL_ID, JAIL_ID) == 0;
+}
+
+static bool drop_capabilities(int namespaces) {
     for (int i = 0; i <= CAP_LAST_CAP; i++) {
         if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno == EPERM && geteuid() == 0) return false;
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (namespaces & CLONE_NEWUSER) become_other(); /* which takes rights, too */
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {0};
     return syscall(SYS_capset, &header, none) == 0;
@@ -167,6 +180,18 @@ static void make_libc_look_up(void) {
     localtime_r(&(time_t){0}, &local);
 }
 
+/* Whether a process without rights that is allowed none makes none: the kernel does not count those of its first root. */
+static bool ends_forks(void) {
+    pid_t pid = _Fork();
+    if (pid == 0) {
+        if (!limit(RLIMIT_NPROC, 0, 0)) _exit(1);
+        pid_t other = _Fork();
+        _exit(other < 0 && errno == EAGAIN ? 0 : 1);
+    }
+    int status = 1;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 /* A sanitizer reports by calls that the filter kills for, and its report is worth more than the layer. */
 static bool filter_calls(bool is_jitless) {
 #ifdef __SANITIZE_ADDRESS__
@@ -174,6 +199,7 @@ static bool filter_calls(bool is_jitless) {
     return false;
 #else
     static struct sock_filter filter[SYSCALLS_FILTER_MAX];
+    if (ends_forks()) held_seal.len = syscalls_compile_seal(is_jitless, CALLER_HOLDER, held_seal.code);
     for (size_t i = 0; i < COUNT_OF(seals); i++) seals[i].len = syscalls_compile_seal(is_jitless, seals[i].caller, seals[i].code);
     return syscalls_install(filter, syscalls_compile_wide(is_jitless, filter)) == 0;
 #endif
@@ -182,7 +208,7 @@ static bool filter_calls(bool is_jitless) {
 void jail_zygote(int namespaces, bool is_jitless, int proc_fd) {
     add_layer(is_jitless && procfs_has_writable_code() == 0, CONFINEMENT_NO_JIT);
     add_namespaces(namespaces);
-    add_layer(drop_capabilities(), CONFINEMENT_NO_CAPABILITIES);
+    add_layer(drop_capabilities(namespaces), CONFINEMENT_NO_CAPABILITIES);
     add_layer(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, CONFINEMENT_NO_NEW_PRIVILEGES);
     add_layer(limit_resources(), CONFINEMENT_RESOURCE_LIMITS);
     add_layer(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, CONFINEMENT_NOT_DUMPABLE);
@@ -223,7 +249,13 @@ uint32_t jail_cell(int owner_fd, bool is_host) {
     return layers | (is_host ? 0 : CONFINEMENT_ONE_SOCKET);
 }
 
-void jail_seal(enum cell_role role) {
+const struct sock_filter *jail_held_seal(size_t *ret_len) {
+    *ret_len = layers & CONFINEMENT_SYSCALL_FILTER ? held_seal.len : 0;
+    return held_seal.code;
+}
+
+void jail_seal(enum cell_role role, bool is_held) {
     if (!(layers & CONFINEMENT_SYSCALL_FILTER)) return;
-    CHECK(syscalls_install(seals[role].code, seals[role].len) == 0);
+    if (is_held && held_seal.len > 0) CHECK(limit(RLIMIT_NPROC, 0, 0));
+    else CHECK(syscalls_install(seals[role].code, seals[role].len) == 0);
 }

@@ -3,7 +3,10 @@
 #pragma once
 #include "base/zygote_wire.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct sock_filter;
 
 /* Overwrites what the kernel laid onto the stack at the start: arguments, environment, auxiliary vector. Called by the
    zygote when nothing needs them any more. */
@@ -20,5 +23,10 @@ uint32_t jail_layers(void);
    Returns the layers that hold. */
 uint32_t jail_cell(int owner_fd, bool is_host);
 
-/* Called by a cell before its owner hears of it: from now on it can do what such a cell needs and no more. */
-void jail_seal(enum cell_role role);
+/* In the zygote, after jail_zygote: the seal that a holder installs once for itself and its cells, static; without
+   instructions where the kernel would not keep those from making processes (of the first root, that is), and each installs its own. */
+const struct sock_filter *jail_held_seal(size_t *ret_len);
+
+/* Called by a cell before its owner hears of it: from now on it can do what such a cell needs and no more. One whose
+   holder has a seal only gives up to make processes. */
+void jail_seal(enum cell_role role, bool is_held);

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "cell/cell.h"
 #include "cell/engine.h"
+#include "cell/jail.h"
 #include "cell/pagemap_scan.h"
 #include "cell/rewind_plan.h"
 #include <errno.h>
@@ -330,6 +331,9 @@ int rewind_keep(uintptr_t stack) {
     plan->brk = (uintptr_t)sbrk(0);
     plan->image_start = (uintptr_t)image;
     plan->image_end = plan->image_start + IMAGE_BYTES;
+    size_t seal_len;
+    plan->seal.code = jail_held_seal(&seal_len);
+    plan->seal.len = (uint16_t)seal_len;
     pages_lesson(&plan->lesson, &plan->lesson_len);
     int r = read_mappings(lines, sizeof lines);
     if (r == 0) r = add_mappings(plan, lines);

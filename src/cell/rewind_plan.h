@@ -42,6 +42,10 @@ struct plan {
     uintptr_t stack;       /* each cell's, at its begin */
     uintptr_t brk;
     uintptr_t image_start, image_end; /* all of the image, to be read */
+    struct {
+        uint16_t len;
+        const struct sock_filter *code;
+    } seal; /* as the kernel's struct sock_fprog; without instructions: each cell installs its own */
     const struct page_range *lesson;
     int lesson_len;
     unsigned areas_len, holes_len;

@@ -45,8 +45,9 @@
     { 2, PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP, 0 }
 /* For shared memory, and where a holder would not know how to make it as it was (rewind.h). */
 #define UNUSUAL_MAPPINGS (MAP_SHARED | MAP_GROWSDOWN | MAP_LOCKED | MAP_HUGETLB)
-#define ALL_CELLS  (CALLER_HOST | CALLER_CELL | CALLER_THREADS)
+#define ALL_CELLS  (CALLER_HOST | CALLER_CELL | CALLER_THREADS | CALLER_HOLDER)
 #define EVERYBODY  (CALLER_ZYGOTE | ALL_CELLS)
+#define MAKERS     (CALLER_ZYGOTE | CALLER_HOLDER)
 #define ALL_BUT_PLAIN (CALLER_ZYGOTE | CALLER_HOST | CALLER_THREADS)
 #define ANY_THREAD (CALLER_HOST | CALLER_THREADS)
 
@@ -120,13 +121,13 @@ static const struct rule rules[] = {
     /* The budget: what was used, and a signal after some more. */
     {SYS_getrusage, EVERYBODY, 0, {{0, ALL, RUSAGE_SELF}}},
     {SYS_setitimer, EVERYBODY, 0, {{0, ALL, ITIMER_PROF}}},
-    {SYS_setpriority, CALLER_ZYGOTE | CALLER_CELL | CALLER_THREADS, 0, {{0, ALL, PRIO_PROCESS}, {1, ALL, 0}}}, /* only itself, and only down */
+    {SYS_setpriority, CALLER_ZYGOTE | CALLER_CELL | CALLER_THREADS | CALLER_HOLDER, 0, {{0, ALL, PRIO_PROCESS}, {1, ALL, 0}}}, /* only itself, and only down */
     /* libcrypto looks whether it was forked. */
     {SYS_getpid, EVERYBODY, 0, {{0}}},
 
     /* A host worker's cell has a socket for each cell that it was granted, and receives them on its own. The zygote
        gets the sockets of its cells so. */
-    {SYS_recvmsg, CALLER_ZYGOTE | CALLER_HOST, 0, {{0}}},
+    {SYS_recvmsg, MAKERS | CALLER_HOST, 0, {{0}}},
     {SYS_sendmsg, CALLER_ZYGOTE, 0, {{0}}}, /* hands them on to holders */
     {SYS_epoll_create1, CALLER_HOST, 0, {{0}}},
     {SYS_epoll_ctl, CALLER_HOST, 0, {{0}}},
@@ -140,16 +141,16 @@ static const struct rule rules[] = {
     {SYS_clone3, ANY_THREAD | CALLER_ZYGOTE, ENOSYS, {{0}}},
     {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, FLAGS_OF_FORK}}},
     {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, SIGCHLD}}},            /* a holder */
-    {SYS_clone, CALLER_ZYGOTE, 0, {{0, ALL, FLAGS_OF_HELD_CELL}}},
+    {SYS_clone, MAKERS, 0, {{0, ALL, FLAGS_OF_HELD_CELL}}}, /* a holder's cells may make none: see the limit below */
     {SYS_clone, ANY_THREAD, 0, {{0, ALL, FLAGS_OF_THREAD}}},
     {SYS_set_robust_list, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}}, /* and fork's child */
 #ifdef SYS_rseq
     {SYS_rseq, ANY_THREAD, 0, {{0}}},
 #endif
-    {SYS_prctl, ANY_THREAD | CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_NAME}}},
-    {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_PDEATHSIG}}},
+    {SYS_prctl, ANY_THREAD | MAKERS, 0, {{0, ALL, PR_SET_NAME}}},
+    {SYS_prctl, MAKERS, 0, {{0, ALL, PR_SET_PDEATHSIG}, {1, ALL, SIGKILL}}},
     {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, PR_SET_DUMPABLE}}}, /* a holder, while it opens its page tables' file */
-    {SYS_prctl, CALLER_ZYGOTE, 0, {{0, ALL, 62 /* PR_SCHED_CORE */}}},
+    {SYS_prctl, MAKERS, 0, {{0, ALL, 62 /* PR_SCHED_CORE */}, {1, ALL, 1 /* PR_SCHED_CORE_CREATE */}}},
     {SYS_sched_setscheduler, ANY_THREAD, EPERM, {{0}}}, /* a wish, not a need */
     {SYS_sched_getaffinity, ANY_THREAD, 0, {{0}}},
     {SYS_gettid, ANY_THREAD, 0, {{0}}},
@@ -160,14 +161,16 @@ static const struct rule rules[] = {
     {SYS_eventfd2, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}}, /* by which that thread wakes the cell's own */
     {SYS_dup3, ANY_THREAD | CALLER_ZYGOTE, 0, {{0}}},
 
-    /* The zygote alone: its dead and its overdue, and what a forked child does before it is sealed. */
-    {SYS_wait4, CALLER_ZYGOTE, 0, {{0}}},
+    /* Who makes cells: its dead and its overdue, and what a child does before it is a cell. */
+    {SYS_wait4, MAKERS, 0, {{0}}},
     {SYS_kill, CALLER_ZYGOTE, 0, {{1, ALL, SIGKILL}}},
-    {SYS_close_range, CALLER_ZYGOTE, 0, {{0}}},
-    {SYS_prlimit64, CALLER_ZYGOTE, 0, {{0, ALL, 0}, {1, ALL, RLIMIT_NOFILE}}}, /* more for a host worker's cell */
-    /* Holders (rewind.c): which pages were written, and that mappings stay as they are. */
+    {SYS_close_range, MAKERS, 0, {{0}}},
+    {SYS_prlimit64, MAKERS, 0, {{0, ALL, 0}, {1, ALL, RLIMIT_NOFILE}}}, /* more for a host worker's cell */
+    {SYS_prlimit64, MAKERS, 0, {{0, ALL, 0}, {1, ALL, RLIMIT_NPROC}}},  /* no process for a holder's */
+    /* Holders (rewind.c): which pages were written, that nobody else has them, and that mappings stay as they are. */
     {SYS_openat, CALLER_ZYGOTE, 0, {{2, ALL, O_RDONLY | O_CLOEXEC}}},
-    {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)PAGEMAP_SCAN}}},
+    {SYS_ioctl, MAKERS, 0, {{1, ALL, (uint32_t)PAGEMAP_SCAN}}},
+    {SYS_unshare, MAKERS, 0, {{0, ALL, CLONE_VM}}},
     {SYS_mseal, CALLER_ZYGOTE, 0, {{0}}},
     {SYS_landlock_restrict_self, CALLER_ZYGOTE, 0, {{0}}},
     {SYS_seccomp, CALLER_ZYGOTE, 0, {{0, ALL, SECCOMP_SET_MODE_FILTER}}},      /* the seal */
@@ -318,15 +321,20 @@ size_t syscalls_compile_seal(bool is_jitless, enum syscall_caller caller, struct
     LOAD(&p, nr);
     /* A thread, but no process; its name, but not what the zygote and holders say of themselves; and, as for dumps above, no
        mapping in pieces that the next cell would find so. */
-    if (may_call(SYS_clone, kind)) put_narrowed(&p, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true);
-    if (may_call(SYS_prctl, kind)) put_narrowed(&p, SYS_prctl, 0, BPF_JEQ, PR_SET_NAME, true);
-    if (caller == CALLER_CELL) put_narrowed(&p, SYS_madvise, 2, BPF_JEQ, MADV_HUGEPAGE, false);
+    if (caller == CALLER_HOLDER) {
+        put_narrowed(&p, SYS_clone, 0, BPF_JEQ, FLAGS_OF_HELD_CELL, true);
+        put_narrowed(&p, SYS_prctl, 0, BPF_JEQ, PR_SET_DUMPABLE, false);
+    } else {
+        if (may_call(SYS_clone, kind)) put_narrowed(&p, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true);
+        if (may_call(SYS_prctl, kind)) put_narrowed(&p, SYS_prctl, 0, BPF_JEQ, PR_SET_NAME, true);
+    }
+    if (caller & (CALLER_CELL | CALLER_HOLDER)) put_narrowed(&p, SYS_madvise, 2, BPF_JEQ, MADV_HUGEPAGE, false);
     put_intervals(&p, kind);
     return p.len;
 }
 
-int syscalls_install(struct sock_filter *filter, size_t len) {
-    struct sock_fprog program = {(unsigned short)len, filter};
+int syscalls_install(const struct sock_filter *filter, size_t len) {
+    struct sock_fprog program = {(unsigned short)len, (struct sock_filter *)filter};
     /* Where the kernel would close speculative store bypass for whoever has a filter, the jail asks for that itself. */
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) < 0 ? -errno : 0;
 }

@@ -102,7 +102,7 @@ static _Noreturn void cell_main(struct zygote *z, int owner_fd, enum cell_role r
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, role) == 0);
     if (!is_host) budget_open(owner_fd);
-    jail_seal(role);
+    jail_seal(role, the_cell.is_held);
     cell_send(&the_cell, 0,
               &(struct frame){.type = FRAME_READY, .payload = (uint8_t *)&layers, .payload_len = sizeof layers}, "", 0);
     cell_run(&the_cell);

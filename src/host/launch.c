@@ -24,6 +24,10 @@
 
 #define DESCRIPTORS_MAX 2
 
+/* The user that cells become where root starts them, JAIL_ID in their namespace: nobody, and not egress's either. The
+   kernel does not count the processes of root, and so could not keep a cell from making any (cell/jail.h). */
+#define CELLS_ID 65533
+
 #define NAMESPACES                                                                                                     \
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
@@ -67,6 +71,28 @@ static void map_ids(const char *uid_map, const char *gid_map) {
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/uid_map", uid_map);
     write_file("/proc/self/gid_map", gid_map);
+}
+
+static bool put_map(pid_t pid, const char *name) {
+    char path[64], map[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    size_t len = (size_t)snprintf(map, sizeof map, "0 0 1\n%u %u 1\n", JAIL_ID, CELLS_ID);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_written = fd >= 0 && write(fd, map, len) == (ssize_t)len;
+    if (fd >= 0) close(fd);
+    return is_written;
+}
+
+/* In root's process that made it: a child in a user namespace of its own has another user to become there, too. */
+static bool map_cells_id(pid_t pid) {
+    return geteuid() == 0 && put_map(pid, "uid_map") && put_map(pid, "gid_map");
+}
+
+/* In that child. */
+static bool is_mapped(int told) {
+    char answer = 0;
+    if (read(told, &answer, 1) != 1) _exit(126);
+    return answer;
 }
 
 /* In the child, as all here: only calls that are safe after fork, for the parent may have threads. */
@@ -120,13 +146,19 @@ static pid_t make_zygote_in(int namespaces, int parent, const char *path, unsign
     snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
     snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
     char *const argv[] = {"mayfly-cell", flags, traits_text, NULL};
-    int made = namespaces == JAIL_OFF ? 0 : namespaces;
+    int made = namespaces == JAIL_OFF ? 0 : namespaces, told[2];
+    if (pipe2(told, O_CLOEXEC) < 0) return -errno;
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent | CLONE_PIDFD) | SIGCHLD, NULL, ret_pidfd, NULL, 0);
     if (pid == 0) {
-        if (made & CLONE_NEWUSER) map_ids(uid_map, gid_map);
+        if (made & CLONE_NEWUSER && !is_mapped(told[0])) map_ids(uid_map, gid_map);
         become_zygote(control, path, argv);
     }
-    return pid < 0 ? -errno : pid;
+    int r = pid < 0 ? -errno : pid;
+    char answer = pid > 0 && made & CLONE_NEWUSER && map_cells_id(pid);
+    if (write(told[1], &answer, 1) < 0 && r > 0) r = -errno; /* the child ends then, too */
+    close(told[0]);
+    close(told[1]);
+    return r;
 }
 
 /* Namespaces that the machine refuses are left out, all or none of them. */

@@ -7,6 +7,7 @@
 
 #define ESCAPES(X)                                                                                                     \
     X(abstract_address, KILLED)                                                                                        \
+    X(another_process, REFUSED)                                                                                        \
     X(bpf, KILLED)                                                                                                     \
     X(control_state, FAULTED)                                                                                          \
     X(compat_call, ENDED)                                                                                              \
@@ -23,7 +24,7 @@
     X(kernel_keys, KILLED)                                                                                             \
     X(kill_neighbour, KILLED)                                                                                          \
     X(kill_thread_of_neighbour, KILLED)                                                                                \
-    X(limits, KILLED)                                                                                                  \
+    X(limits, REFUSED)                                                                                                 \
     X(memory_of_neighbour, KILLED)                                                                                     \
     X(mount_files, KILLED)                                                                                             \
     X(namespace, KILLED)                                                                                               \
@@ -32,7 +33,7 @@
     X(pass_descriptor, KILLED)                                                                                         \
     X(process_settings, KILLED)                                                                                        \
     X(read_counter, FAULTED)                                                                                           \
-    X(receive_descriptor, KILLED)                                                                                      \
+    X(receive_descriptor, REFUSED)                                                                                     \
     X(shared_memory, KILLED)                                                                                           \
     X(start_thread, KILLED)                                                                                            \
     X(start_values, HELD)                                                                                              \
@@ -46,6 +47,7 @@ enum escape_end {
     HELD,    /* it returns, with nothing */
     KILLED,  /* by the filter: SIGSYS */
     FAULTED, /* SIGSEGV */
+    REFUSED, /* HELD in a cell whose holder has the seal, which leaves the call; KILLED in one that has its own */
     ENDED,   /* either of them: what this kernel was built with decides */
     OPEN_WITH_JIT, /* HELD without the JIT; with it, it gets what the JIT needs as well */
 };
