@@ -139,6 +139,12 @@ void budget_call(double cpu_ms) {
     if (cpu_us_max < TICK_US) set_timer(cpu_us_max);
 }
 
+double budget_part_used(void) {
+    if (!budget.is_open) return -1;
+    uint64_t bytes = weigh().bytes, max = budget.memory_bytes_max;
+    return max && bytes > budget.bytes_begun ? (double)(bytes - budget.bytes_begun) / (double)max : 0;
+}
+
 double budget_cpu_ms(void) {
     return (double)weigh().cpu_us / 1000;
 }

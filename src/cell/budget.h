@@ -39,5 +39,8 @@ void budget_set(double cpu_ms, double memory_mb);
 /* A call begins: the cell may use so much CPU time from now on. */
 void budget_call(double cpu_ms);
 
+/* The part of its memory limit that this cell has used at the most, 0 without a limit; negative where there is no budget. */
+double budget_part_used(void);
+
 /* CPU time that this process has used. */
 double budget_cpu_ms(void);

@@ -114,7 +114,7 @@ static const struct rule rules[] = {
     {SYS_close, EVERYBODY, 0, {{0}}},
     {SYS_write, EVERYBODY, 0, {{0}}}, /* words to standard error, where it is open; the eventfd of the engine's loop */
     {SYS_read, EVERYBODY, 0, {{0}}},  /* that eventfd */
-    {SYS_pread64, EVERYBODY, 0, {{0}}}, /* the engine weighs itself by a descriptor that is closed here */
+    {SYS_pread64, EVERYBODY, 0, {{0}}}, /* the engine weighs itself by a descriptor that is closed in host workers' cells, too */
     /* Where the kernel maps no vDSO. The fine clocks are for nobody. */
     {SYS_clock_gettime, EVERYBODY, 0, {{0, ALL, CLOCK_MONOTONIC_COARSE}}},
     {SYS_clock_gettime, EVERYBODY, 0, {{0, ALL, CLOCK_REALTIME_COARSE}}},

@@ -208,6 +208,24 @@ const throwing = (expression) => ({
     check: (outcomes) => equal(outcomes.map(({ value, message }) => value ?? message), [true, true]),
 });
 
+/** Half of a worker's memory is kept, and what is thrown away beside that would fill it several times. */
+const keeping = (megabytes, garbage) => ({
+    test: {
+        modules: { "main.js": `let kept; export default { run() {
+            kept ??= Array.from({ length: ${megabytes} * 16 }, (_, i) => Array.from({ length: 8192 }, (_, k) => k + i + 0.5));
+            let n = 0; ${garbage} return n > 0 && "survived"; } };` },
+        method: "run",
+        then: [{ method: "run" }, { method: "run" }],
+    },
+    check: (outcomes) => equal(outcomes.map(({ value, message }) => value ?? message), Array(3).fill("survived")),
+});
+
+const garbage = {
+    "garbage: objects": keeping(60, "for (let r = 0; r < 40; r++) { const l = []; for (let i = 0; i < 20000; i++) l.push({ i, a: [i, i + 1] }); n += l.length; }"),
+    "garbage: texts": keeping(40, "for (let r = 0; r < 20; r++) { const l = []; for (let i = 0; i < 20000; i++) l.push(('k' + i).padStart(40, '0').toUpperCase()); n += l.join('-').length; }"),
+    "garbage: parsed JSON": keeping(60, "const s = JSON.stringify(Array.from({ length: 9000 }, (_, i) => ({ id: i, name: 'row ' + i, tags: ['a', 'b'], in: { d: [i] } }))); for (let r = 0; r < 15; r++) n += JSON.parse(s).length;"),
+};
+
 const refused = {
     "refused: a stack without end": throwing("(function f() { return f() + 1; })()"),
     "refused: a buffer of 2 ** 50 bytes": throwing("new ArrayBuffer(2 ** 50)"),
@@ -279,7 +297,7 @@ const rate = {
 const limit = (...pairs) => pairs.flatMap((pair) => ["--limit", pair]);
 
 export const limitSuites = [
-    { name: "limits", cases: { ...calls, ...refused, ...outside }, kept: 3 }, // those that are named
+    { name: "limits", cases: { ...calls, ...refused, ...garbage, ...outside }, kept: 3 }, // those that are named
     { name: "operator", options: limit("cpu_ms=200"), cases: operator },
     { name: "operator, of bytes", options: limit("memory_mb=20", "code_bytes=2000", "env_bytes=300"), cases: operatorOfBytes },
     { name: "live cells", options: limit("live_cells=4"), cases: loads },
