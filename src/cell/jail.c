@@ -180,6 +180,16 @@ static void make_libc_look_up(void) {
     localtime_r(&(time_t){0}, &local);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+
+/* A sanitizer reports by calls that the filter kills for, and its report is worth more than the layer. */
+static bool filter_calls(bool is_jitless) {
+    (void)is_jitless;
+    return false;
+}
+
+#else
+
 /* Whether a process without rights that is allowed none makes none: the kernel does not count those of its first root. */
 static bool ends_forks(void) {
     pid_t pid = _Fork();
@@ -192,18 +202,14 @@ static bool ends_forks(void) {
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* A sanitizer reports by calls that the filter kills for, and its report is worth more than the layer. */
 static bool filter_calls(bool is_jitless) {
-#ifdef __SANITIZE_ADDRESS__
-    (void)is_jitless;
-    return false;
-#else
     static struct sock_filter filter[SYSCALLS_FILTER_MAX];
     if (ends_forks()) held_seal.len = syscalls_compile_seal(is_jitless, CALLER_HOLDER, held_seal.code);
     for (size_t i = 0; i < COUNT_OF(seals); i++) seals[i].len = syscalls_compile_seal(is_jitless, seals[i].caller, seals[i].code);
     return syscalls_install(filter, syscalls_compile_wide(is_jitless, filter)) == 0;
-#endif
 }
+
+#endif
 
 void jail_zygote(int namespaces, bool is_jitless, int proc_fd) {
     add_layer(is_jitless && procfs_has_writable_code() == 0, CONFINEMENT_NO_JIT);
