@@ -8,16 +8,12 @@ interface Step {
     next: number;
 }
 
-/** Most workers of models are one module. */
-function alone(module: ModuleRecord): ModuleRecord[] {
-    if (module.component) return [];
-    module.component = { members: [module], isCycle: false, isHoisted: false };
-    return [module];
-}
-
 /** Gives every module below `root` its component, and returns those that had none, dependencies first. */
 export function findComponents(root: ModuleRecord): ModuleRecord[] {
-    if (root.requested.length === 0) return alone(root);
+    if (root.requested.length === 0 && !root.component) { // most workers of models are one module
+        root.component = { members: [root], isCycle: false, isHoisted: false };
+        return [root];
+    }
     const index = new Map<ModuleRecord, number>();
     const low = new Map<ModuleRecord, number>();
     const open: ModuleRecord[] = [];
