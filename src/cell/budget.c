@@ -28,6 +28,9 @@
 /* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
 #define FULL_STEPS 16
 
+/* Beyond this part of it, garbage is collected at once, too, in a turn that has taken a tick: there are no messages to wait for. */
+#define FULL_PART 0.6
+
 /* The handler's own stack: a worker may be at the very end of its. */
 #define SIGNAL_STACK_BYTES (64 * 1024)
 
@@ -80,6 +83,7 @@ static void on_tick(int number) {
     }
     uint64_t cpu_us = now.cpu_us - budget.cpu_us_begun, cpu_us_max = budget.cpu_us_max;
     if (cpu_us >= TICK_US) setpriority(PRIO_PROCESS, 0, NICE_OF_BUSY);
+    budget.is_long = true;
     uint64_t bytes_max = budget.memory_bytes_max;
     uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;
     if (cpu_us_max && cpu_us >= cpu_us_max) end(LIMIT_CPU, cpu_us_max / 1000, cpu_us / 1000);
@@ -139,10 +143,11 @@ void budget_call(double cpu_ms) {
     if (cpu_us_max < TICK_US) set_timer(cpu_us_max);
 }
 
-double budget_part_used(void) {
+int budget_is_full(void) {
     if (!budget.is_open) return -1;
+    if (budget.is_full || !budget.is_long) return budget.is_full;
     uint64_t bytes = weigh().bytes, max = budget.memory_bytes_max;
-    return max && bytes > budget.bytes_begun ? (double)(bytes - budget.bytes_begun) / (double)max : 0;
+    return max && bytes > budget.bytes_begun && (double)(bytes - budget.bytes_begun) > FULL_PART * (double)max;
 }
 
 double budget_cpu_ms(void) {

@@ -14,6 +14,7 @@ struct budget {
     bool is_open;
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
+    volatile bool is_long;    /* this turn has taken a tick */
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;
@@ -39,8 +40,9 @@ void budget_set(double cpu_ms, double memory_mb);
 /* A call begins: the cell may use so much CPU time from now on. */
 void budget_call(double cpu_ms);
 
-/* The part of its memory limit that this cell has used at the most, 0 without a limit; negative where there is no budget. */
-double budget_part_used(void);
+/* Whether garbage is to be collected as soon as can be: the cell has come to use much of its memory since its last collection, or
+   uses much and is in a long turn. -1 where there is no budget. */
+int budget_is_full(void);
 
 /* CPU time that this process has used. */
 double budget_cpu_ms(void);

@@ -408,6 +408,7 @@ void cell_turn(struct cell *c) {
         wait_epoll(c);
     else
         wait_poll(c);
+    c->budget.is_long = false;
     double now_ms = clock_now_ms();
     if (now_ms - c->pumped_ms >= PUMP_MS) {
         c->pumped_ms = now_ms;

@@ -36,10 +36,7 @@ void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JS
 /* What the engine takes for the machine's memory. */
 #define RAM_MB 128u
 
-/* From this part of its memory on the engine collects as soon as it can: it does at four fifths of what it reads. */
-#define FULL_PART       0.6
-#define FULL_PART_READ  0.8
-#define PAGE_BYTES      4096
+#define PAGE_BYTES 4096
 
 /* What the engine write-protects of itself at its start (WTF's Config.h). */
 #define CONFIG_BYTES (16 * 1024)
@@ -441,15 +438,15 @@ static void watch_signals(void) {
 }
 
 /* In the place of libc's. The engine reads how large its process is from a file (/proc/self/statm), which cells have not, to
-   collect before it is as large as may be; without, garbage ends workers that have much alive. So it is told what part of
-   its limit a worker uses. Nothing else in a cell reads so. */
+   collect at each megabyte when it is as large as may be; without, garbage ends workers that have much alive. So it is told
+   that it is when the budget wants a collection (budget.h). Nothing else in a cell reads so. */
 ssize_t pread_for_engine(int fd, void *buf, size_t len, off_t at) __asm__("pread") __attribute__((visibility("default"), used));
 
 ssize_t pread_for_engine(int fd, void *buf, size_t len, off_t at) {
-    double part = budget_part_used();
-    if (part < 0) return syscall(SYS_pread64, fd, buf, len, at);
-    unsigned long pages = (unsigned long)(part / FULL_PART * FULL_PART_READ * (RAM_MB << 20) / PAGE_BYTES);
-    return snprintf(buf, len, "%lu %lu 0 0 0 0 0\n", pages, pages);
+    int is_full = budget_is_full();
+    if (is_full < 0) return syscall(SYS_pread64, fd, buf, len, at);
+    unsigned pages = is_full ? (RAM_MB << 20) / PAGE_BYTES : 0;
+    return snprintf(buf, len, "%u %u 0 0 0 0 0\n", pages, pages);
 }
 
 struct engine *engine_new(bool is_jitless) {
