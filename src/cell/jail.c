@@ -190,16 +190,27 @@ static bool filter_calls(bool is_jitless) {
 
 #else
 
+/* Makes a process that ends with what `f` says. 0 if it said true; -1, with errno, if none could be made. */
+static int ask_process(bool (*f)(void)) {
+    pid_t pid = _Fork();
+    if (pid == 0) _exit(f() ? 0 : 1);
+    int status = 1;
+    if (pid < 0) return -1;
+    return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
+}
+
+static bool say_true(void) {
+    return true;
+}
+
+/* That one can be made without the limit shows that it is the limit which keeps the other. */
+static bool makes_none(void) {
+    return ask_process(say_true) == 0 && limit(RLIMIT_NPROC, 0, 0) && ask_process(say_true) < 0 && errno == EAGAIN;
+}
+
 /* Whether a process without rights that is allowed none makes none: the kernel does not count those of its first root. */
 static bool ends_forks(void) {
-    pid_t pid = _Fork();
-    if (pid == 0) {
-        if (!limit(RLIMIT_NPROC, 0, 0)) _exit(1);
-        pid_t other = _Fork();
-        _exit(other < 0 && errno == EAGAIN ? 0 : 1);
-    }
-    int status = 1;
-    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+    return ask_process(makes_none) == 0;
 }
 
 static bool filter_calls(bool is_jitless) {

@@ -88,10 +88,11 @@ static bool map_cells_id(pid_t pid) {
     return geteuid() == 0 && put_map(pid, "uid_map") && put_map(pid, "gid_map");
 }
 
-/* In that child. */
-static bool is_mapped(int told) {
+/* In that child, which ends with its maker. */
+static bool is_mapped(const int told[2]) {
     char answer = 0;
-    if (read(told, &answer, 1) != 1) _exit(126);
+    close(told[1]);
+    if (read(told[0], &answer, 1) != 1) _exit(126);
     return answer;
 }
 
@@ -150,7 +151,7 @@ static pid_t make_zygote_in(int namespaces, int parent, const char *path, unsign
     if (pipe2(told, O_CLOEXEC) < 0) return -errno;
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(made | parent | CLONE_PIDFD) | SIGCHLD, NULL, ret_pidfd, NULL, 0);
     if (pid == 0) {
-        if (made & CLONE_NEWUSER && !is_mapped(told[0])) map_ids(uid_map, gid_map);
+        if (made & CLONE_NEWUSER && !is_mapped(told)) map_ids(uid_map, gid_map);
         become_zygote(control, path, argv);
     }
     int r = pid < 0 ? -errno : pid;
