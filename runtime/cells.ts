@@ -58,7 +58,7 @@ export interface CellOwner {
 let supervisor: Channel;
 
 /** Cells of one profile, with the JIT or without, and with threads or without. Those without threads come unasked. */
-interface Kind {
+export interface Kind {
     readonly flags: number;
     readonly idle: Cell[];
     readonly waiting: PromiseWithResolvers<Cell>[];
@@ -80,6 +80,8 @@ export class Cell {
     readonly number: number;
     readonly channel: Channel;
     readonly kind: Kind;
+    /** Who is told what becomes of it: the supervisor. */
+    readonly #keeper: Channel;
     #owner: CellOwner | undefined;
     /** Exports of the cell's RPC session for entrypoints without props, by name. */
     readonly #entrypoints = new Map<string, number>();
@@ -92,9 +94,10 @@ export class Cell {
     #death: Error | undefined;
     #deathTimer: unknown;
 
-    constructor(number: number, channelNumber: number, kind: Kind) {
+    constructor(number: number, channelNumber: number, kind: Kind, keeper: Channel) {
         this.number = number;
         this.kind = kind;
+        this.#keeper = keeper;
         this.channel = new Channel(channelNumber, true, {
             fetch: (exchange, frame) => this.#answer(exchange, frame),
             frame: (frame) => this.#take(frame),
@@ -118,7 +121,7 @@ export class Cell {
         if (openStubs > 0) this.channel.stubsMax = Math.min(openStubs, STUBS_MAX);
         this.channel.onTooManyStubs = (used) => this.exceeded(limitError("openStubs", this.channel.stubsMax, used));
         if (source.transfers !== undefined) this.channel.rpc.fillCopy(source.transfers);
-        supervisor.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
+        this.#keeper.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
         this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, JSON.stringify(source.head), source.tail);
     }
 
@@ -144,7 +147,7 @@ export class Cell {
         const nowMs = native.monotonicTime();
         if (isNewest && nowMs < this.#touchedMs + TOUCH_MS) return;
         this.#touchedMs = nowMs;
-        supervisor.send(F.TOUCH, 0, this.number, `{"calls":${this.#calls}}`);
+        this.#keeper.send(F.TOUCH, 0, this.number, `{"calls":${this.#calls}}`);
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
@@ -221,7 +224,7 @@ export class Cell {
         clearTimeout(this.#backgroundTimer as number);
         this.channel.close();
         this.channel.lost(new Error("The dynamic worker has ended."));
-        supervisor.send(F.RELEASE, 0, this.number, `{"calls":${this.#calls}}`);
+        this.#keeper.send(F.RELEASE, 0, this.number, `{"calls":${this.#calls}}`);
     }
 
     /** Gives the cell up although calls are under way, which fail with this error. */
@@ -286,8 +289,8 @@ function kindOf(flags: number): Kind {
 }
 
 /** A GRANT frame came: an idle cell is ours. */
-export function onGrant(number: number, channelNumber: number, flags: number): void {
-    offerCell(new Cell(number, channelNumber, kindOf(flags)));
+export function onGrant(number: number, channelNumber: number, flags: number, keeper: Channel): void {
+    offerCell(new Cell(number, channelNumber, kindOf(flags), keeper));
 }
 
 /** A DIED frame came: the supervisor knows how a cell ended. */

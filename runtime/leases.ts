@@ -67,6 +67,11 @@ function expireUpTo(first: Lease): void {
     }
 }
 
+/** Nothing is under way. */
+export function isQuiet(): boolean {
+    return holders.size === 0;
+}
+
 /** A worker is loaded, by something that is under way; if nothing is, it has no lease. */
 export function lease(worker: Leased): void {
     if (holders.size > 0) leased.set(worker, now);

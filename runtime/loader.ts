@@ -47,18 +47,29 @@ let operator = new OperatorLimits({});
 let admission = new Admission(operator.defaults);
 
 /** What loader bindings with one namespace share, if both may have their workers compiled or neither. */
-interface Home {
+export class Home {
     readonly namespace: string;
     readonly hasJit: boolean;
-    readonly named: Map<string, DynamicWorker>;
+    readonly admission: Admission;
+    readonly named = new Map<string, DynamicWorker>();
+
+    constructor(namespace: string, hasJit: boolean, admission: Admission) {
+        this.namespace = namespace;
+        this.hasJit = hasJit;
+        this.admission = admission;
+    }
+
+    takeCell(isThreaded: boolean): Cell | Promise<Cell> {
+        return takeCell(this.hasJit, isThreaded);
+    }
 }
 
 const homes = new Map<string, Home>();
 
-function homeOf(namespace: string, hasJit: boolean): Home {
+export function homeOf(namespace: string, hasJit: boolean): Home {
     const key = `${hasJit} ${namespace}`;
     let home = homes.get(key);
-    if (home === undefined) homes.set(key, (home = { namespace, hasJit, named: new Map<string, DynamicWorker>() }));
+    if (home === undefined) homes.set(key, (home = new Home(namespace, hasJit, admission)));
     return home;
 }
 
@@ -121,11 +132,11 @@ class DynamicWorker implements CellOwner, Leased {
         const given = this.#source();
         const source = given instanceof Promise ? await given : given;
         this.#limits = source.limits;
-        admission.enter(native.monotonicTime());
-        const found = takeCell(this.#home.hasJit, source.isThreaded);
+        this.#home.admission.enter(native.monotonicTime());
+        const found = this.#home.takeCell(source.isThreaded);
         const cell = found instanceof Promise ? await this.#awaitCell(found) : found;
         if (this.#failure !== undefined) {
-            admission.leave();
+            this.#home.admission.leave();
             offerCell(cell);
             throw this.#failure.error;
         }
@@ -148,7 +159,7 @@ class DynamicWorker implements CellOwner, Leased {
         try {
             return await found;
         } catch (error) {
-            admission.leave();
+            this.#home.admission.leave();
             throw error;
         }
     }
@@ -277,7 +288,7 @@ class DynamicWorker implements CellOwner, Leased {
 
     #unload(): Cell | undefined {
         const cell = this.#cell;
-        if (cell !== undefined) admission.leave();
+        if (cell !== undefined) this.#home.admission.leave();
         if (cell !== undefined && this.#name === undefined) {
             forget(this);
             workerReleased(this.#isExpired);
@@ -532,9 +543,9 @@ export class WorkerLoader {
     readonly #home: Home;
     readonly #outbound: Given;
 
-    constructor(namespace: string, outbound: Given, hasJit: boolean) {
-        if (typeof namespace !== "string") throw new TypeError("Illegal constructor");
-        this.#home = homeOf(namespace, hasJit);
+    constructor(home: Home, outbound: Given) {
+        if (!(home instanceof Home)) throw new TypeError("Illegal constructor");
+        this.#home = home;
         this.#outbound = outbound;
     }
 

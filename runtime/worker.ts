@@ -15,7 +15,7 @@ import { answerAsk, requestHead } from "./http";
 import { begin, end, startLeases } from "./leases";
 import { linkWorker } from "./link";
 import { EgressOutbound, onNoWayOut, onWayOut, OwnerOutbound, startOutbound } from "./outbound";
-import { startLoader, WorkerLoader } from "./loader";
+import { homeOf, startLoader, WorkerLoader } from "./loader";
 import { hasExports, makeExports, ownService } from "./loopback";
 import { encode } from "./rpc/encoder";
 import { makeService } from "./rpc/stubs";
@@ -36,6 +36,7 @@ const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
 const services = lazy(() => part<typeof import("./services/main")>("services"));
 const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
+const practice = lazy(() => require("./practice") as typeof import("./practice"));
 
 /** The worker, and its end of the channel to whoever loads it. */
 export class Worker implements ChannelHandler {
@@ -108,6 +109,7 @@ export class Worker implements ChannelHandler {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
                 if (crons !== undefined && crons.length > 0) scheduled().start(crons, this.#handleScheduled);
+                if (Object.values(head.bindings ?? {}).some(({ type }) => type === "loader")) practice().startPractice();
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
@@ -134,9 +136,8 @@ export class Worker implements ChannelHandler {
         switch (binding.type) {
             case "loader":
                 return new WorkerLoader(
-                    typeof binding.namespace === "string" ? binding.namespace : `:${name}`,
+                    homeOf(typeof binding.namespace === "string" ? binding.namespace : `:${name}`, binding.jit !== false),
                     this.#loaderOutbound(binding.way),
-                    binding.jit !== false,
                 );
             case "outbound":
                 return (options: unknown) => narrowedOutbound(binding.way as number, options);
@@ -339,7 +340,7 @@ export class Worker implements ChannelHandler {
         if (flags & F.WAY_OUT) onWayOut(granted);
         else if (flags & F.SERVICE_END) services().onService(id, granted);
         else if (flags & F.CALLER_END) services().onCaller(granted, this.bootstrap);
-        else onGrant(id, granted, flags);
+        else onGrant(id, granted, flags, this.channel);
     }
 
     closed(): void {
