@@ -53,8 +53,16 @@ enum engine_handler { ENGINE_ON_FRAME, ENGINE_ON_CLOSED, ENGINE_ON_TIMER, ENGINE
    expressions and WebAssembly, too). NULL without memory. */
 struct engine *engine_new(bool is_jitless);
 
+/* Makes these names, an array of texts in JavaScript, before all others and for ever. So they lie together: a cell counts in
+   each name how often it refers to it, and gets a page of its own for that. Before engine_native_add. */
+void engine_keep_names(struct engine *engine, const char *names);
+
 /* Offers a native under a name; `name` and `context` are borrowed for ever. Before engine_boot. */
 int engine_native_add(struct engine *engine, const char *name, engine_native *call, void *context);
+
+/* Has the engine forget what it made of functions in order to run them, though not how they read: what it makes again lies
+   together, in the order in which they run. A collection must follow. Nothing where the engine has no way to. */
+void engine_unlink(struct engine *engine);
 
 /* Evaluates the runtime: the source of a function that takes the natives' object. Returns 0, or -EINVAL with the
    exception's text in `message`. */

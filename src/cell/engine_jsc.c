@@ -53,7 +53,8 @@ struct engine {
     int loop_fd; /* by which number GLib knows the eventfd of its loop */
     int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
     void *config; /* CONFIG_BYTES, or NULL */
-    void (*collect_young)(JSContextGroupRef vm); /* this and the next two are NULL where the engine has them not */
+    void (*collect_young)(JSContextGroupRef vm); /* this and the next three are NULL where the engine has them not */
+    void (*unlink)(JSContextGroupRef vm, int effort);
     void (*lock)(void *holder, JSContextGroupRef vm);
     void (*unlock)(void *holder);
     JSClassRef native_class;
@@ -353,7 +354,7 @@ int engine_native_add(struct engine *e, const char *name, engine_native *call, v
     return 0;
 }
 
-static void find_young_collection(struct engine *e);
+static void find_hidden(struct engine *e);
 
 /* --- Life ------------------------------------------------------------------------------------------------------- */
 
@@ -486,7 +487,7 @@ struct engine *engine_new(bool is_jitless) {
     e->js = JSGlobalContextCreate(NULL);
     if (!e->js) return NULL;
     e->config = dlsym(RTLD_DEFAULT, "g_config");
-    find_young_collection(e);
+    find_hidden(e);
     watch_signals();
     JSClassDefinition definition = kJSClassDefinitionEmpty;
     definition.className = "Native";
@@ -501,6 +502,13 @@ struct engine *engine_new(bool is_jitless) {
     g_main_context_query(e->loop, G_MAXINT, &timeout, &fd, 1);
     e->loop_fd = e->wake_fd = fd.fd;
     return engine_native_add(e, "handlers", register_handlers, e) < 0 ? NULL : e;
+}
+
+void engine_keep_names(struct engine *e, const char *names) {
+    JSStringRef text = string_from_text(names);
+    JSValueRef array = JSEvaluateScript(e->js, text, NULL, NULL, 1, NULL);
+    if (array) JSValueProtect(e->js, array);
+    JSStringRelease(text);
 }
 
 int engine_boot(struct engine *e, const char *source, size_t len, char *message, size_t message_len) {
@@ -623,10 +631,11 @@ static __attribute__((noinline)) void scrub_stack(void) {
     __asm__ volatile("" : : "r"(below) : "memory");
 }
 
-/* The C API collects all or nothing; the engine's own way to collect the young alone is a C++ function that takes its lock
-   for held. */
-static void find_young_collection(struct engine *e) {
+/* What the C API has not, C++ functions that take the engine's lock for held: it collects all or nothing, not the young alone,
+   and drops no code. */
+static void find_hidden(struct engine *e) {
     e->collect_young = (void (*)(JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC11VMInspector6edenGCEPNS_2VME");
+    e->unlink = (void (*)(JSContextGroupRef, int))dlsym(RTLD_DEFAULT, "_ZN3JSC2VM19deleteAllLinkedCodeENS_19DeleteAllCodeEffortE");
     e->lock = (void (*)(void *, JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderC1EPNS_2VME");
     e->unlock = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderD1Ev");
 }
@@ -636,6 +645,15 @@ static void collect_young(struct engine *e) {
     JSContextGroupRef vm = JSContextGetGroup(e->js);
     e->lock(holder, vm);
     e->collect_young(vm);
+    e->unlock(holder);
+}
+
+void engine_unlink(struct engine *e) {
+    void *holder[4];
+    JSContextGroupRef vm = JSContextGetGroup(e->js);
+    if (!e->unlink || !e->lock || !e->unlock) return;
+    e->lock(holder, vm);
+    e->unlink(vm, 0); /* PreventCollectionAndDeleteAllCode */
     e->unlock(holder);
 }
 

@@ -373,6 +373,8 @@ static bool is_unchanged(const struct area *area, uintptr_t at) {
 void rewind_rest(void) {
     const struct plan *plan = the_plan;
     madvise((void *)(plan->scratch_top - SCRATCH_BYTES), SCRATCH_BYTES, MADV_DONTNEED); /* the holder's stack: it clears that anyway */
+    uintptr_t used = ((uintptr_t)__builtin_frame_address(0) & ~(PAGE_BYTES - 1)) - PAGE_BYTES; /* of this one: deeper calls left some behind */
+    madvise((void *)(used - (STACK_BYTES - PAGE_BYTES)), STACK_BYTES - PAGE_BYTES, MADV_DONTNEED);
     const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
     for (int i = 0; i < plan->lesson_len; i++) {
         const struct page_range *range = &plan->lesson[i];

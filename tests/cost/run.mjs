@@ -124,7 +124,7 @@ async function checkMemory() {
     const before = await live(0, 50);
     const kib = ((await live(50, 150)) - before) / 100;
     if (Number.isNaN(kib)) console.log(`skipped ${name}: the kernel tells only root`);
-    else await checkBelow(name, 2300, () => kib); // 1,900 to 2,050
+    else await checkBelow(name, 1750, () => kib); // 1,500
     await server.stop();
 }
 
