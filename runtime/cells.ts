@@ -121,8 +121,9 @@ export class Cell {
         if (openStubs > 0) this.channel.stubsMax = Math.min(openStubs, STUBS_MAX);
         this.channel.onTooManyStubs = (used) => this.exceeded(limitError("openStubs", this.channel.stubsMax, used));
         if (source.transfers !== undefined) this.channel.rpc.fillCopy(source.transfers);
-        this.#keeper.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
+        // First, since the supervisor, when it hears of it, has the next cell made, and that would be in the way.
         this.channel.send(F.LOAD, claim.name === undefined ? 0 : F.NAMED, 0, JSON.stringify(source.head), source.tail);
+        this.#keeper.send(F.CLAIM, 0, this.number, JSON.stringify(claim));
     }
 
     /** The cell sends a request: to a service that it was given, or to none. */

@@ -18,7 +18,8 @@
 
 #define BUCKETS 1024
 
-enum held_state { GRANTED, CLAIMED, EVICTED, RELEASED, OVERDUE };
+/* UNCLAIMED: it ended while it was granted; a CLAIM may be under way, since the worker is in the cell before that is sent. */
+enum held_state { UNCLAIMED, GRANTED, CLAIMED, EVICTED, RELEASED, OVERDUE };
 
 /* One cell. Named ones are in the list by use, oldest first. */
 struct held_cell {
@@ -31,6 +32,7 @@ struct held_cell {
     bool is_named, is_stale, has_rested; /* is_stale: used since it was last weighed; has_rested: a turn ago already */
     struct police police;
     enum limit exceeded; /* it was killed for that */
+    struct zygote_death death; /* of one UNCLAIMED */
     uint32_t calls;
     uint64_t bytes;
     char *name; /* as JSON, for the usage; NULL without */
@@ -48,7 +50,7 @@ struct loader {
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
     struct held_cell *staying; /* kept to one processor; NULL for none */
-    unsigned released_len;
+    unsigned released_len, unclaimed_len;
     struct loader_stats stats;
 };
 
@@ -121,10 +123,13 @@ int loader_want(struct loader *l, uint8_t flags) {
     return 0;
 }
 
+static void end_cell(struct loader *l, struct held_cell **place, const struct zygote_death *death);
+
 int loader_claim(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
-    if (!cell) return 0; /* it died while the frame was under way */
-    if (cell->state != GRANTED) return -EPROTO;
+    if (!cell) return 0; /* it died long before */
+    if (cell->state > GRANTED) return -EPROTO;
+    bool has_ended = cell->state == UNCLAIMED;
     json_t *claim = json_loadb(head, head_len, 0, NULL);
     bool is_named = json_is_string(json_object_get(claim, "name"));
     cell->police.cpu_ms_max = (uint32_t)json_integer_value(json_object_get(claim, "cpuMs"));
@@ -135,10 +140,16 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     cell->police.is_called = true;
     cell->calls = 1;
     cell->state = CLAIMED;
-    cell->is_named = cell->is_stale = is_named;
-    l->granted[cell->profile][cell->role]--;
     l->stats.claimed++;
     l->stats.loads++;
+    if (has_ended) {
+        const struct zygote_death death = cell->death;
+        l->unclaimed_len--;
+        end_cell(l, place_of(l, number), &death);
+        return 0;
+    }
+    cell->is_named = cell->is_stale = is_named;
+    l->granted[cell->profile][cell->role]--;
     if (is_named) {
         list_add_newest(l, cell);
         l->stats.named++;
@@ -169,7 +180,7 @@ void loader_touch(struct loader *l, uint32_t number, const char *head, size_t he
 
 void loader_release(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
-    if (!cell || cell->state == GRANTED || cell->state >= RELEASED) return;
+    if (!cell || cell->state <= GRANTED || cell->state >= RELEASED) return;
     count_calls(cell, head, head_len);
     unname(l, cell);
     cell->state = RELEASED;
@@ -181,7 +192,7 @@ void loader_release(struct loader *l, uint32_t number, const char *head, size_t 
 /* What the cell used, for whoever bills. */
 static void write_usage(struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
                         const char *reason) {
-    if (l->config.usage_fd < 0 || cell->state == GRANTED) return;
+    if (l->config.usage_fd < 0) return;
     struct buf line = {0};
     int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
                        cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
@@ -219,22 +230,34 @@ static void free_cell(struct held_cell *cell) {
     free(cell);
 }
 
-void loader_cell_died(struct loader *l, const struct zygote_death *death) {
-    struct held_cell **place = place_of(l, death->cell);
+/* One that was claimed. */
+static void end_cell(struct loader *l, struct held_cell **place, const struct zygote_death *death) {
     struct held_cell *cell = *place;
-    if (!cell) return;
     *place = cell->bucket_next;
     if (cell == l->staying) l->staying = NULL;
     unname(l, cell);
     if (cell->state >= RELEASED) l->released_len--;
-    if (cell->state == GRANTED) l->granted[cell->profile][cell->role]--;
-    else l->stats.claimed--;
+    l->stats.claimed--;
     char reason[100], text[200];
     zygote_describe_death(death->status, reason, sizeof reason);
     write_usage(l, cell, death, reason);
     int n = describe_end(cell, death, reason, text, sizeof text);
     free_cell(cell);
     host_channel_send(l->channel, FRAME_DIED, 0, death->cell, text, (size_t)n, NULL, 0);
+}
+
+void loader_cell_died(struct loader *l, const struct zygote_death *death) {
+    struct held_cell **place = place_of(l, death->cell);
+    struct held_cell *cell = *place;
+    if (!cell) return;
+    if (cell->state == GRANTED) {
+        l->granted[cell->profile][cell->role]--;
+        l->unclaimed_len++;
+        cell->state = UNCLAIMED;
+        cell->death = *death;
+    } else {
+        end_cell(l, place, death);
+    }
     loader_grant(l);
 }
 
@@ -265,11 +288,28 @@ static void kill_overdue(struct loader *l) {
     }
 }
 
+/* And a claim, to come after its cell has ended. Nobody waits for an idle cell to be told of. */
+static void forget_unclaimed(struct loader *l) {
+    for (size_t i = 0; i < BUCKETS && l->unclaimed_len > 0; i++) {
+        for (struct held_cell **place = &l->buckets[i]; *place;) {
+            struct held_cell *cell = *place;
+            if (cell->state == UNCLAIMED && cell->is_stale) {
+                *place = cell->bucket_next;
+                free_cell(cell);
+                l->unclaimed_len--;
+                continue;
+            }
+            if (cell->state == UNCLAIMED) cell->is_stale = true;
+            place = &cell->bucket_next;
+        }
+    }
+}
+
 /* --- Limits from outside ---------------------------------------------------------------------------------------- */
 
 /* A cell that is over a limit is killed; how far is told when it has ended. */
 static void police_cell(struct loader *l, struct held_cell *cell) {
-    if (cell->state == GRANTED || cell->exceeded) return;
+    if (cell->state <= GRANTED || cell->exceeded) return;
     cell->exceeded = police_look(&cell->police, pool_cell_bytes(l->pools[cell->profile]));
     if (cell->exceeded) pool_kill(l->pools[cell->profile], cell->number);
 }
@@ -284,6 +324,7 @@ static void on_police(uv_timer_t *timer) {
 static void on_timer(uv_timer_t *timer) {
     struct loader *l = timer->data;
     kill_overdue(l);
+    forget_unclaimed(l);
     int samples = 0;
     for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
         if (!cell->is_stale) continue;

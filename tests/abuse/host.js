@@ -96,6 +96,11 @@ export default {
             const code = () => worker({ "neighbour.js": NEIGHBOUR });
             return Response.json(await env.LOADER.get("neighbour", code).getEntrypoint().count(0));
         }
+        if (pathname === "/later") {
+            const test = await request.json();
+            ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 300)).then(() => outcome(attempt(env, ctx, test))));
+            return new Response("later");
+        }
         if (pathname === "/attempt") return Response.json(await outcome(attempt(env, ctx, await request.json())));
         return new Response("host");
     },

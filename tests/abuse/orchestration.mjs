@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ask, Server, startServer, stillThere, until } from "../behaviour/server.mjs";
+import { ask, Server, sleep, startServer, stillThere, until } from "../behaviour/server.mjs";
 
 const PAGE = 4096;
 
@@ -233,6 +233,22 @@ export function orchestrationCases(host) {
             await server.stop();
             rmSync(file);
             expect("what they used", [spun?.cpuUs >= 50_000, grown?.peakBytes >= 20 << 20, good?.calls, good?.name], [true, true, 2, null]);
+        },
+        "orchestration: usage: also one that ended before the supervisor heard that it had begun": async () => {
+            const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
+            const server = await startServer(host, ["--usage", file]);
+            for (let i = 1; i <= 5; i++) {
+                const test = { modules: { "main.js": "export default { run() { for (;;); } };" }, method: "run", limits: { cpuMs: 20 } };
+                await ask(server, "/later", { method: "POST", body: JSON.stringify(test) });
+                process.kill(server.pid, "SIGSTOP");
+                await sleep(800);
+                process.kill(server.pid, "SIGCONT");
+                await until("its line", () => readFileSync(file, "utf8").split("\n").length === i + 1);
+            }
+            await server.stop();
+            const ends = readFileSync(file, "utf8").trim().split("\n").map((line) => JSON.parse(line).end);
+            rmSync(file);
+            expect("the ends", ends, Array(5).fill("exceeded its CPU time limit"));
         },
         "orchestration: options: a limit that is none is refused": async () => {
             for (const option of ["cpu_ms", "cpu_ms=x", "nothing=5", "cpu_ms=-1", "cpu_ms=99999999999"]) {
