@@ -111,6 +111,18 @@ async function checkFaults() {
     await server.stop();
 }
 
+// --- Practice ----------------------------------------------------------------------------------------------------------
+
+async function checkPractice() {
+    const server = await startServer(HOST);
+    await check("a host worker's cell practises and says nothing", async () => {
+        await sleep(2000);
+        if (/practice/i.test(server.errors)) throw new Error(server.errors);
+        await load(server, "/fresh", 50);
+    });
+    await server.stop();
+}
+
 // --- Memory ------------------------------------------------------------------------------------------------------------
 
 async function checkMemory() {
@@ -130,5 +142,6 @@ async function checkMemory() {
 
 await checkCompilations();
 await checkFaults();
+await checkPractice();
 await checkMemory();
 process.exit(failed > 0 ? 1 : 0);
