@@ -17,8 +17,8 @@ import { Response } from "./web/response";
 import { URL } from "./web/url";
 import { setTimeout } from "./web/timers";
 
-/** The engine compiles what has run some 330 times (engine_jsc.c), and optimizes it after some more. */
-const LOADS = 500;
+/** The engine compiles what has run some 330 times (engine_jsc.c), and optimizes it after some more; 0.6 s of CPU. */
+const LOADS = 1500;
 const LOADS_A_TURN = 8;
 /** Between two turns, and after one in which there was something to do. */
 const PAUSE_MS = 4;
