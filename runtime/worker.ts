@@ -109,7 +109,7 @@ export class Worker implements ChannelHandler {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
                 if (crons !== undefined && crons.length > 0) scheduled().start(crons, this.#handleScheduled);
-                if (Object.values(head.bindings ?? {}).some(({ type }) => type === "loader")) practice().startPractice();
+                if (hasLoader(head)) practice().startPractice();
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
@@ -375,6 +375,11 @@ export class Worker implements ChannelHandler {
         if (!native.isHost()) this.channel.send(F.BUSY, isBusy ? 1 : 0, 0, "");
         this.#tracer?.background(isBusy);
     }
+}
+
+/** Of host workers alone: others have no such bindings. */
+function hasLoader({ bindings }: LoadHead): boolean {
+    return bindings !== undefined && Object.values(bindings).some(({ type }) => type === "loader");
 }
 
 /** The props that the configuration gives a binding. */

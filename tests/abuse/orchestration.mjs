@@ -234,7 +234,7 @@ export function orchestrationCases(host) {
             rmSync(file);
             expect("what they used", [spun?.cpuUs >= 50_000, grown?.peakBytes >= 20 << 20, good?.calls, good?.name], [true, true, 2, null]);
         },
-        "orchestration: usage: also one that ended before the supervisor heard that it had begun": async () => {
+        "orchestration: usage: also one whose end the supervisor hears of before its begin": async () => {
             const file = join(tmpdir(), `mayfly-usage-${process.pid}.jsonl`);
             const server = await startServer(host, ["--usage", file]);
             for (let i = 1; i <= 5; i++) {
