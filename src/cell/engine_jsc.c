@@ -53,7 +53,7 @@ struct engine {
     int loop_fd; /* by which number GLib knows the eventfd of its loop */
     int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
     void *config; /* CONFIG_BYTES, or NULL */
-    void (*collect_young)(JSContextGroupRef vm); /* this and the next three are NULL where the engine has them not */
+    void (*collect_young)(JSContextGroupRef vm); /* this and the next are NULL where the engine has them not */
     void (*unlink)(JSContextGroupRef vm, int effort);
     void (*lock)(void *holder, JSContextGroupRef vm);
     void (*unlock)(void *holder);
@@ -638,28 +638,32 @@ static void find_hidden(struct engine *e) {
     e->unlink = (void (*)(JSContextGroupRef, int))dlsym(RTLD_DEFAULT, "_ZN3JSC2VM19deleteAllLinkedCodeENS_19DeleteAllCodeEffortE");
     e->lock = (void (*)(void *, JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderC1EPNS_2VME");
     e->unlock = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderD1Ev");
+    if (!e->lock || !e->unlock) e->collect_young = NULL, e->unlink = NULL;
 }
 
-static void collect_young(struct engine *e) {
+static void collect_young(struct engine *e, JSContextGroupRef vm) {
+    e->collect_young(vm);
+}
+
+static void unlink_all(struct engine *e, JSContextGroupRef vm) {
+    e->unlink(vm, 0); /* PreventCollectionAndDeleteAllCode */
+}
+
+static void do_locked(struct engine *e, void (*f)(struct engine *e, JSContextGroupRef vm)) {
     void *holder[4]; /* room for a C++ object of one pointer */
     JSContextGroupRef vm = JSContextGetGroup(e->js);
     e->lock(holder, vm);
-    e->collect_young(vm);
+    f(e, vm);
     e->unlock(holder);
 }
 
 void engine_unlink(struct engine *e) {
-    void *holder[4];
-    JSContextGroupRef vm = JSContextGetGroup(e->js);
-    if (!e->unlink || !e->lock || !e->unlock) return;
-    e->lock(holder, vm);
-    e->unlink(vm, 0); /* PreventCollectionAndDeleteAllCode */
-    e->unlock(holder);
+    if (e->unlink) do_locked(e, unlink_all);
 }
 
 void engine_collect(struct engine *e, bool is_full) {
     scrub_stack();
-    if (!is_full && e->collect_young && e->lock && e->unlock) collect_young(e);
+    if (!is_full && e->collect_young) do_locked(e, collect_young);
     else JSSynchronousGarbageCollectForDebugging(e->js);
 }
 

@@ -36,7 +36,7 @@
 #define REHEARSALS 3
 
 /* What heads of LOAD, FETCH and RESPONSE name, and what is looked for in them. */
-static const char names[] =
+static const char head_names[] =
     "['Response','body','codeBytes','compatibilityDate','compatibilityFlags','connect','connections','cpuMs','default','env','envBytes',"
     "'error','exports','fetch','headers','id','isTailed','js','json','kind','limits','liveCells','loadsPerSecond','logBytes',"
     "'mainModule','memoryMb','message','method','modules','name','openStubs','outbound','redirect','request','requests',"
@@ -278,7 +278,7 @@ static void start_engine(struct zygote *z, bool is_jitless) {
     z->engine = engine_new(is_jitless);
     if (!z->engine) refuse("the engine did not start: out of memory?");
     the_cell.engine = z->engine;
-    engine_keep_names(z->engine, names);
+    engine_keep_names(z->engine, head_names);
     cell_natives_add(&the_cell);
     if (engine_boot(z->engine, runtime_source, (size_t)(runtime_source_end - runtime_source), message, sizeof message) <
         0) {
@@ -294,7 +294,7 @@ static void rehearse_all(struct zygote *z) {
     engine_unlink(z->engine);
     engine_collect(z->engine, true);
     for (int i = 0; i < REHEARSALS; i++) rehearse(z, false);
-    rehearse(z, true);
+    rehearse(z, true); /* all others are linked, too, behind these */
     rehearse(z, false);
 }
 
