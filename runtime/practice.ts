@@ -1,7 +1,7 @@
 // A host worker's cell practises what it is for while nobody asks for anything: code that the engine has not compiled yet
-// costs thrice as much, and a server's first few hundred loads would pay for that. What is practised is a request whose
-// handler loads a worker and asks it, on channels that lead nowhere: no cell runs, and nobody else hears of it. (The
-// rehearsal is of what workers do, and the zygote's.)
+// costs thrice as much, and a server's first few hundred loads would pay for that. What is practised are requests whose
+// handler loads a worker and asks it, or calls it and is called back, on channels that lead nowhere: no cell runs, and
+// nobody else hears of it. (The rehearsal is of what workers do, and the zygote's.)
 
 import { Cell } from "./cells";
 import { Channel, onFrame, register, unregister } from "./channel";
@@ -11,6 +11,7 @@ import { answerAsk } from "./http";
 import { isQuiet } from "./leases";
 import { Admission, OperatorLimits } from "./limits";
 import { Home, WorkerLoader } from "./loader";
+import { encode } from "./rpc/encoder";
 import { native } from "./web/host";
 import { Request } from "./web/request";
 import { Response } from "./web/response";
@@ -20,6 +21,10 @@ import { setTimeout } from "./web/timers";
 /** The engine compiles what has run some 330 times (engine_jsc.c), and optimizes it after some more; 0.6 s of CPU. */
 const LOADS = 1500;
 const LOADS_A_TURN = 8;
+/** One load of so many is called. */
+const CALLED = 2;
+/** What a called worker calls back, one after the other. */
+const CALLBACKS = 3;
 /** Between two turns, and after one in which there was something to do. */
 const PAUSE_MS = 4;
 const BUSY_MS = 100;
@@ -33,7 +38,10 @@ const CLIENT = -1;
 const CELL = -2;
 
 const SOURCE = "export default { fetch(request, env) { return new Response(env.NAME); } };";
-const REQUEST = { method: "GET", url: "http://practice/path?n=1", headers: [["accept", "*/*"]] };
+const CALL_PATH = "/call";
+const requestTo = (path: string) => ({ method: "GET", url: `http://practice${path}?n=1`, headers: [["accept", "*/*"]] });
+const REQUEST = requestTo("/path");
+const CALL = requestTo(CALL_PATH);
 const RESPONSE = { status: 200, statusText: "", headers: [["content-type", "text/plain"]] };
 const BODY = "practice";
 
@@ -68,14 +76,22 @@ const loader = new WorkerLoader(home, null);
 
 interface Service {
     fetch(request: Request): Promise<Response>;
+    each(add: (numbers: Numbers) => { sum: number }): Promise<{ sum: number }>;
 }
 
-/** What a host worker does: it asks the worker itself, and has it answer the request that came. */
+interface Numbers {
+    a: number;
+    b: number;
+}
+
+const add = ({ a, b }: Numbers): { sum: number } => ({ sum: a + b });
+
+/** What a host worker does: it asks the worker itself, and has it answer the request that came; or calls it. */
 const host = new Entrypoints(
     {
         default: {
             async fetch(request: Request): Promise<Response> {
-                const { searchParams } = new URL(request.url);
+                const { pathname, searchParams } = new URL(request.url);
                 const stub = loader.load({
                     compatibilityDate: "2026-01-01",
                     mainModule: "main.js",
@@ -84,6 +100,7 @@ const host = new Entrypoints(
                     globalOutbound: null,
                 });
                 const entrypoint = stub.getEntrypoint() as unknown as Service;
+                if (pathname === CALL_PATH) return Response.json(await entrypoint.each(add));
                 const answer = await entrypoint.fetch(new Request("http://practice/", { headers: { accept: "*/*" } }));
                 const said = await answer.text();
                 return said === BODY ? entrypoint.fetch(request) : Response.json({ said });
@@ -105,12 +122,8 @@ async function until(isSo: () => boolean): Promise<void> {
     }
 }
 
-/** The frames of the client and of the cell, each once what comes before it has been sent. */
-async function practiseLoad(): Promise<void> {
-    const service: Service = { fetch: (request) => host.fetch(undefined, undefined, request) };
-    const client = new Channel(CLIENT, false, { ...handler, fetch: (exchange, frame) => void answerAsk(exchange, frame, service) });
-    register(client);
-    take(CLIENT, F.FETCH, F.FIN | F.NOBODY, 2, REQUEST);
+/** The cell's answers to the two requests. */
+async function answerFetches(): Promise<void> {
     const { channel } = home.cell;
     for (const id of [2, 4]) {
         await until(() => channel.active > 0);
@@ -118,9 +131,32 @@ async function practiseLoad(): Promise<void> {
         take(CELL, F.RESPONSE, F.FIN, id, RESPONSE, native.utf8Encode(BODY));
         await until(() => channel.active === 0);
     }
+}
+
+/** The cell's calls of what it was given, and its answer. */
+async function answerCall(): Promise<void> {
+    const { rpc } = home.cell.channel;
+    await until(() => rpc.unanswered > 0);
+    take(CELL, F.STARTED, 0, 0, {});
+    for (let call = 1; call <= CALLBACKS; call++) {
+        const push = ["push", ["pipeline", -1, [], encode([{ a: call, b: 1 }], "rpc").head]];
+        take(CELL, F.RPC, 0, 0, call === 1 ? push : [...push, [call - 1]]);
+        await until(() => rpc.pending === 1);
+    }
+    take(CELL, F.RPC, 0, 0, ["release", -1]);
+    take(CELL, F.RPC, 0, 0, ["resolve", 2, encode({ sum: 1 }, "rpc").head]);
+}
+
+/** The frames of the client and of the cell, each once what comes before it has been sent. */
+async function practiseLoad(isCalled: boolean): Promise<void> {
+    const service = { fetch: (request: Request) => host.fetch(undefined, undefined, request) };
+    const client = new Channel(CLIENT, false, { ...handler, fetch: (exchange, frame) => void answerAsk(exchange, frame, service) });
+    register(client);
+    take(CLIENT, F.FETCH, F.FIN | F.NOBODY, 2, isCalled ? CALL : REQUEST);
+    await (isCalled ? answerCall() : answerFetches());
     await until(() => client.active === 0);
     unregister(client);
-    unregister(channel);
+    unregister(home.cell.channel);
 }
 
 let loads = 0;
@@ -128,7 +164,7 @@ let turns = 0;
 
 async function practise(): Promise<void> {
     const isIdle = isQuiet();
-    for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoad();
+    for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoad(loads % CALLED === 0);
     if (loads < LOADS && ++turns < TURNS_MAX) setTimeout(() => void practise(), isIdle ? PAUSE_MS : BUSY_MS);
 }
 

@@ -7,6 +7,7 @@ import { onFrame, register, unregister } from "./channel";
 import { openBudget } from "./budget";
 import { encode } from "./rpc/encoder";
 import { Worker } from "./worker";
+import { console } from "./web/console";
 import { native } from "./web/host";
 import { warmWeb } from "./web/warm";
 
@@ -16,11 +17,13 @@ const NOWHERE = -1;
 
 const SOURCE = `
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { execution } from "mayfly:execution";
 const kind = "rehearsal";
 export class Named extends WorkerEntrypoint {
     add(a, b) { return { sum: a + b, list: [kind] }; }
     async each(call) { return { sum: (await call("a", [{ b: 1 }])).sum }; }
 }
+export const Execution = execution(({ api }) => ({ sum: typeof api }));
 export const plain = { add(a) { return a; } };
 export default {
     async fetch(request, env) {
@@ -54,11 +57,17 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], encode(["plain"], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 3, ["add"], encode([1], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["release", 2]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], encode(["Execution"], "rpc").head]]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 5, ["run"], [[[["api"]], ["export", -2], { result: 100, logs: 100 }]]]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
-    void answerCallback(worker).then(() => unregister(worker.channel));
+    const { log, info, debug, warn, error } = console; // an execution has its own
+    void answerCallback(worker).then(() => {
+        unregister(worker.channel);
+        Object.assign(console, { log, info, debug, warn, error });
+    });
 }
 
-/** Answers what the worker calls back, once it has: no later than after some jobs. */
+/** Answers what the worker calls back first, once it has: no later than after some jobs. */
 async function answerCallback(worker: Worker): Promise<void> {
     for (let jobs = 0; jobs < 100 && worker.channel.rpc.unanswered === 0; jobs++) await undefined;
     if (worker.channel.rpc.unanswered === 0) return;

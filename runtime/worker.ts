@@ -36,6 +36,7 @@ const capnweb = lazy(() => part<typeof import("./capnweb/main")>("capnweb"));
 const services = lazy(() => part<typeof import("./services/main")>("services"));
 const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 const scheduled = lazy(() => part<typeof import("./scheduled/main")>("scheduled"));
+const executions = lazy(() => require("./execution") as typeof import("./execution"));
 const practice = lazy(() => require("./practice") as typeof import("./practice"));
 
 /** The worker, and its end of the channel to whoever loads it. */
@@ -98,6 +99,7 @@ export class Worker implements ChannelHandler {
         setOwnExports(() => (isOffered ? own() : undefined));
         const builtins = (name: string): Record<string, unknown> | undefined => {
             if (name === "cloudflare:workers") return workersModule(env, own());
+            if (name === "mayfly:execution") return { execution: executions().execution };
             return name === "cloudflare:sockets" ? socketsModule : undefined;
         };
         const starting = linkWorker(head, tail, env, builtins, (name) => this.#askForModule(name)).then(

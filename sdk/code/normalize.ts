@@ -7,13 +7,15 @@ import { extractCode } from "./extract";
 import type { Node, Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
 
-/** The parameter that holds all namespaces; a function that the code defines is called with it. */
-const SCOPE = "$scope";
-
 export interface Normalized {
-    /** An ES module whose default export is an async function of one object, the scope. */
+    /** The imports of the module that it is to stand in, on one line. */
+    imports: string;
+    /**
+     * An expression: a function of one object, the scope. Its result, awaited, is the code's; or a function that wants
+     * to be called the same way. It stands in the first line, behind whatever a module needs.
+     */
     code: string;
-    /** From a place in `code` to the one in what was written. */
+    /** From a place in a module whose first line is the first of `code`, to the one in what was written. */
     original: (place: Place) => Place;
     /** What was written, lines in place; for showing the line of an error. */
     source: string;
@@ -50,17 +52,17 @@ class Rewriter {
         return this.#text.slice(start, end);
     }
 
-    /** The value of an expression becomes the result; a function is called. `end` may have a semicolon before it. */
+    /** The value of an expression becomes the result. `end` may have a semicolon before it. */
     returnExpression(start: number, end: number): void {
-        this.edits.insert(start, "return $result((");
-        this.edits.insert(this.#text[end - 1] === ";" ? end - 1 : end, "))");
+        this.edits.insert(start, "return (");
+        this.edits.insert(this.#text[end - 1] === ";" ? end - 1 : end, ")");
     }
 
     /** An expression's value becomes the result once all that follows it has run, since it may need that. */
     keep(start: number, end: number, last: number): void {
         this.edits.insert(start, "const $default = (");
         this.edits.insert(this.#text[end - 1] === ";" ? end - 1 : end, ");");
-        this.edits.insert(last, ";return $result($default);");
+        this.edits.insert(last, ";return $default;");
     }
 
     /** Imports stand outside the function. */
@@ -93,7 +95,7 @@ class Rewriter {
                 const last = nodes(statement, "declarations").at(-1);
                 const id = child(last, "id");
                 if (id?.type !== "Identifier" || statement.declare) return false;
-                this.edits.insert(statement.end, `;return $result(${id.name as string});`);
+                this.edits.insert(statement.end, `;return ${id.name as string};`);
                 return true;
             }
             case "FunctionDeclaration":
@@ -101,7 +103,7 @@ class Rewriter {
             case "TSEnumDeclaration": {
                 const name = nameOf(statement);
                 if (name === "") return false;
-                this.edits.insert(statement.end, `;return $result(${name});`);
+                this.edits.insert(statement.end, `;return ${name};`);
                 return true;
             }
             case "BlockStatement":
@@ -175,15 +177,18 @@ function rewriteDefault(statement: Node, others: Node[], rewriter: Rewriter): vo
     else rewriter.keep(start, statement.end, last.end);
 }
 
-/** What the code finds: the scope's members, how results are given, and where CommonJS leaves its exports. */
-function prelude(scope: readonly string[], text: string): string {
-    const module = /\bmodule\.exports\b|\bexports\.\w/.test(text) ? "const module={exports:{}},exports=module.exports;" : "";
-    const result = `const $result=(v)=>typeof v==="function"&&!/^class\\b/.test(String(v))?v(${SCOPE}):v;`;
-    return `const{${scope.join(",")}}=${SCOPE};${result}${module}`;
+/** Whether nothing but a function was written, so that nothing around it can await. */
+function isFunction({ body, expression }: Parsed): boolean {
+    const [only, ...others] = body;
+    const value = expression ?? (only?.type === "ExpressionStatement" ? child(only, "expression") : undefined);
+    return others.length === 0 && /^(?:ArrowFunction|Function)Expression$/.test(value?.type ?? "");
 }
 
+/** Where CommonJS leaves its exports. */
+const COMMONJS = "const module={exports:{}},exports=module.exports;";
+
 /**
- * Makes a module of what a model wrote; `scope` are the names that it finds. Throws CodeError for what is no code.
+ * Makes a function of what a model wrote; `scope` are the names that it finds. Throws CodeError for what is no code.
  */
 export function normalizeCode(written: string, scope: readonly string[] = []): Normalized {
     const parsed = extractCode(written);
@@ -191,12 +196,12 @@ export function normalizeCode(written: string, scope: readonly string[] = []): N
     rewrite(parsed, rewriter);
     const { text, original } = rewriter.edits.apply();
     const typeless = parsed.isTypeScript ? stripTypes(text) : { text, original: (place: Place) => place };
-    const imports = rewriter.imports.length > 0 ? `${rewriter.imports.join(";")};` : "";
-    // The scope is a function around the code's own, so that the code may declare the same names.
-    const head = `${imports}export default async(${SCOPE})=>{${prelude(scope, parsed.text)}return(async()=>{\n`;
-    const foot = "\n})()}\n";
+    const prelude = /\bmodule\.exports\b|\bexports\.\w/.test(parsed.text) ? COMMONJS : "";
+    // The code has a block of its own, so that it may declare the names of the scope.
+    const head = `${isFunction(parsed) ? "" : "async"}({${scope.join(",")}})=>{${prelude}{`;
     return {
-        code: head + typeless.text + foot,
+        imports: rewriter.imports.map((line) => `${line};`).join(""),
+        code: `${head}\n${typeless.text}\n}}`,
         source: parsed.text,
         // The head has a line of its own: what an engine's wrapper does to columns, it does to the first line.
         original: ({ line, column }) => original(typeless.original({ line: line - 1, column })),

@@ -5,13 +5,13 @@ import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
 import type { Place } from "../code/edits";
 import type { Catalog } from "./catalog";
-import { SANDBOX_SOURCE } from "./sandbox";
 
 /** The part of a Worker Loader that is used here. */
 export interface Loader {
     load(code: unknown): { getEntrypoint(): unknown };
 }
 
+/** What an execution gives; see runtime/execution.ts. */
 interface Outcome {
     text?: string;
     length?: number;
@@ -80,12 +80,12 @@ function dispose(...stubs: unknown[]): void {
     }
 }
 
-async function runInSandbox(loader: Loader, catalog: Catalog, code: string, limits: ExecuteLimits): Promise<Outcome> {
+async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
-        compatibilityFlags: WANTS_NODE.test(code) ? ["nodejs_compat"] : [],
-        mainModule: "main.js",
-        modules: { "main.js": SANDBOX_SOURCE, "code.js": code },
+        compatibilityFlags: WANTS_NODE.test(imports + code) ? ["nodejs_compat"] : [],
+        mainModule: "code.js",
+        modules: { "code.js": `import{execution}from"mayfly:execution";${imports}export default execution(${code})` },
         env: {},
         globalOutbound: null,
     });
@@ -124,7 +124,7 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         const { line, column, message, text } = error;
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text, known), isError: true };
     }
-    const { text, length, failure, logs } = await runInSandbox(loader, catalog, normalized.code, limits);
+    const { text, length, failure, logs } = await runInSandbox(loader, catalog, normalized, limits);
     if (failure === undefined) {
         return { text: withLogs(bounded(String(text), Number(length), limits.resultCharactersMax), logs), isError: false };
     }

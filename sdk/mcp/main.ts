@@ -9,6 +9,7 @@ import { CHILD_LIMITS, childExchange } from "./child-exchange";
 import { DEFAULT_LIMITS, type Loader } from "./execute";
 import { httpExchange, mcpSource } from "./mcp-source";
 import { openApiSource } from "./openapi-source";
+import { startPractice } from "./practice";
 import { answerMessage } from "./protocol";
 import { Tools } from "./tools";
 import { typeScriptSource } from "./typescript-source";
@@ -122,6 +123,9 @@ async function readSources(env: Env): Promise<Tools> {
 
 let tools: Promise<Tools> | undefined;
 
+let isPractising = false;
+let underWay = 0;
+
 /** A page in a browser may not speak to a server on its user's machine. */
 function isForeign(request: Request): boolean {
     const origin = request.headers.get("origin");
@@ -147,13 +151,24 @@ async function answerBody(body: string, env: Env): Promise<Response> {
     return Response.json(Array.isArray(message) ? answers : answers[0]);
 }
 
+async function answer(request: Request, env: Env): Promise<Response> {
+    if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
+    if (env.TOKEN && request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) return new Response("Unauthorized\n", { status: 401 });
+    if (request.method === "DELETE") return new Response(null, { status: 200 });
+    if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
+    if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });
+    return answerBody(text(await request.text()), env);
+}
+
 export default {
     async fetch(request: Request, env: Env): Promise<Response> {
-        if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
-        if (env.TOKEN && request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) return new Response("Unauthorized\n", { status: 401 });
-        if (request.method === "DELETE") return new Response(null, { status: 200 });
-        if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
-        if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });
-        return answerBody(text(await request.text()), env);
+        underWay++;
+        if (!isPractising) startPractice(() => underWay > 0);
+        isPractising = true;
+        try {
+            return await answer(request, env);
+        } finally {
+            underWay--;
+        }
     },
 };

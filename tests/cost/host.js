@@ -8,6 +8,11 @@ export default { fetch(request, env) { calls++; return Response.json({ calls, gr
 const CALLS = `import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint { async run(add) { return await add(await add(1, 2), 3); } }`;
 
+const EXECUTION = `import { execution } from "mayfly:execution";
+export default execution(({ api }) => async () => { const { sum } = await api.add({ a: 1 }); return { sum }; });`;
+
+const LIMITS = { result: 100, logs: 100 };
+
 export default {
     async fetch(request, env) {
         const { pathname, searchParams } = new URL(request.url);
@@ -16,6 +21,10 @@ export default {
         if (pathname === "/calls") {
             const sum = await env.LOADER.load(code(number + CALLS)).getEntrypoint().run((a, b) => a + b);
             return Response.json({ sum });
+        }
+        if (pathname === "/execution") {
+            const entrypoint = env.LOADER.load(code(number + EXECUTION)).getEntrypoint();
+            return Response.json(await entrypoint.run(["api"], (_namespace, _name, [{ a }]) => ({ sum: a + 1 }), LIMITS));
         }
         if (pathname === "/plain") {
             const worker = env.LOADER.load(code(`${number}export default { twice(n) { return 2 * n; } };`));

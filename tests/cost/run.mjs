@@ -56,6 +56,8 @@ async function checkCompilations() {
     await check("a fresh load and a fetch: nothing is compiled but the worker's own code", () => own("/fresh", 3, 165));
     // The engine's function that resolves an awaited stub is among these: to rehearse that takes each cell 60 KiB.
     await check("a fresh load and a call with two callbacks: likewise", () => own("/calls", 6, 445));
+    // Likewise; and the two of a namespace's call, which would have to be waited for.
+    await check("a fresh load and an execution of mayfly mcp: likewise", () => own("/execution", 9, 620));
     await check("a fresh load and a call of a plain object: likewise", () => own("/plain", 3, 65));
     await server.stop();
 }
@@ -125,6 +127,14 @@ async function checkPractice() {
         const compiled = server.errors.slice(from).match(/^Compiled #/gm)?.length ?? 0;
         console.log(`# functions compiled at the first load, in both cells: ${compiled}`);
         if (compiled > 20) throw new Error(`expected at most 20 functions, got ${compiled}`); // 11; 146 without practice
+    });
+    await check("and calls with callbacks", async () => {
+        const from = server.errors.length;
+        await load(server, "/calls", 1);
+        await sleep(500);
+        const compiled = server.errors.slice(from).match(/^Compiled #/gm)?.length ?? 0;
+        console.log(`# functions compiled at the first call, in both cells: ${compiled}`);
+        if (compiled > 20) throw new Error(`expected at most 20 functions, got ${compiled}`);
     });
     await server.stop();
 }

@@ -18,11 +18,14 @@ const scope = () => ({
     log: [],
 });
 
+const moduleOf = ({ imports, code }) => `${imports}export default ${code}`;
+
 async function run(written) {
     const names = scope();
-    const { code } = normalizeCode(written, Object.keys(names));
-    const module = await import(`data:text/javascript,${encodeURIComponent(code)}`);
-    return module.default(names);
+    const module = moduleOf(normalizeCode(written, Object.keys(names)));
+    const { default: code } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
+    const value = await code(names);
+    return typeof value === "function" && !/^class\b/.test(String(value)) ? value(names) : value;
 }
 
 for (const [name, written, expected] of cases) {
@@ -63,12 +66,12 @@ const places = [
     ["in a fence", `So:\n\n${F}ts\nconst a: number = missing;\n${F}`, "missing"],
 ];
 for (const [name, written, mark] of places) {
-    const { code, original } = normalizeCode(written);
+    const normalized = normalizeCode(written);
     const at = (text) => {
         const before = text.slice(0, text.indexOf(mark)).split("\n");
         return { line: before.length, column: before.at(-1).length + 1 };
     };
-    equal(`code: place, ${name}`, JSON.stringify(original(at(code))), JSON.stringify(at(written)));
+    equal(`code: place, ${name}`, JSON.stringify(normalized.original(at(moduleOf(normalized)))), JSON.stringify(at(written)));
 }
 
 const failure = { name: "ReferenceError", message: "Can't find variable: gihub", place: { line: 2, column: 19 } };

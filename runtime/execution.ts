@@ -1,0 +1,124 @@
+// `mayfly:execution`: the worker that runs one function that a model wrote (`mayfly mcp`'s execute). It gives the function
+// its namespaces, collects the console and makes text of the result. It is the runtime's, so that no cell has to compile
+// it. Whatever the function does to it, it harms its own cell alone: who runs it takes texts and checks their lengths.
+
+import { WorkerEntrypoint } from "./context";
+import { console } from "./web/console";
+
+const LOGS_MAX = 200;
+const DEPTH_MAX = 50;
+
+/** Calls a function of a namespace; the answer comes over RPC. */
+type Call = (namespace: string, name: string, args: unknown[]) => Promise<unknown>;
+
+type Namespaces = Record<string, object>;
+
+/** What was written: gives its result, or the function that does. */
+type Code = (namespaces: Namespaces) => unknown;
+
+/** Characters that are kept of each. */
+interface Limits {
+    result: number;
+    logs: number;
+}
+
+/** The result's text and its whole length; or what was thrown, with the places in the code that its stack names. */
+interface Outcome {
+    text?: string;
+    length?: number;
+    failure?: { name: string; message: string; stack: string };
+    logs: string[];
+}
+
+/** A value as JSON can have it. */
+function plain(value: unknown, seen: object[] = []): unknown {
+    if (typeof value === "bigint" || typeof value === "symbol") return String(value);
+    if (typeof value === "function") return "[function]";
+    if (typeof value !== "object" || value === null) return value;
+    if (seen.includes(value)) return "[circular]";
+    if (seen.length > DEPTH_MAX) return "[too deep]";
+    const inside = [...seen, value];
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
+    if (value instanceof Map) return plain(Object.fromEntries(value as Map<PropertyKey, unknown>), inside);
+    if (value instanceof Set) return plain([...value], inside);
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+    if ("toJSON" in value && typeof value.toJSON === "function") return plain((value.toJSON as () => unknown)(), inside);
+    if (Array.isArray(value)) return value.map((item) => plain(item, inside) ?? null);
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, inside)]));
+}
+
+function show(value: unknown): string {
+    if (typeof value === "string") return value;
+    return (JSON.stringify(plain(value)) as string | undefined) ?? "undefined";
+}
+
+function captureConsole(logs: string[], charactersMax: number): void {
+    let left = charactersMax;
+    for (const level of ["log", "info", "debug", "warn", "error"] as const) {
+        const mark = level === "warn" || level === "error" ? `[${level}] ` : "";
+        const log = (...args: unknown[]): void => {
+            if (left <= 0 || logs.length > LOGS_MAX) return;
+            const line = mark + args.map(show).join(" ");
+            logs.push(line.length > left ? `${line.slice(0, left)}… (no more is kept)` : line);
+            left -= line.length;
+        };
+        Object.assign(console, { [level]: log });
+    }
+}
+
+/** A namespace: each property is a function; an error from it points to the line that called. */
+function namespaceOf(namespace: string, call: Call): object {
+    const get = (_: object, name: PropertyKey): unknown => {
+        if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
+        return (...args: unknown[]) => {
+            const caller = new Error();
+            return call(namespace, name, args).catch((error: unknown) => {
+                (error as Error).stack = caller.stack!;
+                throw error;
+            });
+        };
+    };
+    return new Proxy({}, { get });
+}
+
+/** Where the engine says that an error arose. */
+interface Placed extends Error {
+    line?: number;
+    column?: number;
+    sourceURL?: string;
+}
+
+function failureOf(thrown: unknown): Outcome["failure"] {
+    if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
+    const { name, message, stack, line, column, sourceURL } = thrown as Placed;
+    const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
+    return { name, message, stack: place + String(stack) };
+}
+
+const isClass = (f: object): boolean => /^class\b/.test(String(f));
+
+let code: Code | undefined;
+
+class Execution extends WorkerEntrypoint {
+    async run(namespaces: string[], call: Call, limits: Limits): Promise<Outcome> {
+        const logs: string[] = [];
+        captureConsole(logs, limits.logs);
+        try {
+            const scope: Namespaces = {};
+            for (const name of namespaces) scope[name] = namespaceOf(name, call);
+            let value = await code!(scope);
+            if (typeof value === "function" && !isClass(value)) value = await (value as Code)(scope);
+            const text = show(value);
+            return { text: text.slice(0, limits.result), length: text.length, logs };
+        } catch (thrown) {
+            return { failure: failureOf(thrown), logs };
+        }
+    }
+}
+
+/** The entrypoint that runs `written`, to be the module's default export; there is one in a worker. */
+export function execution(written: Code): typeof Execution {
+    code = written;
+    return Execution;
+}
