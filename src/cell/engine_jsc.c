@@ -466,6 +466,8 @@ struct engine *engine_new(bool is_jitless) {
        makes is hardly quicker there than what the one before it made: a fifth as soon. Loops get there as before. */
     setenv("JSC_thresholdForFTLOptimizeAfterWarmUp", "500000", 1);
     setenv("JSC_thresholdForFTLOptimizeSoon", "10000", 1);
+    /* As in V8, a function whose value a call gives stays on the stack, and so in the places that an error names. */
+    setenv("JSC_useTailCalls", "0", 1);
     /* The collector lets a heap grow by what it takes for the machine's memory: here that is a worker's memory limit
        (limits.memoryMb), or a worker whose garbage would fit into that twice over goes beyond it before any is
        collected. */

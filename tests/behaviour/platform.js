@@ -250,6 +250,15 @@ export default { fetch: (request: Request, env: Env): Response => new Response(e
 `;
 const MATH = "export type Pair = { a: number; b: number };\nexport const double = (n: number): number => n * 2;";
 
+const errors = {
+    "a stack names the functions whose value was the call that threw": async ({ env }) => {
+        const lines = `const bad = (text) => JSON.parse(text); const get = async () => bad("{");
+            try { return await get(); } catch (error) { return error.stack; }`;
+        const stack = await run(env, lines);
+        ok(/\bbad@[^]*\bget@/.test(stack), `bad and get in: ${stack}`);
+    },
+};
+
 const typescript = {
     "TypeScript is taken as it is": async ({ env }) => {
         const stub = env.LOADER.load(worker({ "main.ts": TYPED, "lib/math.ts": MATH }, { env: { GREETING: "hello" } }));
@@ -271,4 +280,4 @@ const typescript = {
     },
 };
 
-export default cases({ ...confinement, ...work, ...compatibility, ...typescript });
+export default cases({ ...confinement, ...work, ...compatibility, ...errors, ...typescript });
