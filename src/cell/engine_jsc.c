@@ -3,6 +3,7 @@
    Four calls are exported by the library but missing in its headers; they are declared below. pas_scavenger_suspend
    is looked up at run time, since it comes and goes between releases (design.md section 2). */
 #include "base/buf.h"
+#include "base/engine_symbols.h"
 #include "base/macros.h"
 #include "cell/budget.h"
 #include "cell/engine.h"
@@ -50,9 +51,9 @@ struct native {
 struct engine {
     JSGlobalContextRef js;
     GMainContext *loop;
-    int loop_fd; /* by which number GLib knows the eventfd of its loop */
-    int wake_fd; /* the same, or -1 where it is closed: GLib takes no notice of that */
-    void *config; /* CONFIG_BYTES, or NULL */
+    int loop_fd;                                 /* by which number GLib knows the eventfd of its loop */
+    int wake_fd;                                 /* the same, or -1 where it is closed: GLib takes no notice of that */
+    void *config;                                /* CONFIG_BYTES, or NULL */
     void (*collect_young)(JSContextGroupRef vm); /* this and the next are NULL where the engine has them not */
     void (*unlink)(JSContextGroupRef vm, int effort);
     void (*lock)(void *holder, JSContextGroupRef vm);
@@ -438,10 +439,11 @@ static void watch_signals(void) {
     }
 }
 
-/* In the place of libc's. The engine reads how large its process is from a file (/proc/self/statm), which cells have not, to
-   collect at each megabyte when it is as large as may be; without, garbage ends workers that have much alive. So it is told
-   that it is when the budget wants a collection (budget.h). Nothing else in a cell reads so. */
-ssize_t pread_for_engine(int fd, void *buf, size_t len, off_t at) __asm__("pread") __attribute__((visibility("default"), used));
+/* In the place of libc's. The engine reads how large its process is from a file (/proc/self/statm), which cells have
+   not, to collect at each megabyte when it is as large as may be; without, garbage ends workers that have much alive.
+   So it is told that it is when the budget wants a collection (budget.h). Nothing else in a cell reads so. */
+ssize_t pread_for_engine(int fd, void *buf, size_t len, off_t at) __asm__("pread")
+    __attribute__((visibility("default"), used));
 
 ssize_t pread_for_engine(int fd, void *buf, size_t len, off_t at) {
     int is_full = budget_is_full();
@@ -462,8 +464,8 @@ struct engine *engine_new(bool is_jitless) {
        Loops reach these counts at once all the same. */
     setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
-    /* The last of its compilers takes up to 55 ms for one function of the runtime's, on the cell's own thread, and what it
-       makes is hardly quicker there than what the one before it made: a fifth as soon. Loops get there as before. */
+    /* The last of its compilers takes up to 55 ms for one function of the runtime's, on the cell's own thread, and what
+       it makes is hardly quicker there than what the one before it made: a fifth as soon. Loops get there as before. */
     setenv("JSC_thresholdForFTLOptimizeAfterWarmUp", "500000", 1);
     setenv("JSC_thresholdForFTLOptimizeSoon", "10000", 1);
     /* As in V8, a function whose value a call gives stays on the stack, and so in the places that an error names. */
@@ -475,11 +477,11 @@ struct engine *engine_new(bool is_jitless) {
     snprintf(bytes, sizeof bytes, "%u", RAM_MB << 20);
     setenv("JSC_forceRAMSize", bytes, 1);
     /* A collection that a timer asks for is left to a thread; those that allocation asks for are done on the spot. */
-    void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "JSDisableGCTimer");
+    void (*disable_timer)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, ENGINE_DISABLE_GC_TIMER);
     if (disable_timer) disable_timer();
     /* Suspended before it ever started, the allocator's scavenger makes no thread; later, ending it takes 60 to 100 ms.
      */
-    void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "pas_scavenger_suspend");
+    void (*suspend)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, ENGINE_SUSPEND_SCAVENGER);
     if (suspend) suspend();
     /* The engine's run loop takes the thread's default context; without one it makes one that nobody could run. */
     e->loop = g_main_context_new();
@@ -611,8 +613,8 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
     return exception ? -EINVAL : 0;
 }
 
-/* Rounds of put off work at a time. A timer of the engine's that finds itself early by less than a microsecond is set for
-   this very moment again, and would be for ever: time stands still until the next turn (cell/clock.c). */
+/* Rounds of put off work at a time. A timer of the engine's that finds itself early by less than a microsecond is set
+   for this very moment again, and would be for ever: time stands still until the next turn (cell/clock.c). */
 #define PUMP_ROUNDS 64
 
 void engine_pump(struct engine *e) {
@@ -633,13 +635,13 @@ static __attribute__((noinline)) void scrub_stack(void) {
     __asm__ volatile("" : : "r"(below) : "memory");
 }
 
-/* What the C API has not, C++ functions that take the engine's lock for held: it collects all or nothing, not the young alone,
-   and drops no code. */
+/* What the C API has not, C++ functions that take the engine's lock for held: it collects all or nothing, not the young
+   alone, and drops no code. */
 static void find_hidden(struct engine *e) {
-    e->collect_young = (void (*)(JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC11VMInspector6edenGCEPNS_2VME");
-    e->unlink = (void (*)(JSContextGroupRef, int))dlsym(RTLD_DEFAULT, "_ZN3JSC2VM19deleteAllLinkedCodeENS_19DeleteAllCodeEffortE");
-    e->lock = (void (*)(void *, JSContextGroupRef))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderC1EPNS_2VME");
-    e->unlock = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN3JSC12JSLockHolderD1Ev");
+    e->collect_young = (void (*)(JSContextGroupRef))dlsym(RTLD_DEFAULT, ENGINE_COLLECT_YOUNG);
+    e->unlink = (void (*)(JSContextGroupRef, int))dlsym(RTLD_DEFAULT, ENGINE_UNLINK);
+    e->lock = (void (*)(void *, JSContextGroupRef))dlsym(RTLD_DEFAULT, ENGINE_LOCK);
+    e->unlock = (void (*)(void *))dlsym(RTLD_DEFAULT, ENGINE_UNLOCK);
     if (!e->lock || !e->unlock) e->collect_young = NULL, e->unlink = NULL;
 }
 
@@ -665,8 +667,10 @@ void engine_unlink(struct engine *e) {
 
 void engine_collect(struct engine *e, bool is_full) {
     scrub_stack();
-    if (!is_full && e->collect_young) do_locked(e, collect_young);
-    else JSSynchronousGarbageCollectForDebugging(e->js);
+    if (!is_full && e->collect_young)
+        do_locked(e, collect_young);
+    else
+        JSSynchronousGarbageCollectForDebugging(e->js);
 }
 
 void engine_forbid_eval(struct engine *e, const char *message) {
