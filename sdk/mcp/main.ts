@@ -8,7 +8,7 @@ import { Catalog, type Source } from "./catalog";
 import { CHILD_LIMITS, childExchange } from "./child-exchange";
 import { DEFAULT_LIMITS, type Loader } from "./execute";
 import { httpExchange, mcpSource } from "./mcp-source";
-import { openApiSource } from "./openapi-source";
+import { openApiSource, type Send } from "./openapi-source";
 import { startPractice } from "./practice";
 import { answerMessage } from "./protocol";
 import { Tools } from "./tools";
@@ -32,16 +32,29 @@ interface Env {
     TOKEN?: string;
     /** Where the command line passes messages on to servers that it has started. */
     CHILDREN?: string;
+    /** Each source's way out, with its own rules and its own credential: OUTBOUND_NAME. */
+    [binding: `OUTBOUND_${string}`]: () => Outbound;
 }
+
+interface Outbound {
+    fetch(request: Request): Promise<Response>;
+}
+
+const outboundOf = (env: Env, name: string): Outbound => env[`OUTBOUND_${name}`]!();
+
+const senderOf = (env: Env, name: string): Send => {
+    const outbound = outboundOf(env, name);
+    return (request) => outbound.fetch(request);
+};
 
 const BODY_BYTES_MAX = 8 << 20;
 
 /** How long the first who asks for tools waits for sources that others have to answer for; later ones are added later. */
 const READY_MS = 10_000;
 
-async function textOf({ file, url }: SourceOptions): Promise<string> {
+async function textOf({ file, url }: SourceOptions, send: Send): Promise<string> {
     if (file !== undefined) return ((await import(file)) as { default: string }).default;
-    const response = await fetch(url!);
+    const response = await send(new Request(url!));
     if (!response.ok) throw new Error(`HTTP ${response.status} from ${url}`);
     return response.text();
 }
@@ -58,13 +71,14 @@ export default class extends WorkerEntrypoint { call(name, args) { return tools[
         mainModule: "main.js",
         modules: { "main.js": main, "tools.ts": source },
         env: {},
+        globalOutbound: outboundOf(env, name),
     }));
     const entrypoint = worker.getEntrypoint() as { call(name: string, args: unknown[]): Promise<unknown> };
     return (wanted: string, args: unknown[]) => entrypoint.call(wanted, args);
 }
 
 function serverSource({ name, url }: SourceOptions, env: Env, names: Names): Promise<Source> {
-    const send = (request: Request): Promise<Response> => fetch(request);
+    const send = senderOf(env, name);
     if (url !== undefined) return mcpSource(name, httpExchange(url, send), names);
     const limits = { ...CHILD_LIMITS, ...(env.TIMEOUT_MS && { requestMs: env.TIMEOUT_MS }) };
     const address = `${env.CHILDREN}/${encodeURIComponent(name)}`;
@@ -75,7 +89,7 @@ async function documentSource(options: SourceOptions, contents: Promise<string>,
     const { name, kind, url, server } = options;
     const content = await contents;
     if (kind === "typescript") return typeScriptSource(name, content, exportCaller(env, name, content));
-    const source = openApiSource({ namespace: name, text: content, ...(url && { url }), ...(server && { server }) }, names, (request) => fetch(request));
+    const source = openApiSource({ namespace: name, text: content, ...(url && { url }), ...(server && { server }) }, names, senderOf(env, name));
     for (const problem of source.problems.slice(0, 10)) console.warn(`${name}: left out: ${problem}`);
     return source;
 }
@@ -108,7 +122,7 @@ async function readSources(env: Env): Promise<Tools> {
         console.warn(`${env.SOURCES[index]!.name}: not ready after ${READY_MS} ms; it is added when it is`);
     };
     const servers = env.SOURCES.map((options, index) => (options.kind === "mcp" ? join(index, serverSource(options, env, names)) : undefined));
-    const contents = env.SOURCES.map((options) => (options.kind === "mcp" ? undefined : textOf(options)));
+    const contents = env.SOURCES.map((options) => (options.kind === "mcp" ? undefined : textOf(options, senderOf(env, options.name))));
     for (const content of contents) content?.catch(() => {}); // its turn comes
     for (const [index, content] of contents.entries()) {
         if (content) await within(index, join(index, documentSource(env.SOURCES[index]!, content, env, names)));

@@ -94,30 +94,38 @@ static json_t *make_rule(const char *url, const struct mcp_source *source, size_
     return rule;
 }
 
-/* Each source's server; and any public address over https for documents that name their servers themselves. */
-static json_t *make_outbound(const struct mcp_project *project) {
+/* What one source may reach, and nobody else with its credential: its server, or where its messages are passed on to
+   it; and any public address over https for a document that names its servers itself. */
+static json_t *make_policy(const struct mcp_project *project, const struct mcp_source *source, size_t number) {
     json_t *rules = json_array();
-    bool needs_public = false;
-    for (size_t i = 0; i < project->sources_len; i++) {
-        const struct mcp_source *source = &project->sources[i];
-        const char *server = server_of(source);
-        if (server) json_array_append_new(rules, make_rule(server, source, i));
-        /* Where the document comes from is asked without the credential. */
-        if (source->server && is_url(source->place)) {
-            json_array_append_new(rules, make_rule(source->place, NULL, i));
-        }
-        needs_public |= source->kind == MCP_OPENAPI && !source->server;
-    }
-    if (project->children[0]) {
-        json_t *rule = make_rule(project->children, NULL, 0);
+    const char *server = server_of(source);
+    if (server) json_array_append_new(rules, make_rule(server, source, number));
+    /* Where the document comes from is asked without the credential. */
+    if (source->server && is_url(source->place)) json_array_append_new(rules, make_rule(source->place, NULL, number));
+    if (source->argv) {
+        json_t *rule = make_rule(project->children, NULL, number);
         json_object_set_new(rule, "addresses", json_pack("[s]", "127.0.0.1"));
-        json_object_set_new(rule, "paths", json_pack("[s+]", strrchr(project->children, '/'), "/*"));
+        json_object_set_new(rule, "paths", json_pack("[s++]", strrchr(project->children, '/'), "/", source->name));
         json_array_append_new(rules, rule);
     }
-    if (needs_public) {
+    if (source->kind == MCP_OPENAPI && !source->server) {
         json_array_append_new(rules, json_pack("{s:[s], s:[s]}", "hosts", "*", "schemes", "https"));
     }
     return json_pack("{s:o}", "allow", rules);
+}
+
+/* The policies, each under the name of the binding that asks by it. The worker's own is none: whatever it sends, it
+   sends for a source. */
+static json_t *make_policies(const struct mcp_project *project, json_t *outbounds) {
+    json_t *policies = json_pack("{s:n}", "mayfly.outbound");
+    for (size_t i = 0; i < project->sources_len; i++) {
+        char binding[80];
+        snprintf(binding, sizeof binding, "OUTBOUND_%s", project->sources[i].name);
+        json_array_append_new(
+            outbounds, json_pack("{s:s, s:I}", "binding", binding, "way", (json_int_t)json_object_size(policies)));
+        json_object_set_new(policies, binding, make_policy(project, &project->sources[i], i));
+    }
+    return policies;
 }
 
 static json_t *make_secrets(const struct mcp_project *project) {
@@ -159,11 +167,13 @@ static char *make_config(const struct mcp_project *project) {
     }
     json_t *vars = json_pack("{s:o, s:I, s:s, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
                              "TOKEN", project->token, "CHILDREN", project->children);
-    json_t *policies = json_pack("{s:o}", "mayfly.outbound", make_outbound(project));
+    json_t *outbounds = json_array();
+    json_t *policies = make_policies(project, outbounds);
     json_t *config =
-        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:b}], s:o, s:o, s:o, s:b}", "name", "mcp", "main", "mcp.js", "mainAt",
-                  "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "jit", !project->no_jit, "vars", as_text(vars),
-                  "secrets", as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true);
+        json_pack("{s:s, s:s, s:s, s:s, s:[{s:s, s:b}], s:o, s:o, s:o, s:o, s:b, s:b}", "name", "mcp", "main", "mcp.js",
+                  "mainAt", "mcp.js", "compatibilityDate", "2026-01-01", "loaders", "binding", "LOADER", "jit",
+                  !project->no_jit, "vars", as_text(vars), "outbounds", outbounds, "secrets",
+                  as_text(make_secrets(project)), "policies", as_text(policies), "hasPolicies", true, "isClosed", true);
     char *text = config ? json_dumps(config, JSON_COMPACT) : NULL;
     json_decref(config);
     return text;

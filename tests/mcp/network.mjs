@@ -120,6 +120,31 @@ await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
     });
 });
 
+// Two accounts on one server, and others who name that server without having a credential.
+process.env.MAYFLY_TEST_OTHER = "Bearer the-other-account";
+const same = join(ROOT, "build/sdk-test/same.json");
+const reaching = join(ROOT, "build/sdk-test/reaching.ts");
+const who = await listen((request, _, response) => json(response, { [SECRET]: "work", [process.env.MAYFLY_TEST_OTHER]: "home" }[request.headers.authorization] ?? "nobody"));
+writeFileSync(same, JSON.stringify({ ...spec, servers: [{ url: who.url }], paths: { "/who": get("who") } }));
+writeFileSync(reaching, "export async function reach(url: string): Promise<string> { return (await fetch(url)).text(); }");
+const account = (name, variable) => ["--openapi", `${name}=${same}`, "--server", `${name}=${who.url}`, ...(variable ? ["--secret", `${name}:Authorization=${variable}`] : [])];
+const tools = (name, ...more) => ["--tools", `${name}=${reaching}`, ...more];
+await withStdio([
+    ...account("work", "MAYFLY_TEST_SECRET"), ...account("home", "MAYFLY_TEST_OTHER"), ...account("open"), "--openapi", `named=${same}`,
+    ...tools("none"), ...tools("own", "--server", `own=${who.url}`), ...tools("trusted", "--server", `trusted=${who.url}`, "--secret", "trusted:Authorization=MAYFLY_TEST_OTHER"),
+], async (client) => {
+    const reached = async (namespace) => (await execute(client, `return ${namespace}.reach("${who.url}/")`)).text;
+    await test("network: each source asks by its own credential, and has no other's", async () => {
+        equal(JSON.parse(await result(client, "return Promise.all([work, home, open].map((source) => source.who()))")), ["work", "home", "nobody"]);
+        matches((await execute(client, "await named.who()")).text, /is not allowed/);
+    });
+    await test("network: a file of tools reaches its own server, by its own credential", async () => {
+        matches(await reached("none"), /is not allowed: this worker has no way out/);
+        equal(await reached("own"), '"nobody"');
+        equal(await reached("trusted"), '"home"');
+    });
+});
+
 // Every operation of the public documents, with the least input that it takes, reaches the server by its method and path.
 for (const [name, { path: file, read }] of Object.entries(documents)) {
     await withStdio(["--openapi", `api=${file}`, "--server", `api=${echo.url}`, "--timeout", "120000"], async (client) => {
@@ -167,7 +192,7 @@ await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
     });
 });
 
-for (const { server } of [echo, upstream]) {
+for (const { server } of [echo, who, upstream]) {
     server.closeAllConnections();
     server.close();
 }
