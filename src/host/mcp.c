@@ -71,8 +71,10 @@ static char *cut(char *text, char separator) {
 
 static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text,
                       bool is_command) {
-    char *place = cut(text, '=');
-    if (!place || !mcp_config_is_name(text)) return refuse(option, text, "NAME=PLACE, the name an identifier");
+    char *place = cut(text, '='), wanted[64];
+    const char *name = mcp_config_check_name(text);
+    snprintf(wanted, sizeof wanted, "NAME=PLACE, the name %s", name ? name : "an identifier");
+    if (!place || name) return refuse(option, text, wanted);
     if (mcp_project_find(project, text)) return refuse(option, text, "a name that no other source has");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(option, text, "64 sources at most");
     struct mcp_source *source = &project->sources[project->sources_len++];

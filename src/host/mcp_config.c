@@ -6,9 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool mcp_config_is_name(const char *name) {
+/* What no variable of a module may be called, and undefined, which could be. */
+static bool is_reserved(const char *name) {
+    static const char *const words[] = {
+        "arguments", "await",  "break",    "case",    "catch",   "class",      "const",  "continue",   "debugger",
+        "default",   "delete", "do",       "else",    "enum",    "eval",       "export", "extends",    "false",
+        "finally",   "for",    "function", "if",      "import",  "implements", "in",     "instanceof", "interface",
+        "let",       "new",    "null",     "package", "private", "protected",  "public", "return",     "static",
+        "super",     "switch", "this",     "throw",   "true",    "try",        "typeof", "undefined",  "var",
+        "void",      "while",  "with",     "yield"};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (strcmp(name, words[i]) == 0) return true;
+    }
+    return false;
+}
+
+const char *mcp_config_check_name(const char *name) {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-    return len > 0 && len <= 64 && name[len] == 0 && !(name[0] >= '0' && name[0] <= '9');
+    if (len == 0 || len > 64 || name[len] || (name[0] >= '0' && name[0] <= '9')) return "an identifier";
+    return is_reserved(name) ? "no word of the language" : NULL;
 }
 
 static int refuse(const char *path, const char *name, const char *why) {
@@ -43,7 +59,12 @@ static int read_source(const char *path, const char *name, const json_t *value, 
         const char *key;
         enum mcp_kind kind;
     } kinds[] = {{"openapi", MCP_OPENAPI}, {"mcp", MCP_SERVER}, {"url", MCP_SERVER}, {"tools", MCP_TYPESCRIPT}};
-    if (!mcp_config_is_name(name)) return refuse(path, name, "the name of a source is an identifier");
+    const char *wanted = mcp_config_check_name(name);
+    if (wanted) {
+        char why[64];
+        snprintf(why, sizeof why, "the name of a source is %s", wanted);
+        return refuse(path, name, why);
+    }
     if (mcp_project_find(project, name)) return refuse(path, name, "another source has this name");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(path, name, "64 sources at most");
     struct mcp_source *source = &project->sources[project->sources_len]; /* one of them only if all is well */
@@ -57,9 +78,11 @@ static int read_source(const char *path, const char *name, const json_t *value, 
         source->kind = kinds[i].kind;
         source->place = place;
     }
-    if (!source->place && !source->argv) return refuse(path, name, "needs openapi, mcp, command or tools, each a string");
+    if (!source->place && !source->argv)
+        return refuse(path, name, "needs openapi, mcp, command or tools, each a string");
     source->server = json_string_value(json_object_get(value, "server"));
-    if (source->server && strncmp(source->server, "http", 4) != 0) return refuse(path, name, "its server is no address");
+    if (source->server && strncmp(source->server, "http", 4) != 0)
+        return refuse(path, name, "its server is no address");
     const json_t *secret = json_object_get(value, "secret");
     if (secret) r = read_secret(path, secret, source);
     if (r == 0) project->sources_len++;
@@ -69,7 +92,7 @@ static int read_source(const char *path, const char *name, const json_t *value, 
 /* An identifier made of a name that other clients allow. */
 static const char *make_name(const char *name) {
     char *made = NULL;
-    CHECK(asprintf(&made, "%s%s", *name >= '0' && *name <= '9' ? "_" : "", name) >= 0);
+    CHECK(asprintf(&made, "%s%s%s", *name >= '0' && *name <= '9' ? "_" : "", name, is_reserved(name) ? "_" : "") >= 0);
     for (char *at = made; *at; at++) {
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at)) *at = '_';
     }

@@ -15,5 +15,6 @@
    0 or -EINVAL. */
 int mcp_config_read(const char *path, struct mcp_project *project);
 
-/* A source's name is what code calls it by: an identifier of at most 64 characters. */
-bool mcp_config_is_name(const char *name);
+/* A source's name is what code calls it by: an identifier of at most 64 characters. Returns what it would have to be if
+   `name` is none, else NULL. */
+const char *mcp_config_check_name(const char *name);

@@ -1,5 +1,6 @@
 #include "host/mcp_project.h"
 #include "host/mcp_blob.h"
+#include "host/source.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,20 @@ static const char *server_of(const struct mcp_source *source) {
     return is_url(source->place) ? source->place : NULL;
 }
 
+/* A source's file has to be there, and not larger than a module of the worker may be. */
+static int check_file(const struct mcp_source *source) {
+    struct stat st;
+    int r = access(source->place, R_OK) < 0 || stat(source->place, &st) < 0 ? -errno : 0;
+    if (r < 0) {
+        fprintf(stderr, "mayfly mcp: %s: %s: %s\n", source->name, source->place, strerror(-r));
+    } else if (st.st_size > SOURCE_BYTES_MAX) {
+        fprintf(stderr, "mayfly mcp: %s: %s: %lld bytes, and %u are the most\n", source->name, source->place,
+                (long long)st.st_size, SOURCE_BYTES_MAX);
+        r = -EFBIG;
+    }
+    return r;
+}
+
 int mcp_project_check(const struct mcp_project *project) {
     int r = 0;
     for (size_t i = 0; i < project->sources_len; i++) {
@@ -49,8 +64,7 @@ int mcp_project_check(const struct mcp_project *project) {
         if (source->kind == MCP_SERVER && !is_url(source->place)) {
             fprintf(stderr, "mayfly mcp: --mcp %s: '%s' is no http or https address\n", source->name, source->place);
             r = -EINVAL;
-        } else if (!is_url(source->place) && access(source->place, R_OK) < 0) {
-            fprintf(stderr, "mayfly mcp: %s: %s: %s\n", source->name, source->place, strerror(errno));
+        } else if (!is_url(source->place) && check_file(source) < 0) {
             r = -EINVAL;
         }
         if (source->header && !server_of(source)) {

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SOURCE_BYTES_MAX (64u << 20)
 
 /* wrangler's default rules, and TypeScript. */
 static const struct {

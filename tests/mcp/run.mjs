@@ -4,7 +4,7 @@
 //     node tests/mcp/run.mjs [TEXT]       only the cases whose names contain TEXT
 
 import { execFile, spawn } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -155,10 +155,15 @@ await test("the end of standard input ends everything", async () => {
 const run = promisify(execFile);
 
 await test("wrong options are named", async () => {
+    const large = join(ROOT, "build/sdk-test/large.json");
+    writeFileSync(large, "");
+    truncateSync(large, 70 << 20);
     const cases = [
         [[], /name at least one source/],
         [["--tools", "shop"], /--tools takes NAME=PLACE/],
-        [["--tools", "a-b=x.ts"], /--tools takes NAME=PLACE/],
+        [["--tools", "a-b=x.ts"], /--tools takes NAME=PLACE, the name an identifier, not 'a-b'/],
+        ...["delete", "await", "eval", "undefined"].map((name) => [["--tools", `${name}=x.ts`], new RegExp(`NAME=PLACE, the name no word of the language, not '${name}'`)]),
+        [["--openapi", `large=${large}`], /large: \S+large\.json: 73400320 bytes, and 67108864 are the most/],
         [["--tools", "shop=/does/not/exist.ts"], /shop: \/does\/not\/exist\.ts: No such file/],
         [[...SHOP, ...SHOP], /a name that no other source has/],
         [["--mcp", "x=ftp://a"], /no http or https address/],
@@ -186,6 +191,7 @@ await test("sources from a file", async () => {
         [{ a: {} }, /a: needs openapi, mcp, command or tools/],
         [{ a: { tools: "x.ts", mcp: "http://x" } }, /one of openapi, mcp, command and tools, not two/],
         [{ "a-b": { tools: "x.ts" } }, /a-b: the name of a source is an identifier/],
+        [{ class: { tools: "x.ts" } }, /class: the name of a source is no word of the language/],
         [{ a: { mcp: "http://x", secret: { header: "X" } } }, /a secret is/],
         [[], /sources: is to be an object/],
     ]) {
