@@ -22,7 +22,8 @@ export interface OpenApiOptions {
 /** How a request goes out; the sandboxed code has no part in it. */
 export type Send = (request: Request) => Promise<Response>;
 
-export function parseDocument(text: string): unknown {
+export function parseDocument(written: string): unknown {
+    const text = written.replace(/^\uFEFF/, "");
     // The core schema makes no dates of text that looks like one.
     return /^\s*[{[]/.test(text) ? JSON.parse(text) : yaml().load(text, { schema: yaml().CORE_SCHEMA });
 }

@@ -256,7 +256,7 @@ function strange() {
 await test("strange documents cost what is strange in them", async () => {
     const path = join(ROOT, "build/sdk-test/strange.json");
     const broken = join(ROOT, "build/sdk-test/broken.yaml");
-    writeFileSync(path, JSON.stringify(strange()));
+    writeFileSync(path, `\uFEFF${JSON.stringify(strange())}`); // as editors of Windows write it
     writeFileSync(broken, "openapi: 3.0.0\n  bad: [indent\n");
     await withStdio(["--openapi", `strange=${path}`, "--openapi", `broken=${broken}`, ...SHOP], async (client, errors) => {
         equal(await result(client, "return shop.add(1, 1)"), "2");
