@@ -49,31 +49,66 @@ function queryPairs({ name, style, explode, allowReserved, mediaType }: Paramete
     return [`${encode(name)}=${entriesOf(value).flat().map((part) => encode(scalar(part), allowReserved)).join(",")}`];
 }
 
+// --- Path ------------------------------------------------------------------------------------------------------------
+
+/** A path parameter's value as it stands in the path: something, and nothing of it null. */
+function pathValue(parameter: Parameter, value: unknown, label: string): string {
+    if ([value].flat().some((part) => part === null || part === undefined)) throw new TypeError(`${label}: ${parameter.property} cannot be null`);
+    const escape = (part: string): string => encode(part, parameter.allowReserved).replace(/[?#]/g, encodeURIComponent);
+    const written = simpleValue(parameter, value, escape);
+    if (written === "") throw new TypeError(`${label}: ${parameter.property} cannot be empty`);
+    return written;
+}
+
+/** The path with its values. URLs swallow segments of dots, and the request would go elsewhere. */
+function pathOf({ path, parameters }: Operation, given: Json, label: string): string {
+    const known = new Map(parameters.filter(({ location }) => location === "path").map((parameter) => [parameter.name, parameter]));
+    return path.replace(/(?:\{[^{}]*\}|[^/])+/g, (segment) => {
+        const names: string[] = [];
+        const written = segment.replace(/\{([^{}]*)\}/g, (placeholder, name: string) => {
+            const parameter = known.get(name);
+            if (!parameter) return placeholder;
+            names.push(parameter.property);
+            return pathValue(parameter, given[parameter.property], label);
+        });
+        const dots = written.split("/").find((part) => /^(?:\.|%2e){1,2}$/i.test(part));
+        if (dots !== undefined && names.length > 0) throw new TypeError(`${label}: ${names.join(" and ")} cannot make "${dots}" of a part of the path`);
+        return written;
+    });
+}
+
 // --- Input -----------------------------------------------------------------------------------------------------------
 
-/** The property names that an operation's input may have; undefined if its body may have any. */
-function knownNames(api: Api, { parameters, body }: Operation): Set<string> | undefined {
+const NAMES_SHOWN_MAX = 30;
+
+/** The property names that an operation's input may have. An open body may have others; only what is near one of these is a mistake. */
+function knownNames(api: Api, { parameters, body }: Operation): { names: Set<string>; isOpen: boolean } {
     const names = new Set(parameters.map(({ property }) => property));
     if (body?.property !== undefined) names.add(body.property);
-    if (!body || body.property !== undefined) return names;
-    const own = objectProperties(api.document, body.schema);
-    const isClosed = isObject(body.schema) && (body.schema as Json).additionalProperties === false;
-    for (const name of own ?? []) names.add(name);
-    return own && (isClosed || own.size > 0) ? names : undefined;
+    if (!body || body.property !== undefined) return { names, isOpen: false };
+    for (const name of objectProperties(api.document, body.schema) ?? []) names.add(name);
+    return { names, isOpen: own(api.document.resolve(body.schema), "additionalProperties") !== false };
+}
+
+function listed(names: Set<string>): string {
+    const shown = [...names].slice(0, NAMES_SHOWN_MAX);
+    if (names.size > shown.length) shown.push(`and ${names.size - shown.length} more`);
+    return shown.join(", ") || "nothing";
 }
 
 /** Refuses an input that cannot be meant, in words that help to mend it. */
 function checkInput(api: Api, operation: Operation, input: Json, label: string): void {
     const missing = operation.parameters.filter(({ property, isRequired }) => isRequired && input[property] === undefined);
-    const known = knownNames(api, operation);
-    const unknown = known ? Object.keys(input).filter((name) => !known.has(name)) : [];
+    const { names, isOpen } = knownNames(api, operation);
+    const unknown = Object.keys(input).filter((name) => !names.has(name) && input[name] !== undefined);
     if (missing.length > 0) {
         const hints = unknown.length > 0 ? `; it was given ${unknown.join(", ")}` : "";
         throw new TypeError(`${label}: missing ${missing.map(({ property }) => property).join(", ")}${hints}`);
     }
     for (const name of unknown) {
-        const near = nearestNames(name, known!);
+        const near = nearestNames(name, names);
         if (near.length > 0) throw new TypeError(`${label} takes no ${name}. Did you mean ${near.join(", ")}?`);
+        if (!isOpen) throw new TypeError(`${label} takes no ${name}. It takes ${listed(names)}.`);
     }
 }
 
@@ -126,15 +161,11 @@ export function buildRequest(api: Api, operation: Operation, input: unknown, bas
     const headers = new Headers({ accept: "application/json, */*;q=0.5" });
     const query: string[] = [];
     const cookies: string[] = [];
-    let path = operation.path;
+    const path = pathOf(operation, given, label);
     for (const parameter of operation.parameters) {
         const value = given[parameter.property];
-        if (value === undefined || (value === null && parameter.location !== "path")) continue;
-        if (parameter.location === "path") {
-            // URLs swallow such segments, and the request would go elsewhere.
-            if (/^\.{1,2}$/.test(scalar(value))) throw new TypeError(`${label}: ${parameter.name} cannot be "${scalar(value)}"`);
-            path = path.replaceAll(`{${parameter.name}}`, () => simpleValue(parameter, value, (t) => encode(t, parameter.allowReserved)));
-        } else if (parameter.location === "query") query.push(...queryPairs(parameter, value));
+        if (value === undefined || value === null || parameter.location === "path") continue;
+        if (parameter.location === "query") query.push(...queryPairs(parameter, value));
         else if (parameter.location === "header") headers.set(parameter.name, simpleValue(parameter, value, (t) => t));
         else cookies.push(`${encode(parameter.name)}=${encode(scalar(value))}`);
     }
@@ -168,11 +199,23 @@ async function readBounded(response: Response, label: string): Promise<Uint8Arra
     return whole;
 }
 
+/** The text that these bytes are by their content type: UTF-8, unless it names an encoding that is known. */
+function decode(bytes: Uint8Array, type: string): string {
+    const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1] ?? "utf-8";
+    let decoder: TextDecoder;
+    try {
+        decoder = new TextDecoder(charset);
+    } catch {
+        decoder = new TextDecoder();
+    }
+    return decoder.decode(bytes);
+}
+
 /** The response's value: JSON, text or bytes; null for none. What is no success is thrown, with what the server said. */
 export async function readResponse(response: Response, label: string): Promise<unknown> {
     const bytes = await readBounded(response, label);
     const type = response.headers.get("content-type") ?? "";
-    const asText = (): string => new TextDecoder().decode(bytes);
+    const asText = (): string => decode(bytes, type);
     if (!response.ok) {
         const said = asText().replace(/\s+/g, " ").trim();
         const shown = said.length > ERROR_CHARACTERS_MAX ? `${said.slice(0, ERROR_CHARACTERS_MAX)}…` : said;

@@ -33,6 +33,8 @@ const echo = await listen((request, body, response) => {
     if (pathname === "/missing") return json(response, { message: "nobody knows it" }, 404);
     if (pathname === "/liar") return response.writeHead(200, { "content-type": "application/json" }).end("<html>");
     if (pathname === "/text") return response.writeHead(200, { "content-type": "text/plain" }).end("plain words");
+    if (pathname === "/latin") return response.writeHead(200, { "content-type": "text/plain; charset=ISO-8859-1" }).end(Buffer.from([0xe9]));
+    if (pathname === "/strange") return response.writeHead(200, { "content-type": "text/plain; charset=no-such" }).end("é");
     if (pathname === "/bytes") return response.writeHead(200, { "content-type": "application/octet-stream" }).end(Buffer.from([1, 2, 255]));
     if (pathname === "/empty") return response.writeHead(204).end();
     if (pathname === "/cut") {
@@ -69,10 +71,11 @@ const spec = {
             parameter("deep", "query", map, { style: "deepObject" }), parameter("X-One", "header", { type: "string" }), parameter("same", "query", {}), parameter("same", "header", {}),
         ]),
         "/json/{id}": { put: { operationId: "putJson", parameters: [parameter("id", "path", { type: "string" })], requestBody: body("application/json", { type: "object", properties: { name: { type: "string" }, tags: list } }), responses: any } },
+        "/parts/{a}{b}/{c}": get("parts", [parameter("a", "path", list), parameter("b", "path", map), parameter("c", "path", {}, { allowReserved: true, style: "label" }), parameter("page", "query", {})]),
         "/list": { post: { operationId: "postList", requestBody: body("application/json", list), responses: any } },
         "/form": { post: { operationId: "postForm", requestBody: body("application/x-www-form-urlencoded", { type: "object", properties: { a: {}, b: list } }), responses: any } },
         "/file": { post: { operationId: "postFile", requestBody: body("multipart/form-data", { type: "object", properties: { note: { type: "string" }, file: { type: "string", format: "binary" } } }), responses: any } },
-        ...Object.fromEntries(["hang", "missing", "liar", "text", "bytes", "empty", "cut"].map((name) => [`/${name}`, get(name)])),
+        ...Object.fromEntries(["hang", "missing", "liar", "text", "latin", "strange", "bytes", "empty", "cut"].map((name) => [`/${name}`, get(name)])),
     },
 };
 const path = join(ROOT, "build/sdk-test/echo.json");
@@ -101,6 +104,25 @@ await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
         matches(file.type, /^multipart\/form-data; boundary=/);
         matches(file.body, /name="note"\r\n\r\nn\r\n[^]*name="file"; filename="file"[^]*\r\n\r\ncontent\r\n/);
     });
+    await test("network: no value leaves its place in the path", async () => {
+        equal((await got(`echo.parts({ a: "%2e", b: ".", c: "x/y?z#" })`)).path, "/parts/%252e./.x/y%3Fz%23");
+        for (const [input, expected] of [
+            [`id: ".."`, 'echo.putJson: id cannot make ".." of a part of the path'],
+            [`id: [".."]`, 'echo.putJson: id cannot make ".." of a part of the path'],
+            [`id: ["."]`, 'echo.putJson: id cannot make "." of a part of the path'],
+            [`id: null`, "echo.putJson: id cannot be null"],
+            [`id: ["a", null]`, "echo.putJson: id cannot be null"],
+            [`id: ""`, "echo.putJson: id cannot be empty"],
+            [`id: []`, "echo.putJson: id cannot be empty"],
+        ]) equal((await execute(client, `await echo.putJson({ ${input} })`)).text.split("\n")[0].replace(/ \(line.*/, ""), `TypeError: ${expected}`);
+        matches((await execute(client, `await echo.parts({ a: ".", b: [".", ], c: "x" })`)).text, /a and b cannot make ".."/);
+        matches((await execute(client, `await echo.parts({ a: "a", b: "b", c: "x/../.." })`)).text, /c cannot make ".."/);
+    });
+    await test("network: what an operation does not take is an error", async () => {
+        matches((await execute(client, `await echo.parts({ a: 1, b: 2, c: 3, filter: 4 })`)).text, /echo\.parts takes no filter\. It takes a, b, c, page\./);
+        matches((await execute(client, `await echo.text({ filter: 4 })`)).text, /echo\.text takes no filter\. It takes nothing\./);
+        equal(JSON.parse((await got(`echo.putJson({ id: "7", filter: 1 })`)).body), { filter: 1 });
+    });
     await test("network: the credential goes to its server, and the code never sees it", async () => {
         equal((await got(`echo.postList({ body: [] })`)).hasSecret, true);
         matches(await result(client, "return [JSON.stringify(process.env), Object.keys(globalThis).join()]"), /^(?![^]*s3cret)/);
@@ -108,6 +130,7 @@ await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
     });
     await test("network: answers of other kinds", async () => {
         equal(await result(client, "return echo.text()"), "plain words");
+        equal(await result(client, "return [await echo.latin(), await echo.strange()]"), '["é","é"]');
         equal(await result(client, "return [...(await echo.bytes())]"), "[1,2,255]");
         equal(await result(client, "return await echo.empty()"), "null");
     });
