@@ -75,11 +75,22 @@ export function toolValue(result: Json, label: string): unknown {
     }
 }
 
-export async function mcpSource(namespace: string, exchange: Exchange, types: Names): Promise<Source> {
+/** What a server says of itself, and the connection to it. */
+export interface Server {
+    connection: McpConnection;
+    title: string;
+    tools: Tool[];
+}
+
+export async function readServer(exchange: Exchange): Promise<Server> {
     const connection = new McpConnection(exchange);
     const title = await connection.start();
+    return { connection, title, tools: await connection.tools() };
+}
+
+export function mcpSource(namespace: string, { connection, title, tools: listed }: Server, types: Names): Source {
     const names = new Names();
-    const tools = new Map((await connection.tools()).map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
+    const tools = new Map(listed.map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
     const entries = [...tools].map(([name, { description }]): Entry => {
         const said = typeof description === "string" ? description : "";
         return { name, summary: firstSentence(said, 120), words: said.slice(0, 500) };
@@ -139,10 +150,17 @@ async function answerInEvents(response: Response, id: unknown): Promise<Json | u
     }
 }
 
-/** An exchange with a server that speaks streamable HTTP. */
+/** Whether the server knows the session no more: 404 by the protocol, and 400 with words about it by many servers. */
+const isSessionLost = (status: number, said: string): boolean => status === 404 || (status === 400 && /session/i.test(said));
+
+/** An exchange with a server that speaks streamable HTTP. When it has lost the session, a new one is begun, and the message sent once more. */
 export function httpExchange(url: string, send: (request: Request) => Promise<Response>): Exchange {
     let session: string | undefined;
-    return async (message) => {
+    let initialize: Json | undefined;
+    let renewing: Promise<void> | undefined;
+    let renewals = 0;
+
+    const post = async (message: Json): Promise<{ response: Response; said: string }> => {
         const headers = new Headers({
             "content-type": "application/json",
             accept: "application/json, text/event-stream",
@@ -151,11 +169,33 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
         if (session !== undefined) headers.set("mcp-session-id", session);
         const response = await send(new Request(url, { method: "POST", headers, body: JSON.stringify(message) }));
         session ??= response.headers.get("mcp-session-id") ?? undefined;
-        if (!response.ok) throw new Error(`HTTP ${response.status} ${(await response.text()).slice(0, 300)}`);
+        return { response, said: response.ok ? "" : await response.text() };
+    };
+    const read = async (message: Json, { response, said }: { response: Response; said: string }): Promise<Json | undefined> => {
+        if (!response.ok) throw new Error(`HTTP ${response.status} ${said.slice(0, 300)}`);
         if (message.id === undefined) return void (await response.body?.cancel());
         const type = response.headers.get("content-type") ?? "";
         const answer = type.includes("text/event-stream") ? await answerInEvents(response, message.id) : await response.json();
         if (!isObject(answer)) throw new Error("the server's answer is no message");
         return answer;
+    };
+    const renew = async (): Promise<void> => {
+        session = undefined;
+        const again = { ...initialize!, id: `again-${++renewals}` };
+        await read(again, await post(again));
+        const initialized = { jsonrpc: "2.0", method: "notifications/initialized" };
+        await read(initialized, await post(initialized));
+    };
+    return async (message) => {
+        if (message.method === "initialize") initialize = message;
+        await renewing?.catch(() => {});
+        const used = session;
+        let answer = await post(message);
+        if (initialize !== undefined && message !== initialize && isSessionLost(answer.response.status, answer.said)) {
+            const isRenewed = session !== used && session !== undefined && renewing === undefined;
+            if (!isRenewed) await (renewing ??= renew().finally(() => (renewing = undefined)));
+            answer = await post(message);
+        }
+        return read(message, answer);
     };
 }

@@ -36,7 +36,7 @@ async function answer(tools: Promise<Tools>, method: string, params: unknown): P
         case "ping":
             return {};
         case "tools/list":
-            return { tools: (await tools).definitions() };
+            return { tools: await (await tools).definitions() };
         case "tools/call": {
             const name = text(own(params, "name"));
             if (name === "") throw new RpcError(INVALID_PARAMS, "tools/call needs a name");

@@ -28,16 +28,20 @@ export class Tools {
     readonly #catalog: Catalog;
     readonly #loader: Loader;
     readonly #limits: ExecuteLimits;
+    readonly #refresh: () => Promise<void>;
 
-    constructor(catalog: Catalog, loader: Loader, limits: ExecuteLimits) {
+    /** `refresh` looks for sources that could not be reached. */
+    constructor(catalog: Catalog, loader: Loader, limits: ExecuteLimits, refresh: () => Promise<void>) {
         this.#catalog = catalog;
         this.#loader = loader;
         this.#limits = limits;
+        this.#refresh = refresh;
     }
 
     // --- What they say of themselves ---------------------------------------------------------------------------------
 
-    definitions(): Json[] {
+    async definitions(): Promise<Json[]> {
+        await this.#refresh();
         const query = { type: "string", description: "Words, e.g. \"create issue comment\"" };
         const names = { type: "array", items: { type: "string" }, description: "Functions (github.reposGet) or types (FullRepository)" };
         const code = { type: "string", description: "TypeScript" };
@@ -86,6 +90,7 @@ export class Tools {
     // --- What they do ------------------------------------------------------------------------------------------------
 
     async call(name: string, args: Json): Promise<ToolResult> {
+        await this.#refresh();
         switch (name) {
             case "search":
                 return this.#search(text(args.query), Number(args.limit ?? RESULTS_DEFAULT));

@@ -4,6 +4,7 @@
 import { createServer } from "node:http";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../behaviour/server.mjs";
 import { call, documents, equal, execute, matches, peer, result, ROOT, test, withStdio } from "./clients.mjs";
 
 const { McpServer } = await peer("@modelcontextprotocol/sdk/server/mcp.js");
@@ -12,12 +13,16 @@ const { z } = await peer("zod");
 
 const SECRET = "Bearer s3cret-that-no-code-sees";
 
+async function collect(request) {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    return Buffer.concat(parts);
+}
+
 /** Listens on loopback; `answer` gets the request and its body. */
 async function listen(answer) {
     const server = createServer(async (request, response) => {
-        const parts = [];
-        for await (const part of request) parts.push(part);
-        answer(request, Buffer.concat(parts), response);
+        answer(request, await collect(request), response);
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     return { server, url: `http://127.0.0.1:${server.address().port}` };
@@ -197,14 +202,17 @@ for (const [name, { path: file, read }] of Object.entries(documents)) {
 }
 
 // Another server of the protocol, by the published SDK.
-const upstream = await listen(async (request, body, response) => {
+function numbers() {
     const server = new McpServer({ name: "upstream", title: "Upstream", version: "1" });
     server.registerTool("add-numbers", { description: "Adds two numbers", inputSchema: { a: z.number(), b: z.number() }, outputSchema: { sum: z.number() } }, async ({ a, b }) => ({
         content: [{ type: "text", text: String(a + b) }], structuredContent: { sum: a + b },
     }));
     server.registerTool("fails", { description: "Fails", inputSchema: {} }, async () => ({ isError: true, content: [{ type: "text", text: "as it should" }] }));
+    return server;
+}
+const upstream = await listen(async (request, body, response) => {
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
-    await server.connect(transport);
+    await numbers().connect(transport);
     await transport.handleRequest(request, response, body.length > 0 ? JSON.parse(body) : undefined);
 });
 await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
@@ -215,6 +223,58 @@ await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
     });
 });
 
+// One with sessions, which it forgets when it starts anew; what it says then differs.
+const sessions = new Map();
+let forgotten;
+const answerInSession = async (request, body, response) => {
+    const message = body.length > 0 ? JSON.parse(body) : undefined;
+    let transport = sessions.get(request.headers["mcp-session-id"]);
+    if (!transport && message?.method !== "initialize") return json(response, { jsonrpc: "2.0", id: null, error: { code: -32000, message: forgotten.said } }, forgotten.status);
+    if (!transport) {
+        transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => crypto.randomUUID(), onsessioninitialized: (id) => void sessions.set(id, transport) });
+        await numbers().connect(transport);
+    }
+    await transport.handleRequest(request, response, message);
+};
+const sessional = await listen(answerInSession);
+await withStdio(["--mcp", `up=${sessional.url}/mcp`], async (client) => {
+    for (forgotten of [{ status: 404, said: "gone" }, { status: 400, said: "Bad Request: No valid session ID provided" }]) {
+        await test(`network: a lost session is begun anew (${forgotten.status})`, async () => {
+            const sum = "return (await Promise.all([1, 2, 3].map((n) => up.add_numbers({ a: n, b: 1 })))).map(({ sum }) => sum)";
+            equal(await result(client, sum), "[2,3,4]");
+            sessions.clear();
+            equal(await result(client, sum), "[2,3,4]");
+            equal(sessions.size, 1);
+        });
+    }
+    await test("network: a refusal that is none of a session comes through", async () => {
+        forgotten = { status: 503, said: "closed" };
+        await client.listTools();
+        sessions.clear();
+        matches((await execute(client, "await up.add_numbers({ a: 1, b: 1 })")).text, /up\.add_numbers: HTTP 503 .*closed/);
+    });
+});
+
+const absent = await listen(answerInSession);
+const { port } = absent.server.address();
+await new Promise((resolve) => absent.server.close(resolve));
+await withStdio(["--mcp", `up=${absent.url}/mcp`, "--openapi", `doc=${absent.url}/echo.json`, "--server", `doc=${echo.url}`], async (client, errors) => {
+    await test("network: sources that are not there at the start are taken when they are", async () => {
+        matches((await call(client, "search", { query: "add numbers" })).text, /^Nothing is found/);
+        await until("the note", () => /up: left out: .*; it is tried again/.test(errors()) && /doc: left out: .*; it is tried again/.test(errors()));
+        absent.server = createServer((request, response) => void (request.url === "/echo.json" ? json(response, spec) : request.method === "POST" ? collect(request).then((body) => answerInSession(request, body, response)) : response.writeHead(405).end()));
+        await new Promise((resolve) => absent.server.listen(port, "127.0.0.1", resolve));
+        await new Promise((resolve) => setTimeout(resolve, 1100));
+        matches((await call(client, "search", { query: "add numbers" })).text, /^up\.add_numbers/);
+        equal(await result(client, "return [(await up.add_numbers({ a: 2, b: 3 })).sum, await doc.text()]"), '[5,"plain words"]');
+        equal(errors().match(/left out/g).length, 2);
+    });
+});
+
+for (const { server } of [sessional, absent]) {
+    server.closeAllConnections();
+    server.close();
+}
 for (const { server } of [echo, who, upstream]) {
     server.closeAllConnections();
     server.close();

@@ -93,7 +93,7 @@ await withStdio(SHOP, async (client, errors) => {
         equal((await call(client, "execute", {})).isError, true);
         equal((await call(client, "types", { names: 7 })).isError, true);
     });
-    await test("progress goes to standard error", () => matches(errors(), /shop: 6 functions/));
+    await test("progress goes to standard error", () => matches(errors(), /shop: 7 functions/));
 });
 
 await withStdio([...SHOP, "--no-jit"], async (client) => {
@@ -131,6 +131,13 @@ await withStdio([...SHOP, "--timeout", "1500"], async (client) => {
     });
     await test("a source that hangs is given up", async () => {
         matches((await execute(client, "await shop.never()")).text, /took longer than 1500 ms/);
+        equal(await result(client, "return shop.add(1, 2)"), "3");
+    });
+});
+
+await withStdio([...SHOP, "--timeout", "3000"], async (client) => {
+    await test("a tool that loops is ended, and its source goes on", async () => {
+        matches((await execute(client, "await shop.loop()")).text, /exceeded CPU time limit\. \(limits\.cpuMs is 1500/);
         equal(await result(client, "return shop.add(1, 2)"), "3");
     });
 });

@@ -33,4 +33,8 @@ export function never(): Promise<void> {
     return new Promise(() => {});
 }
 
+export function loop(): void {
+    for (;;);
+}
+
 export function notATool(this: unknown): void {}
