@@ -2,7 +2,7 @@
 
 import { notSupported } from "./errors";
 import type { JsonWebKey } from "./jwk";
-import type { CryptoKey, CryptoKeyPair, Usage } from "./key";
+import { factsOf, type CryptoKey, type CryptoKeyPair, type Usage } from "./key";
 import { readParams, type Converter, type Member, type Params } from "./params";
 
 export type Format = "raw" | "spki" | "pkcs8" | "jwk";
@@ -70,5 +70,5 @@ export const hash: Converter = (value) => {
 
 /** The algorithm of a key; it is there, since it made the key. */
 export function algorithmOf(key: CryptoKey): Algorithm {
-    return algorithms.get(fold(key.algorithm.name))!;
+    return algorithms.get(fold(factsOf(key).algorithm.name))!;
 }

@@ -2,7 +2,7 @@
 
 import type { Format } from "./algorithm";
 import { dataError, notSupported, operationError } from "./errors";
-import { bytesOf, type CryptoKey } from "./key";
+import { bytesOf, factsOf, type CryptoKey } from "./key";
 import { attempt, pack, perform, unpack } from "./natives";
 
 /** A key read from DER: its type (RSA, a curve, ED25519, X25519) and its numbers, as crypto_keys.c puts them. */
@@ -21,7 +21,7 @@ export function readDer(format: "spki" | "pkcs8", der: Uint8Array, accepts: (typ
 
 /** The numbers of a key that was made here. */
 export function readKey(key: CryptoKey): ReadKey {
-    return unpack(perform(key.type === "public" ? "read public" : "read private", bytesOf(key)));
+    return unpack(perform(factsOf(key).type === "public" ? "read public" : "read private", bytesOf(key)));
 }
 
 /** DER in the one form in which keys are kept; DataError if the numbers make no key. */
@@ -33,7 +33,7 @@ export function buildKey(type: string, fields: readonly (Uint8Array | undefined)
 
 /** Exports spki and pkcs8, which are what a key is kept as; undefined for any other format. */
 export function exportDer(format: Format, key: CryptoKey): Uint8Array | undefined {
-    const wanted = key.type === "public" ? "spki" : "pkcs8";
+    const wanted = factsOf(key).type === "public" ? "spki" : "pkcs8";
     return format === wanted ? bytesOf(key) : undefined;
 }
 

@@ -4,7 +4,7 @@ import { hash, type Algorithm, type Format } from "./algorithm";
 import { buildKey, exportDer, readDer, readKey, takeBits } from "./asymmetric";
 import { dataError, invalidAccess, notSupported, operationError } from "./errors";
 import { checkAlg, checkJwk, encode64, field, type JsonWebKey } from "./jwk";
-import { bytesOf, checkUsages, makeKey, makePair, needType, type CryptoKey, type KeyType, type Usage } from "./key";
+import { bytesOf, checkUsages, factsOf, makeKey, makePair, needType, type CryptoKey, type KeyType, type Usage } from "./key";
 import { attempt, perform } from "./natives";
 import { key as keyConverter, member, text, type Params } from "./params";
 import { native } from "../web/host";
@@ -114,17 +114,18 @@ function curveAlgorithm(
         },
         exportKey(format: Format, key: CryptoKey) {
             const { type, fields } = readKey(key);
+            const facts = factsOf(key);
             if (format === "jwk") {
                 const jwk: JsonWebKey = { kty: family.kty, crv: family.crv(type) };
                 for (const [i, number] of fields.entries()) jwk[family.names[i]!] = encode64(number);
                 if (family.kty === "OKP" && publicUsages.includes("verify")) jwk.alg = "Ed25519";
-                return { ...jwk, key_ops: key.usages, ext: key.extractable };
+                return { ...jwk, key_ops: [...facts.usages], ext: facts.extractable };
             }
-            if (format === "raw" && key.type === "public") return family.point(fields);
+            if (format === "raw" && facts.type === "public") return family.point(fields);
             const der = exportDer(format, key);
             if (der !== undefined) return der;
             if (format === "raw") throw invalidAccess("Raw export is for public keys.");
-            throw invalidAccess(`A ${key.type} key has no ${format}.`);
+            throw invalidAccess(`A ${facts.type} key has no ${format}.`);
         },
     };
 }
@@ -169,13 +170,13 @@ function agreement(name: string, family: Family): Algorithm {
         ...base,
         members: { ...base.members, deriveBits: [member("public", keyConverter)] },
         deriveBits(params, key, length) {
-            const peer = params.public as CryptoKey;
+            const peer = factsOf(params.public as CryptoKey);
             needType(key, "private");
             if (peer.type !== "public") throw invalidAccess("The other side's key must be public.");
-            if (peer.algorithm.name !== name || peer.algorithm.namedCurve !== key.algorithm.namedCurve) {
+            if (peer.algorithm.name !== name || peer.algorithm.namedCurve !== factsOf(key).algorithm.namedCurve) {
                 throw invalidAccess("Both keys must be of one algorithm and one curve.");
             }
-            const secret = attempt("agree", bytesOf(key), bytesOf(peer));
+            const secret = attempt("agree", bytesOf(key), peer.bytes);
             if (secret === undefined) throw operationError("The keys have no common secret.");
             return takeBits(secret, length);
         },

@@ -26,43 +26,60 @@ export interface KeyMaterial {
     algorithm: KeyAlgorithm;
 }
 
+/** All that there is of a key. */
+interface KeyFacts extends KeyMaterial {
+    extractable: boolean;
+    usages: readonly Usage[];
+}
+
 const construct = Symbol("construct");
-let bytesOf: (key: CryptoKey) => Uint8Array;
+let factsOf: (key: CryptoKey) => KeyFacts;
 let isKey: (value: unknown) => value is CryptoKey;
 
+function copyAlgorithm(algorithm: KeyAlgorithm): KeyAlgorithm {
+    const copy = { ...algorithm };
+    if (copy.hash !== undefined) copy.hash = { ...copy.hash };
+    if (copy.publicExponent !== undefined) copy.publicExponent = copy.publicExponent.slice();
+    return copy;
+}
+
+/** A worker may change the objects that it gets of a key, and the key stays as it is. */
 export class CryptoKey {
-    readonly #material: KeyMaterial;
-    readonly #extractable: boolean;
-    readonly #usages: Usage[];
+    readonly #facts: KeyFacts;
+    #shownAlgorithm: KeyAlgorithm | undefined;
+    #shownUsages: Usage[] | undefined;
 
     static {
-        bytesOf = (key) => key.#material.bytes;
-        isKey = (value): value is CryptoKey => typeof value === "object" && value !== null && #material in value;
+        factsOf = (key) => key.#facts;
+        isKey = (value): value is CryptoKey => typeof value === "object" && value !== null && #facts in value;
     }
 
-    constructor(token?: unknown, material?: KeyMaterial, extractable = false, usages: readonly Usage[] = []) {
+    constructor(token?: unknown, facts?: KeyFacts) {
         if (token !== construct) throw new TypeError("Illegal constructor");
-        this.#material = material!;
-        this.#extractable = extractable;
-        this.#usages = usageOrder.filter((usage) => usages.includes(usage));
+        this.#facts = facts!;
     }
 
     get type(): KeyType {
-        return this.#material.type;
+        return this.#facts.type;
     }
     get extractable(): boolean {
-        return this.#extractable;
+        return this.#facts.extractable;
     }
     get algorithm(): KeyAlgorithm {
-        return this.#material.algorithm;
+        return (this.#shownAlgorithm ??= copyAlgorithm(this.#facts.algorithm));
     }
     get usages(): Usage[] {
-        return this.#usages;
+        return (this.#shownUsages ??= [...this.#facts.usages]);
     }
 }
 brand(CryptoKey, "CryptoKey", ["type", "extractable", "algorithm", "usages"]);
 
-export { bytesOf, isKey };
+export { factsOf, isKey };
+
+export const bytesOf = (key: CryptoKey): Uint8Array => factsOf(key).bytes;
+
+/** The digest that a key was made for. */
+export const hashOf = (key: CryptoKey): string => factsOf(key).algorithm.hash!.name;
 
 export interface CryptoKeyPair {
     publicKey: CryptoKey;
@@ -74,7 +91,7 @@ export function makeKey(material: KeyMaterial, extractable: boolean, usages: rea
     if (material.type !== "public" && usages.length === 0) {
         throw syntaxError("Usages cannot be empty when importing a secret or private key.");
     }
-    return new CryptoKey(construct, material, extractable, usages);
+    return new CryptoKey(construct, { ...material, extractable, usages: usageOrder.filter((usage) => usages.includes(usage)) });
 }
 
 /** A pair; a public key can always be exported, and each half keeps the usages that are its own. */
@@ -99,7 +116,8 @@ export function checkUsages(usages: readonly Usage[], allowed: readonly Usage[])
 
 /** Throws InvalidAccessError unless the key is of a type. */
 export function needType(key: CryptoKey, type: KeyType): void {
-    if (key.type !== type) throw invalidAccess(`This operation needs a ${type} key, but the key is ${key.type}.`);
+    const given = factsOf(key).type;
+    if (given !== type) throw invalidAccess(`This operation needs a ${type} key, but the key is ${given}.`);
 }
 
 /** Web IDL's sequence<KeyUsage>. */

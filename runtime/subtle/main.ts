@@ -9,7 +9,7 @@ import { algorithmOf, normalize, register, type Algorithm, type Format, type Ope
 import { curves } from "./curves";
 import { dataError, invalidAccess, notSupported } from "./errors";
 import { toJwk, type JsonWebKey } from "./jwk";
-import { isKey, toUsages, type CryptoKey, type CryptoKeyPair, type Usage } from "./key";
+import { factsOf, isKey, toUsages, type CryptoKey, type CryptoKeyPair, type Usage } from "./key";
 import { areEqual } from "./natives";
 import type { Params } from "./params";
 import { rsa } from "./rsa";
@@ -49,10 +49,11 @@ function need(name: string, wanted: number, given: IArguments): void {
 
 /** Throws InvalidAccessError unless the key was made for this algorithm and this use. */
 function checkKey(key: CryptoKey, params: Params, usage: Usage): void {
-    if (key.algorithm.name !== params.name) {
-        throw invalidAccess(`Requested algorithm "${params.name}" does not match this CryptoKey's algorithm "${key.algorithm.name}".`);
+    const { algorithm, usages } = factsOf(key);
+    if (algorithm.name !== params.name) {
+        throw invalidAccess(`Requested algorithm "${params.name}" does not match this CryptoKey's algorithm "${algorithm.name}".`);
     }
-    if (!key.usages.includes(usage)) throw invalidAccess(`Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`);
+    if (!usages.includes(usage)) throw invalidAccess(`Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`);
 }
 
 /** Finds the algorithm by the first of two operations that it has. */
@@ -68,7 +69,7 @@ function normalizeEither(first: Operation, second: Operation, identifier: unknow
 function exportKey(format: Format, key: CryptoKey): Uint8Array | JsonWebKey {
     const algorithm = algorithmOf(key);
     if (algorithm.exportKey === undefined) throw notSupported(`Keys of ${algorithm.name} cannot be exported.`);
-    if (!key.extractable) throw invalidAccess("Attempt to export non-extractable key.");
+    if (!factsOf(key).extractable) throw invalidAccess("Attempt to export non-extractable key.");
     return algorithm.exportKey(format, key);
 }
 

@@ -4,7 +4,7 @@ import { hash, type Algorithm, type Format } from "./algorithm";
 import { buildKey, exportDer, readDer, readKey, unknownFormat } from "./asymmetric";
 import { notSupported, operationError } from "./errors";
 import { checkAlg, checkJwk, encode64, field, type JsonWebKey } from "./jwk";
-import { bytesOf, checkUsages, makeKey, makePair, needType, type CryptoKey, type KeyAlgorithm, type KeyType, type Usage } from "./key";
+import { bytesOf, checkUsages, factsOf, hashOf, makeKey, makePair, needType, type CryptoKey, type KeyAlgorithm, type KeyType, type Usage } from "./key";
 import { native } from "../web/host";
 import { perform, unpack } from "./natives";
 import { bigInteger, bytes, member, optional, unsignedLong, type Params } from "./params";
@@ -39,7 +39,8 @@ function importJwk(jwk: JsonWebKey, alg: string, use: "sig" | "enc", extractable
 function exportJwk(key: CryptoKey, alg: string): JsonWebKey {
     const jwk: JsonWebKey = { kty: "RSA" };
     for (const [i, number] of readKey(key).fields.entries()) jwk[privateFields[i]!] = encode64(withoutZeros(number));
-    return { ...jwk, alg, key_ops: key.usages, ext: key.extractable };
+    const { usages, extractable } = factsOf(key);
+    return { ...jwk, alg, key_ops: [...usages], ext: extractable };
 }
 
 function rsaAlgorithm(name: string, alg: (hash: string) => string, publicUsages: readonly Usage[], privateUsages: readonly Usage[]): Algorithm {
@@ -77,7 +78,7 @@ function rsaAlgorithm(name: string, alg: (hash: string) => string, publicUsages:
             return makeKey(make(type, buildKey("RSA", fields), fields, params), extractable, usages);
         },
         exportKey(format: Format, key: CryptoKey) {
-            if (format === "jwk") return exportJwk(key, alg(key.algorithm.hash!.name));
+            if (format === "jwk") return exportJwk(key, alg(hashOf(key)));
             const der = exportDer(format, key);
             if (der === undefined) throw unknownFormat(format);
             return der;
@@ -93,11 +94,11 @@ function signing(name: string, prefix: string, members: Algorithm["members"]["si
         members: { ...base.members, sign: members, verify: members },
         sign(params, key, data) {
             needType(key, "private");
-            return perform("sign", bytesOf(key), name, key.algorithm.hash!.name, data, salt(params));
+            return perform("sign", bytesOf(key), name, hashOf(key), data, salt(params));
         },
         verify(params, key, signature, data) {
             needType(key, "public");
-            return native.crypto("verify", bytesOf(key), name, key.algorithm.hash!.name, signature, data, salt(params)) as boolean;
+            return native.crypto("verify", bytesOf(key), name, hashOf(key), signature, data, salt(params)) as boolean;
         },
     };
 }
@@ -109,7 +110,7 @@ function oaep(): Algorithm {
     const run = (type: KeyType) => (params: Params, key: CryptoKey, data: Uint8Array) => {
         needType(key, type);
         const label = (params.label as Uint8Array | undefined) ?? new Uint8Array(0);
-        return perform("oaep", bytesOf(key), key.algorithm.hash!.name, data, label, type === "public" ? 1 : 0);
+        return perform("oaep", bytesOf(key), hashOf(key), data, label, type === "public" ? 1 : 0);
     };
     return {
         ...base,

@@ -3,7 +3,7 @@
 import { hash, type Algorithm, type Format } from "./algorithm";
 import { dataError, notSupported, operationError, syntaxError } from "./errors";
 import { checkAlg, checkJwk, encode64, field, type JsonWebKey } from "./jwk";
-import { bytesOf, checkUsages, makeKey, type CryptoKey, type KeyAlgorithm, type Usage } from "./key";
+import { bytesOf, checkUsages, factsOf, hashOf, makeKey, type CryptoKey, type KeyAlgorithm, type Usage } from "./key";
 import { areEqual, perform } from "./natives";
 import { bytes, member, octet, optional, unsignedLong, unsignedShort, type Params } from "./params";
 import { native } from "../web/host";
@@ -38,7 +38,8 @@ function importSecret(
 function exportSecret(format: Format, key: CryptoKey, alg: string): Uint8Array | JsonWebKey {
     if (format === "raw") return bytesOf(key);
     if (format !== "jwk") throw notSupported(`Unrecognized key export format "${format}" for a secret key.`);
-    return { kty: "oct", k: encode64(bytesOf(key)), alg, key_ops: key.usages, ext: key.extractable };
+    const { bytes: secret, usages, extractable } = factsOf(key);
+    return { kty: "oct", k: encode64(secret), alg, key_ops: [...usages], ext: extractable };
 }
 
 // --- AES -------------------------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ function hmacKey(secret: Uint8Array, params: Params, length: number, extractable
     return makeKey({ type: "secret", bytes: secret, algorithm }, extractable, usages);
 }
 
-const mac = (key: CryptoKey, data: Uint8Array) => perform("hmac", key.algorithm.hash!.name, bytesOf(key), data);
+const mac = (key: CryptoKey, data: Uint8Array) => perform("hmac", hashOf(key), bytesOf(key), data);
 
 export const hmac: Algorithm = {
     name: "HMAC",
@@ -175,7 +176,7 @@ export const hmac: Algorithm = {
         if (bits === 0 || length > bits || length <= bits - 8) throw dataError("The HMAC key has not the length asked for.");
         return hmacKey(secret, params, length, extractable, usages);
     },
-    exportKey: (format, key) => exportSecret(format, key, `HS${key.algorithm.hash!.name.replace("SHA-", "")}`),
+    exportKey: (format, key) => exportSecret(format, key, `HS${hashOf(key).replace("SHA-", "")}`),
     keyLength(params) {
         const length = params.length as number | undefined;
         if (length === 0) throw new TypeError("HMAC needs a key of at least one bit.");

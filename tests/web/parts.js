@@ -37,6 +37,27 @@ test("a key that is not extractable stays inside", async () => {
     equal(JSON.stringify(key), "{}");
 });
 
+test("what a worker does to a key's attributes changes nothing of the key", async () => {
+    const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt"]);
+    key.usages.push("decrypt");
+    key.algorithm.name = "AES-CBC";
+    const params = { name: "AES-GCM", iv: new Uint8Array(12) };
+    const sealed = await crypto.subtle.encrypt(params, key, text("secret"));
+    await rejects("InvalidAccessError", crypto.subtle.decrypt(params, key, sealed));
+    Object.defineProperty(key, "usages", { value: ["decrypt"] });
+    Object.defineProperty(key, "extractable", { value: true });
+    await rejects("InvalidAccessError", crypto.subtle.decrypt(params, key, sealed));
+    await rejects("InvalidAccessError", crypto.subtle.exportKey("raw", key));
+
+    const hmac = await crypto.subtle.importKey("raw", text("Jefe"), { name: "HMAC", hash: "SHA-256" }, true, ["sign"]);
+    hmac.algorithm.hash.name = "SHA-1";
+    hmac.algorithm.hash = 5;
+    equal((await crypto.subtle.sign("HMAC", hmac, text("x"))).byteLength, 32);
+    const jwk = await crypto.subtle.exportKey("jwk", hmac);
+    jwk.key_ops.push("verify");
+    equal([jwk.alg, (await crypto.subtle.exportKey("jwk", hmac)).key_ops, hmac.algorithm === hmac.algorithm], ["HS256", ["sign"], true]);
+});
+
 test("AES-GCM notices a change", async () => {
     const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt", "decrypt"]);
     const params = { name: "AES-GCM", iv: new Uint8Array(12), additionalData: text("head") };
