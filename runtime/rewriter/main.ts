@@ -1,65 +1,86 @@
 // HTMLRewriter: lol-html, which is workerd's own, as the WebAssembly of html-rewriter-wasm. A part of its own, evaluated
 // and compiled when a worker first names it.
 
-import { HTMLRewriter as RawRewriter, type DocumentHandlers, type ElementHandlers } from "html-rewriter-wasm";
+import { HTMLRewriter as RawRewriter } from "html-rewriter-wasm";
 import { brand } from "../web/brand";
 import { native } from "../web/host";
 import { Response } from "../web/response";
 import { TransformStream } from "../web/streams";
+import { Run, type Handler, type Handlers } from "./handlers";
 
 /** Hands the body through the rewriter; one chunk at a time, since a handler may wait in the middle of one. */
-function rewriting(make: (sink: (chunk: Uint8Array) => void) => RawRewriter): TransformStream {
+function rewriting(make: (run: Run, sink: (chunk: Uint8Array) => void) => RawRewriter): TransformStream {
+    const run = new Run();
     let rewriter: RawRewriter | undefined;
-    let enqueue: (chunk: Uint8Array) => void = () => {};
+    let isBusy = false;
     const free = () => {
         rewriter?.free();
         rewriter = undefined;
     };
-    const guarded = async (work: () => Promise<void>) => {
-        try {
-            await work();
-        } catch (error) {
-            free();
-            throw error;
-        }
+    const step = async (work: () => Promise<void>) => {
+        isBusy = true;
+        await work().catch((error: unknown) => run.fail(error));
+        isBusy = false;
+        if (run.failure === undefined) return;
+        free();
+        throw run.failure.error;
     };
     return new TransformStream({
         start(controller) {
-            enqueue = (chunk) => {
-                if (chunk.length > 0) controller.enqueue(chunk.slice());
-            };
-            rewriter = make((chunk) => enqueue(chunk));
+            rewriter = make(run, (chunk) => {
+                if (chunk.length > 0 && run.failure === undefined) controller.enqueue(chunk.slice());
+            });
         },
-        transform: (chunk) => guarded(() => rewriter!.write(typeof chunk === "string" ? native.utf8Encode(chunk) : (chunk as Uint8Array))),
+        transform: (chunk) => step(() => rewriter!.write(typeof chunk === "string" ? native.utf8Encode(chunk) : (chunk as Uint8Array))),
         async flush() {
-            await guarded(() => rewriter!.end());
+            await step(() => rewriter!.end());
             free();
         },
-        cancel: free,
+        cancel(reason) {
+            run.fail(reason);
+            if (!isBusy) free();
+        },
     });
 }
 
-export class HTMLRewriter {
-    readonly #elements: [selector: string, handlers: ElementHandlers][] = [];
-    readonly #documents: DocumentHandlers[] = [];
+const elementHandlers = ["element", "comments", "text"];
+const documentHandlers = ["doctype", "comments", "text", "end"];
 
-    on(selector: unknown, handlers: ElementHandlers): this {
+/** The handlers that an object has by these names; they are read once. */
+function readHandlers(dictionary: string, names: readonly string[], given: unknown): Handlers {
+    const handlers: Handlers = {};
+    for (const name of names) {
+        const handler = (given as Record<string, unknown> | null | undefined)?.[name];
+        if (handler === undefined) continue;
+        if (typeof handler !== "function") {
+            throw new TypeError(
+                `Incorrect type for the '${name}' field on '${dictionary}': the provided value is not of type 'function'.`,
+            );
+        }
+        handlers[name] = (token) => (handler as Handler).call(given, token);
+    }
+    return handlers;
+}
+
+export class HTMLRewriter {
+    readonly #elements: [selector: string, handlers: Handlers][] = [];
+    readonly #documents: Handlers[] = [];
+
+    on(selector: unknown, handlers: unknown): this {
         const text = String(selector);
         // A selector that is none is refused here, as in Workers, and not when the first byte comes.
         const trial = new RawRewriter(() => {});
         try {
             trial.on(text, {});
-        } catch (error) {
-            throw new TypeError(`Parser error: ${error instanceof Error ? error.message : String(error)}`);
         } finally {
             trial.free();
         }
-        this.#elements.push([text, handlers]);
+        this.#elements.push([text, readHandlers("ElementContentHandlers", elementHandlers, handlers)]);
         return this;
     }
 
-    onDocument(handlers: DocumentHandlers): this {
-        this.#documents.push(handlers);
+    onDocument(handlers: unknown): this {
+        this.#documents.push(readHandlers("DocumentContentHandlers", documentHandlers, handlers));
         return this;
     }
 
@@ -67,10 +88,10 @@ export class HTMLRewriter {
         if (!(response instanceof Response)) throw new TypeError("HTMLRewriter.transform() needs a Response.");
         if (response.body === null) return new Response(null, response);
         const body = response.body.pipeThrough(
-            rewriting((sink) => {
+            rewriting((run, sink) => {
                 const rewriter = new RawRewriter(sink);
-                for (const [selector, handlers] of this.#elements) rewriter.on(selector, handlers);
-                for (const handlers of this.#documents) rewriter.onDocument(handlers);
+                for (const [selector, handlers] of this.#elements) rewriter.on(selector, run.guardAll(handlers));
+                for (const handlers of this.#documents) rewriter.onDocument(run.guardAll(handlers));
                 return rewriter;
             }),
         );

@@ -1,7 +1,7 @@
 // The parts of the platform that are loaded when they are first named: WebCrypto, compression, legacy encodings,
 // URLPattern, HTMLRewriter, EventSource, caches, message channels, WebSocketPair. web-platform-tests (make wpt) go deeper.
 
-import { equal, ok, rejects, suite } from "./harness.js";
+import { equal, ok, rejects, suite, throws } from "./harness.js";
 
 const { test, run } = suite("parts");
 export { run };
@@ -157,6 +157,64 @@ test("HTMLRewriter, with a handler that waits", async () => {
     try { new HTMLRewriter().on("a[", {}); } catch (error) { refused = error.name; }
     equal(refused, "TypeError");
     await rejects("RangeError", new HTMLRewriter().on("p", { element() { throw new RangeError("mine"); } }).transform(new Response("<p>")).text());
+});
+
+const rewrite = (html, handlers) => new HTMLRewriter().on("p", handlers).transform(new Response(html)).text();
+
+test("HTMLRewriter takes anything for a string", async () => {
+    const element = (p) => {
+        p.setAttribute("a", 5).setAttribute("b", undefined).removeAttribute(5).append(null).append({});
+        p.prepend(p.hasAttribute(5));
+    };
+    equal(await rewrite("<p 5>x</p>", { element }), '<p a="5" b="undefined">falsexnull[object Object]</p>');
+    equal(await rewrite("<p>x</p>", { text: (chunk) => void (chunk.text && chunk.replace(7)) }), "<p>7</p>");
+    await rejects("TypeError", rewrite("<p>x</p>", { element: (p) => void p.append(Symbol("x")) }));
+    const missing = "Failed to execute 'setAttribute' on 'Element': parameter 2 is not of type 'string'.";
+    await rejects("TypeError", rewrite("<p>", { element: (p) => void p.setAttribute("a") }), missing);
+});
+
+test("HTMLRewriter inserts what Responses and streams bring, in order", async () => {
+    const element = (p) => {
+        p.append(new Response("<b>1</b>"), { html: true }).append("2").append(new Response("<3>").body);
+        p.before(new Response("4"));
+        p.onEndTag((end) => void end.after(new Response("5")));
+    };
+    equal(await rewrite("<p>x</p>", { element }), "4<p>x<b>1</b>2&lt;3&gt;</p>5");
+    const failing = new ReadableStream({ start: (controller) => controller.error(new RangeError("broken off")) });
+    await rejects("RangeError", rewrite("<p>", { element: (p) => void p.append(failing) }), "broken off");
+    let kept;
+    await rewrite("<p>", { element: (p) => void (kept = p) });
+    throws("TypeError", () => kept.append(new Response("late")));
+});
+
+test("HTMLRewriter gives the error of a handler, and calls no other", async () => {
+    const fail = async () => {
+        await 1;
+        throw new RangeError("oops");
+    };
+    let calls = 0;
+    const handlers = [{ element: fail }, { text: fail }, { element: (p) => void p.onEndTag(fail) }, { element: () => ++calls && fail() }];
+    for (const each of handlers) await rejects("RangeError", rewrite("<p>x</p><p>y</p>", each), "oops");
+    equal(calls, 1);
+    await rejects("Error", rewrite("<p>", { element() { throw "no error"; } }), "no error");
+});
+
+test("HTMLRewriter lets go of a body that is cancelled while a handler waits", async () => {
+    const { promise, resolve } = Promise.withResolvers();
+    const { body } = new HTMLRewriter().on("p", { element: () => promise }).transform(new Response("<p>x</p>"));
+    const reader = body.getReader();
+    const read = reader.read();
+    await new Promise((after) => setTimeout(after, 5));
+    await reader.cancel("no more");
+    resolve();
+    equal((await read).done, true);
+});
+
+test("HTMLRewriter refuses what is no selector, and no handler", () => {
+    throws("TypeError", () => new HTMLRewriter().on("", {}), "Parser error: The selector is empty.");
+    const text = "Incorrect type for the 'element' field on 'ElementContentHandlers': the provided value is not of type 'function'.";
+    throws("TypeError", () => new HTMLRewriter().on("p", { element: 5 }), text);
+    new HTMLRewriter().on("p", null).onDocument();
 });
 
 test("EventSource of a stream", async () => {
