@@ -8,7 +8,7 @@ import { checkName, follow, missing, notFunction, type Method } from "./rpc/memb
 import { hookOf, onward } from "./rpc/target";
 import type { ConnectTarget } from "./sockets";
 import type { ByteSource } from "./web/body-source";
-import type { Request } from "./web/request";
+import { handOver, type Request } from "./web/request";
 import { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
@@ -54,6 +54,7 @@ export class Entrypoints {
 
     /** Runs the fetch handler; the answer is a Response or the promise of one. */
     async fetch(name: string | undefined, props: unknown, request: Request): Promise<Response> {
+        handOver(request);
         const answer = await this.handle("fetch", name, request, new ExecutionContext(props));
         if (!(answer instanceof Response)) {
             throw new TypeError(

@@ -9,6 +9,7 @@ import { makeLoopback, makeService, type Fetcher } from "./rpc/stubs";
 import { ServiceHook } from "./rpc/target";
 import { openHere, type Encoded } from "./rpc/values";
 import { native } from "./web/host";
+import { Request } from "./web/request";
 
 /** workerd's text: dynamic-workers.md 1.5. */
 export const DYNAMIC_UNTRANSFERABLE =
@@ -32,7 +33,7 @@ export function ownService(whenStarted: WhenStarted, name: string | undefined, p
     return new ServiceHook(
         {
             call: (path, args) => whenStarted((entrypoints) => entrypoints.call(name, open(), path, args)),
-            fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), request)),
+            fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), new Request(request))),
             connect: async (target, body) => whenStarted((entrypoints) => entrypoints.connect(name, open(), target, body)),
             tail: async (events) => {
                 const lease = begin();

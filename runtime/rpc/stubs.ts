@@ -1,7 +1,9 @@
 // What workers hold: RpcStub, RpcPromise, RpcProperty and Fetcher. All are proxies whose members are remote, but for
 // the few that JavaScript or RPC itself gives a meaning.
 
+import { spareContent } from "../web/body";
 import { Request } from "../web/request";
+import { isRedirect, type Response } from "../web/response";
 import { DOMException } from "../web/domexception";
 import { decode } from "./decoder";
 import { BrokenHook, disposeAll, disposedError, type Disposable, type Hook, type Path } from "./hook";
@@ -14,6 +16,7 @@ import type { Connect } from "../sockets";
 
 declare const require: (path: string) => unknown;
 
+const redirects = lazy(() => require("../redirects") as typeof import("../redirects"));
 const sockets = lazy(() => require("../sockets") as typeof import("../sockets"));
 
 /** Members in a row that one call may name, as in Workers. */
@@ -257,9 +260,17 @@ function toRequest(input: unknown, init: unknown): Request {
     return input instanceof Request && init === undefined ? input : new Request(input as Request, init as object);
 }
 
+async function fetchOver(hook: Hook, input: unknown, init: unknown): Promise<Response> {
+    const request = toRequest(input, init);
+    if (request.redirect !== "follow") return hook.fetch!(request);
+    const content = spareContent(request);
+    const response = await hook.fetch!(request);
+    return isRedirect(response) ? redirects().followRedirects(request, content, response, (next) => hook.fetch!(next)) : response;
+}
+
 function serviceMembers(hook: Hook): Record<string, unknown> {
     return {
-        fetch: async (input: unknown, init?: unknown) => hook.fetch!(toRequest(input, init)),
+        fetch: (input: unknown, init?: unknown) => fetchOver(hook, input, init),
         connect: (address: unknown, options?: object) => sockets().connectTo(hook.connect?.bind(hook), address, options),
     };
 }

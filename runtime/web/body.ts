@@ -25,6 +25,7 @@ const streams = lazy(() => require("./streams") as typeof import("./streams"));
 
 let take: (body: Body) => Content | undefined;
 let clone: (body: Body) => Content | undefined;
+let spare: (body: Body) => Content | undefined;
 let isNull: (body: Body) => boolean;
 
 /** The base class of Request and Response, which is also a global in Workers. */
@@ -35,6 +36,7 @@ export abstract class Body {
     static {
         take = (body) => body.#take();
         clone = (body) => body.#clone();
+        spare = (body) => body.#spare();
         isNull = (body) => body.#content === undefined;
     }
 
@@ -114,6 +116,11 @@ export abstract class Body {
         this.#content = mine;
         return other;
     }
+
+    #spare(): Content | undefined {
+        const content = this.#content;
+        return content === undefined || content.stream !== undefined || content.source !== undefined ? undefined : this.#clone();
+    }
 }
 brand(Body as unknown as { prototype: object }, "Body", ["bodyUsed"]);
 
@@ -160,6 +167,11 @@ export function moveContent(message: Body): Content | undefined {
 /** A second content with the same bytes; the message keeps its own. Throws if it was used. */
 export function cloneContent(message: Body): Content | undefined {
     return clone(message);
+}
+
+/** A second content of a body that is not a stream, for sending it again; undefined for any other. */
+export function spareContent(message: Body): Content | undefined {
+    return spare(message);
 }
 
 /**

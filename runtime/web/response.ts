@@ -52,6 +52,8 @@ function fieldsOf(status: number, statusText: string, headers: Headers): Fields 
 }
 
 const nullBodyStatuses = new Set([101, 204, 205, 304]);
+let fieldsIn: (response: Response) => Fields;
+
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -97,6 +99,10 @@ function partsFrom(body: unknown, init: ResponseInit): Parts {
 /** Throws RangeError for a wrong status and TypeError for anything else that is wrong. */
 export class Response extends Body {
     readonly #fields: Fields;
+
+    static {
+        fieldsIn = (response) => response.#fields;
+    }
 
     constructor(body?: BodyInit | Parts | null, init?: ResponseInit | null) {
         const parts = body instanceof Parts ? body : partsFrom(body, init ?? {});
@@ -170,6 +176,16 @@ export class Response extends Body {
     }
 }
 brand(Response, "Response", ["status", "statusText", "headers", "ok", "bodyUsed", "redirected", "type", "url"]);
+
+/** Whether a response says where to go on. */
+export function isRedirect(response: Response): boolean {
+    return redirectStatuses.has(response.status) && response.headers.has("location");
+}
+
+/** For a response at the end of redirects, which led to `url`. */
+export function markRedirected(response: Response, url: string): void {
+    Object.assign(fieldsIn(response), { url, redirected: true });
+}
 
 /** What only a response that was fetched has. */
 export interface ResponseExtra {

@@ -1,7 +1,19 @@
 // fetch() of a dynamic worker: what a request and a response carry, and bodies that stream both ways, are held back, are
 // given up, or fail. dynamic-workers.md 1.7, rows D1 and D5.
 
+import { WorkerEntrypoint } from "cloudflare:workers";
 import { cases, equal, fail, ok, rejects, sleep, throws, worker } from "./check.js";
+
+/** /STATUS?to=LOCATION redirects; /loop does so for ever. */
+export class Signposts extends WorkerEntrypoint {
+    async fetch(request) {
+        const { pathname, searchParams } = new URL(request.url);
+        if (pathname === "/loop") return Response.redirect("http://w/loop");
+        const location = searchParams.get("to");
+        if (Number(pathname.slice(1))) return new Response(null, { status: Number(pathname.slice(1)), headers: location ? { location } : {} });
+        return new Response(`${request.method} ${[...request.headers.keys()]} ${await request.text()}`);
+    }
+}
 
 const CHILD = `
 const seen = { cancelled: null, aborted: null, pulled: 0, readAll: null };
@@ -197,6 +209,37 @@ const plain = {
         const query = new URLSearchParams({ init: JSON.stringify(init), body: "" });
         const response = await load(env).fetch(`http://w/respond?${query}`, { redirect: "manual" });
         equal([response.status, response.headers.get("location")], [302, "http://elsewhere/"]);
+    },
+    "a handler's request, sent on, follows no redirects": async ({ env, request, ctx }) => {
+        equal(request.redirect, "manual");
+        const source = "export default { fetch: (request) => request.headers.has('x-ask') ? new Response(request.redirect) : fetch(request) }";
+        const gate = env.LOADER.load(worker(source, { globalOutbound: ctx.exports.Signposts })).getEntrypoint();
+        equal(await (await gate.fetch("http://w/", { headers: { "x-ask": "1" } })).text(), "manual");
+        const response = await gate.fetch("http://w/302?to=/end", { redirect: "manual" });
+        equal([response.status, response.headers.get("location")], [302, "/end"]);
+    },
+    "redirects of a stub are followed": async ({ ctx }) => {
+        const ask = async (path, init) => {
+            const response = await ctx.exports.Signposts.fetch(`http://w/${path}`, init);
+            return [response.status, response.redirected, response.url, await response.text()];
+        };
+        const headers = { authorization: "secret", "x-a": "1" };
+        equal(await ask("302?to=/307%3Fto=end%23there", { headers }), [200, true, "http://w/end", "GET authorization,x-a "]);
+        equal(await ask("301?to=http://v/end", { headers }), [200, true, "http://v/end", "GET x-a "]);
+        equal(await ask("303?to=/end", { method: "PUT", body: "gone" }), [200, true, "http://w/end", "GET  "]);
+        equal(await ask("302?to=/end", { method: "POST", body: "gone" }), [200, true, "http://w/end", "GET  "]);
+        equal(await ask("308?to=/end", { method: "POST", body: "kept" }), [200, true, "http://w/end", "POST content-type kept"]);
+        equal(await ask("302", {}), [302, false, "", ""]);
+        await rejects(ask("302?to=http://", {}), { name: "TypeError", message: "Invalid Location header; unable to follow redirect." });
+        await rejects(ask("loop"), { name: "TypeError", message: /^Too many redirects\./ });
+        const { readable, writable } = new TransformStream();
+        void new Blob(["once"]).stream().pipeTo(writable).catch(() => {});
+        await rejects(ask("307?to=/end", { method: "POST", body: readable }), { name: "TypeError", message: /^A request with a one-time-use body/ });
+    },
+    "a request that is answered in the same cell stays the caller's": async ({ ctx }) => {
+        const request = new Request("http://w/end", { method: "POST", body: "once" });
+        equal(await (await ctx.exports.Signposts.fetch(request)).text(), "POST content-type once");
+        equal([request.redirect, request.bodyUsed], ["follow", true]);
     },
     "a request object's body is used up": async ({ env }) => {
         const request = new Request("http://w/mirror", { method: "POST", body: "once" });
