@@ -7,7 +7,7 @@
 import * as F from "./frames";
 import type { Channel } from "./channel";
 import { limitError } from "./limits";
-import { describeThrown } from "./thrown";
+import { describeThrown, stackOf } from "./thrown";
 import { bytesSource, START_TLS, type ByteSource } from "./web/body-source";
 
 /** A TCP connection, or what stands for one: its bytes once it is open, and how it is given up. */
@@ -158,6 +158,8 @@ export class Exchange {
     readonly listeners: ((reason: unknown) => void)[] = [];
     /** Its bodies are the bytes of a connection, which may go over to TLS. */
     isConnection = false;
+    /** The supervisor asks, which logs where an error was thrown. */
+    tellsStack = false;
     /** Of the body that goes out, as far as it has gone; incoming.bytes is the other's. */
     sentBytes = 0;
     /** Called when both directions have ended. */
@@ -274,7 +276,8 @@ export class Exchange {
     /** Gives up: tells the other side why, and ends both directions. */
     reset(error: unknown): void {
         if (this.#outgoingDone && this.#incomingDone) return;
-        this.#channel.send(F.RESET, 0, this.id, JSON.stringify(describeThrown(error)));
+        const head = this.tellsStack ? { ...describeThrown(error), stack: stackOf(error) } : describeThrown(error);
+        this.#channel.send(F.RESET, 0, this.id, JSON.stringify(head));
         this.#end(error);
     }
 

@@ -26,7 +26,7 @@ import type { Encoded } from "./rpc/values";
 import type { ServiceBinding } from "./services/main";
 import type { ScheduledController } from "./scheduled/main";
 import type { Said, Trace, Tracer } from "./tails/main";
-import { describeThrown } from "./thrown";
+import { describeThrown, stackOf } from "./thrown";
 import { hooks, native } from "./web/host";
 import type { Response } from "./web/response";
 
@@ -164,6 +164,7 @@ export class Worker implements ChannelHandler {
 
     fetch(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: number };
+        exchange.tellsStack = native.isHost();
         const service =
             target === undefined ? this.#default() : this.channel.rpc.service(target);
         void answerAsk(exchange, frame, service);
@@ -361,7 +362,7 @@ export class Worker implements ChannelHandler {
 
     report(error: unknown): void {
         const { name, message } = describeThrown(error);
-        const text = `Uncaught ${name}: ${message}`;
+        const text = `Uncaught ${name}: ${message}\n${stackOf(error)}`.trimEnd();
         if (!this.#isTailed || mayLog(text.length) !== true) return this.log("error", text);
         this.#say({ level: "error", message: text, exception: tails().encodeException(error) });
     }

@@ -7,6 +7,7 @@
 import { ExecutionContext } from "../context";
 import { makeTailCall, type TailCall } from "../rpc/stubs";
 import { native } from "../web/host";
+import { formatErrorStack, stackFrames } from "../web/inspect";
 import { setTimeout } from "../web/timers";
 
 /** Logs and exceptions of one trace; those that come after are left out. */
@@ -225,7 +226,7 @@ export class Tracer {
 function plain(value: unknown): unknown {
     if (value === undefined) return "undefined";
     if (typeof value === "bigint" || typeof value === "symbol" || typeof value === "function") return String(value);
-    if (value instanceof Error) return String(value.stack ?? value);
+    if (value instanceof Error) return formatErrorStack(value);
     return value;
 }
 
@@ -254,7 +255,7 @@ export function encodeException(thrown: unknown): { name: string; message: strin
     return {
         name: text(() => (isError ? thrown.name : undefined), "Error"),
         message: text(() => (isError ? thrown.message : thrown), ""),
-        stack: text(() => (isError ? thrown.stack : undefined), ""),
+        stack: text(() => (isError ? stackFrames(String(thrown.stack ?? "")) : undefined), ""),
     };
 }
 

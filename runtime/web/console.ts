@@ -55,8 +55,7 @@ const methods = {
 
     trace(...args: unknown[]) {
         const head = args.length === 0 ? "Trace" : `Trace: ${formatter().format(args)}`;
-        const frames = (new Error().stack ?? "").split("\n").slice(1);
-        print("log", [head, ...frames.map((frame) => `    at ${frame}`)].join("\n"));
+        print("log", `${head}\n${inspector().stackFrames(new Error().stack ?? "")}`);
     },
 
     dir(value: unknown, options?: { depth?: number; showHidden?: boolean }) {

@@ -201,7 +201,15 @@ function errorHead(error: Error): string {
     }
 }
 
-/** `Name: message` and the stack below it, which the engine keeps without that first line. */
+const ownFrame = /(?:^|@)mayfly:/;
+
+/** The lines of a stack, which the engine keeps without a first line, and without frames of the runtime. */
+export function stackFrames(stack: string): string {
+    const frames = stack.split("\n").filter((line) => line !== "" && !ownFrame.test(line));
+    return frames.map((line) => (/^\s*at /.test(line) ? line : `    at ${line}`)).join("\n");
+}
+
+/** `Name: message` and the stack below it. */
 export function formatErrorStack(error: Error): string {
     const head = errorHead(error);
     const stack: unknown = error.stack;
@@ -211,8 +219,8 @@ export function formatErrorStack(error: Error): string {
     if (stack.startsWith(head)) {
         return stack;
     }
-    const frames = stack.split("\n").filter((line) => line !== "");
-    return [head, ...frames.map((line) => (/^\s*at /.test(line) ? line : `    at ${line}`))].join("\n");
+    const frames = stackFrames(stack);
+    return frames === "" ? head : `${head}\n${frames}`;
 }
 
 function errorShape(ctx: Context, error: Error): Shape {

@@ -271,11 +271,14 @@ static void reset(struct exchange *e, const char *text, uint32_t text_len) {
     json_t *head = json_loadb(text, text_len, JSON_ALLOW_NUL, NULL);
     const char *name = json_string_value(json_object_get(head, "name"));
     const char *message = json_string_value(json_object_get(head, "message"));
-    struct buf line = {0};
-    buf_printf(&line, "%s: %s", name ? name : "Error", message ? message : "unknown error");
-    buf_append(&line, "", 1);
-    if (e->req) c->handler->on_log(c->context, "error", (const char *)buf_bytes(&line));
-    exchange_fail(e, 500, c->config.shows_errors ? (const char *)buf_bytes(&line) : "Internal Server Error");
+    const char *stack = json_string_value(json_object_get(head, "stack"));
+    struct buf line = {0}, entry = {0};
+    buf_printf(&line, "%s: %s%c", name ? name : "Error", message ? message : "unknown error", 0);
+    const char *shown = (const char *)buf_bytes(&line);
+    buf_printf(&entry, "%s%s%s%c", shown, stack && *stack ? "\n" : "", stack ? stack : "", 0);
+    if (e->req) c->handler->on_log(c->context, "error", (const char *)buf_bytes(&entry));
+    exchange_fail(e, 500, c->config.shows_errors ? shown : "Internal Server Error");
+    buf_done(&entry);
     buf_done(&line);
     json_decref(head);
 }

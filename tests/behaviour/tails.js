@@ -60,6 +60,19 @@ const fetching = {
         ok(exceptions[0].stack.includes("main.js"), `a stack, not ${exceptions[0].stack}`);
         equal(logs[0].message, ["before"]);
     },
+    "errors that are logged, and their stacks": async ({ env, ctx }) => {
+        const { stub, events } = tailed(ctx, env, `export default { fetch() {
+            const error = new TypeError("logged");
+            console.error("x", error, { error });
+            throw error; } }`);
+        await rejects(stub.getEntrypoint().fetch("http://x/"), { name: "TypeError" });
+        const [{ logs, exceptions }] = await events();
+        const [word, logged, { error }] = logs[0].message;
+        const frames = /^(?:    at fetch@main\.js:\d+:\d+\n?)+$/;
+        equal([word, error], ["x", logged]);
+        ok(logged.startsWith("TypeError: logged\n") && frames.test(logged.slice(logged.indexOf("\n") + 1)), `a stack, not ${logged}`);
+        ok(frames.test(exceptions[0].stack), `a stack, not ${exceptions[0].stack}`);
+    },
     "a failed start": async ({ env, ctx }) => {
         const { stub, events } = tailed(ctx, env, "throw new Error('at once');");
         await rejects(stub.getEntrypoint().fetch("http://x/"), { message: /^Failed to start Worker:\n/ });
