@@ -86,11 +86,15 @@ interface Module {
     name: string;
     kind: ModuleKind;
     bytes: Uint8Array;
-    /** HTMLRewriter is WebAssembly too, so its engine may need a thread; a worker that does not name it has none. */
-    usesRewriter?: boolean;
+    /** HTMLRewriter is WebAssembly too, and the engine compiles what it validates. */
+    needsThread?: boolean;
 }
 
-const usesRewriter = (source: unknown) => String(source).includes("HTMLRewriter");
+/** A worker whose modules name none of these has no thread. */
+function needsThread(source: unknown): boolean {
+    const text = String(source);
+    return text.includes("HTMLRewriter") || text.includes("WebAssembly.validate");
+}
 
 /** Bytes are copied now, so that a buffer which changes or shrinks later changes nothing. */
 function copyBytes(name: string, kind: Kind, value: unknown): Uint8Array {
@@ -110,8 +114,8 @@ function textBytes(name: string, kind: Kind, value: unknown): Uint8Array {
 
 /** A string module's kind follows from its name. TypeScript is taken as it is: its types are stripped in the cell. */
 function fromString(name: string, content: string): Module {
-    if (name.endsWith(".js")) return { name, kind: "js", bytes: native.utf8Encode(content), usesRewriter: usesRewriter(content) };
-    if (/\.(?:ts|tsx|mts|jsx)$/.test(name)) return { name, kind: "ts", bytes: native.utf8Encode(content), usesRewriter: usesRewriter(content) };
+    if (name.endsWith(".js")) return { name, kind: "js", bytes: native.utf8Encode(content), needsThread: needsThread(content) };
+    if (/\.(?:ts|tsx|mts|jsx)$/.test(name)) return { name, kind: "ts", bytes: native.utf8Encode(content), needsThread: needsThread(content) };
     if (name.endsWith(".py")) throw pythonAbsent(name);
     throw new TypeError(
         "Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). " +
@@ -153,7 +157,7 @@ function fromObject(name: string, content: Record<string, unknown>): Module {
         case "py":
             throw pythonAbsent(name);
         default:
-            return { name, kind, bytes: textBytes(name, kind, value), usesRewriter: kind !== "text" && usesRewriter(value) };
+            return { name, kind, bytes: textBytes(name, kind, value), needsThread: kind !== "text" && needsThread(value) };
     }
 }
 
@@ -292,7 +296,7 @@ export function convert(code: unknown, caller: Caller): Source {
     };
     if (tails.length > 0) head.isTailed = true;
     const tail = join([...modules.map((module) => module.bytes), env.tail ?? new Uint8Array(0)]);
-    const isThreaded = modules.some(({ kind, usesRewriter }) => kind === "wasm" || usesRewriter);
+    const isThreaded = modules.some((module) => module.kind === "wasm" || module.needsThread);
     return { head, outbound, tail, transfers: env.transfers, limits, tails, isThreaded };
 }
 

@@ -9,4 +9,5 @@ declare namespace WebAssembly {
     }
     class CompileError extends Error {}
     function instantiate(module: Module, imports?: object): Promise<unknown>;
+    function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
 }

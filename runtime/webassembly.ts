@@ -1,12 +1,14 @@
 // WebAssembly as workers have it: modules come with the code, never from bytes at run time.
 
+import { native } from "./web/host";
 import { define } from "./web/lazy";
 
 const REFUSAL = "Wasm code generation disallowed by embedder";
 
-/** Puts refusing functions in the place of those that compile bytes; modules that were given still instantiate. */
+/** Puts refusing functions in the place of those that compile bytes; modules that were given still instantiate, and
+ * where the engine may make the thread that it compiles in, bytes are validated. */
 export function restrictWebAssembly(): void {
-    const { Module, CompileError, instantiate } = WebAssembly;
+    const { Module, CompileError, instantiate, validate } = WebAssembly;
     const refuse = (name: string): Error => new CompileError(`WebAssembly.${name}(): ${REFUSAL}`);
     function RefusingModule(): never {
         throw refuse("Module");
@@ -16,9 +18,15 @@ export function restrictWebAssembly(): void {
     for (const name of ["imports", "exports", "customSections"] as const) define(RefusingModule, name, Module[name]);
     define(Module.prototype, "constructor", RefusingModule);
     define(WebAssembly, "Module", RefusingModule);
-    define(WebAssembly, "compile", () => Promise.reject(refuse("compile")));
-    define(WebAssembly, "instantiate", (module: unknown, imports?: object) =>
-        module instanceof Module ? instantiate(module, imports) : Promise.reject(refuse("instantiate")),
-    );
+    const instead = {
+        compile: (_bytes: unknown) => Promise.reject(refuse("compile")),
+        instantiate: (module: unknown, imports?: object) =>
+            module instanceof Module ? instantiate(module, imports) : Promise.reject(refuse("instantiate")),
+        validate: (bytes: ArrayBuffer | ArrayBufferView) => {
+            if (native.threaded()) return validate(bytes);
+            throw new CompileError("WebAssembly.validate(): only a worker with a module that names it can validate.");
+        },
+    };
+    for (const [name, f] of Object.entries(instead)) define(WebAssembly, name, f);
     for (const name of ["compileStreaming", "instantiateStreaming"]) Reflect.deleteProperty(WebAssembly, name);
 }

@@ -1,4 +1,5 @@
 /* Part of libmayfly: from struct mf_code to a LOAD frame. Pure: checks, then writes; no cell is needed for an error. */
+#include "base/macros.h"
 #include "host/library_private.h"
 #include <errno.h>
 #include <string.h>
@@ -182,14 +183,22 @@ static int encode(const struct mf_code *code, struct buf *head, struct buf *tail
     return r == 0 ? append_modules(code, head, tail) : r;
 }
 
+/* HTMLRewriter is WebAssembly, too, and the engine compiles what it validates. */
+static bool needs_thread(const struct mf_module *module) {
+    static const char *const names[] = {"HTMLRewriter", "WebAssembly.validate"};
+    for (size_t i = 0; i < COUNT_OF(names) && module->len; i++) {
+        if (memmem(module->data, module->len, names[i], strlen(names[i]))) return true;
+    }
+    return false;
+}
+
 bool code_is_threaded(const struct mf_code *code) {
     for (size_t i = 0; i < code->modules_len; i++) {
         const struct mf_module *module = &code->modules[i];
         enum mf_kind kind = module->kind == MF_KIND_BY_NAME ? kind_by_name(module->name) : module->kind;
         if (kind == MF_KIND_WASM) return true;
-        /* HTMLRewriter is WebAssembly, too. */
         bool is_data = kind == MF_KIND_DATA || kind == MF_KIND_TEXT || kind == MF_KIND_JSON;
-        if (!is_data && module->len && memmem(module->data, module->len, "HTMLRewriter", 12)) return true;
+        if (!is_data && needs_thread(module)) return true;
     }
     return false;
 }

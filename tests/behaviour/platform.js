@@ -57,6 +57,11 @@ const confinement = {
         const results = await run(env, lines);
         ok(!results.includes("made"), `refusals, not ${results}`);
     },
+    "WebAssembly is validated where a module names that, and refused elsewhere": async ({ env }) => {
+        const bytes = "new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])";
+        equal(await run(env, `return [WebAssembly.validate(${bytes}), WebAssembly.validate(new Uint8Array(8))]`), [true, false]);
+        await rejects(run(env, `const { validate } = WebAssembly; return validate(${bytes})`), { name: "CompileError" });
+    },
     "nothing of the inside lies about": async ({ env }) => {
         const lines = `return ["__native", "native", "process", "require", "module", "exports", "Deno", "Bun", "$vm", "SharedArrayBuffer",
             "gc", "print", "load", "quit"].filter((name) => name in globalThis)`;
