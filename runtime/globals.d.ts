@@ -7,6 +7,9 @@ declare namespace WebAssembly {
         static exports(module: Module): unknown[];
         static customSections(module: Module, name: string): ArrayBuffer[];
     }
+    class Memory {
+        readonly buffer: ArrayBuffer;
+    }
     class CompileError extends Error {}
     function instantiate(module: Module, imports?: object): Promise<unknown>;
     function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;

@@ -1,4 +1,4 @@
-// WebAssembly as workers have it: modules come with the code, never from bytes at run time.
+// WebAssembly as workers have it: modules come with the code, never from bytes at run time, and no memory is shared.
 
 import { native } from "./web/host";
 import { define } from "./web/lazy";
@@ -29,4 +29,24 @@ export function restrictWebAssembly(): void {
     };
     for (const [name, f] of Object.entries(instead)) define(WebAssembly, name, f);
     for (const name of ["compileStreaming", "instantiateStreaming"]) Reflect.deleteProperty(WebAssembly, name);
+    refuseSharedMemory();
+}
+
+/** Whoever makes or exports a memory, its bytes are reached here. */
+function refuseSharedMemory(): void {
+    const { prototype } = WebAssembly.Memory;
+    const unshared = ArrayBuffer.prototype;
+    const { apply, getPrototypeOf } = Reflect;
+    const guard = (give: () => ArrayBuffer): (() => ArrayBuffer) =>
+        function (this: WebAssembly.Memory): ArrayBuffer {
+            const buffer = apply(give, this, []);
+            if (getPrototypeOf(buffer) === unshared) return buffer;
+            throw new TypeError("WebAssembly.Memory: shared memory is not supported.");
+        };
+    const { get, ...rest } = Object.getOwnPropertyDescriptor(prototype, "buffer")!;
+    Object.defineProperty(prototype, "buffer", { ...rest, get: guard(get!) });
+    for (const name of ["toFixedLengthBuffer", "toResizableBuffer"]) {
+        const give = (prototype as unknown as Record<string, (() => ArrayBuffer) | undefined>)[name];
+        if (give !== undefined) define(prototype, name, guard(give));
+    }
 }

@@ -62,6 +62,14 @@ const confinement = {
         equal(await run(env, `return [WebAssembly.validate(${bytes}), WebAssembly.validate(new Uint8Array(8))]`), [true, false]);
         await rejects(run(env, `const { validate } = WebAssembly; return validate(${bytes})`), { name: "CompileError" });
     },
+    "WebAssembly's memory is not shared": async ({ env }) => {
+        const lines = `const memory = new WebAssembly.Memory({ shared: true, initial: 1, maximum: 1 });
+            return Reflect.ownKeys(WebAssembly.Memory.prototype).map((name) => {
+                try { return memory[name] instanceof ArrayBuffer; } catch (error) { return error.message; }
+            }).filter(Boolean)`;
+        equal(await run(env, lines), ["WebAssembly.Memory: shared memory is not supported."]);
+        equal(await run(env, "return new WebAssembly.Memory({ initial: 1 }).buffer.byteLength"), 65536);
+    },
     "nothing of the inside lies about": async ({ env }) => {
         const lines = `return ["__native", "native", "process", "require", "module", "exports", "Deno", "Bun", "$vm", "SharedArrayBuffer",
             "gc", "print", "load", "quit"].filter((name) => name in globalThis)`;

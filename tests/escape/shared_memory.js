@@ -3,12 +3,10 @@
 export default () => {
     if (typeof SharedArrayBuffer !== "undefined") return "SharedArrayBuffer";
     if (typeof Worker !== "undefined") return "Worker";
-    // WebAssembly's memory can be of that kind. Nobody else can get at it: no other thread, and no other cell.
-    const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    // WebAssembly's memory can be of that kind.
     try {
-        structuredClone(buffer, { transfer: [buffer] });
+        return String(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer);
     } catch {
         return undefined;
     }
-    return "shared memory that can be sent";
 };
