@@ -24,7 +24,8 @@ export interface Normalized {
 /** Names under which a model defines what is to be run. */
 const MAIN = /^(?:main|run|execute|handler|default|solution|task)$/i;
 
-const child = (node: Node | undefined, key: string): Node | undefined => node?.[key] as Node | undefined;
+/** Babel has null where there is none. */
+const child = (node: Node | undefined, key: string): Node | undefined => (node?.[key] as Node | null | undefined) ?? undefined;
 const nodes = (node: Node | undefined, key: string): Node[] => (node?.[key] as Node[] | undefined) ?? [];
 const nameOf = (node: Node | undefined): string => (child(node, "id")?.name as string | undefined) ?? "";
 
