@@ -1,7 +1,8 @@
 // Finds the code in what a model wrote: fences, prose around it, a JSON wrapper, escapes that went one round too far.
 // Lines that are not code become empty, so that every place in the code is the place in what was sent.
 
-import { parseProgram, type Parsed } from "./parse";
+import { CodeError, parseProgram, type Node, type Parsed } from "./parse";
+import { walk } from "./tree";
 
 /** A line that code may begin with, where prose stands before it. */
 const CODE_START =
@@ -17,6 +18,9 @@ function keepLines(lines: string[], from: number, to: number): string {
     return "\n".repeat(from) + lines.slice(from, to).join("\n");
 }
 
+/** Whether a template begins at the line's end: a fence behind it is a part of that. */
+const beginsTemplate = (line = ""): boolean => line.endsWith("`") && line.split("`").length === 2;
+
 /** The fenced blocks of a text that may be code; a fence that is never closed goes to the end. */
 function fencedBlocks(text: string): string[] {
     const lines = text.split("\n");
@@ -27,13 +31,45 @@ function fencedBlocks(text: string): string[] {
         const isClose = (line: string): boolean => line.trim().startsWith(open[1]!) && /^[`~]+$/.test(line.trim());
         let end = i + 1;
         while (end < lines.length && !isClose(lines[end]!)) end++;
-        if (CODE_LANGUAGES.test(open[2]!)) blocks.push(keepLines(lines, i + 1, end));
+        if (CODE_LANGUAGES.test(open[2]!) && !beginsTemplate(lines[i - 1])) blocks.push(keepLines(lines, i + 1, end));
         i = end;
     }
     // ```js code``` on one line.
     const inline = /^\s*```(?:(?:js|ts|javascript|typescript)\s)?([^\n]*?)```\s*$/.exec(text);
     if (blocks.length === 0 && inline) blocks.push(inline[1]!);
     return blocks;
+}
+
+/** What a block declares at its outermost level. */
+function declaredIn(block: string): string[] {
+    const declarations = block.matchAll(/^(?:const|let|var|class|(?:async )?function\*?)\s+(\w+|[[{][^=]*)/gm);
+    return [...declarations].flatMap(([, names]) => names!.match(/[A-Za-z_$][\w$]*/g) ?? []);
+}
+
+/** The blocks as one program, if a later one uses what those before it declare, and declares none of it anew. */
+function joined(blocks: string[]): string | undefined {
+    const last = blocks.at(-1);
+    const before = blocks.slice(0, -1);
+    const names = before.flatMap(declaredIn);
+    const isWhole = new Set(names).size === names.length && !declaredIn(last ?? "").some((name) => names.includes(name));
+    if (!isWhole || before.some((block) => /^return\b/m.test(block))) return undefined;
+    const used = new Set(last?.match(/(?<![\w$.])[A-Za-z_$][\w$]*/g));
+    if (!names.some((name) => used.has(name))) return undefined;
+    const lines: string[] = [];
+    for (const [index, line] of blocks.flatMap((block) => [...block.split("\n").entries()])) lines[index] ||= line;
+    return lines.join("\n");
+}
+
+/** Where a fence was read as code: three backticks are an empty template before another, three tildes are operators. */
+function fenceRead({ text, body }: Parsed): number | undefined {
+    if (!/^\s*(?:`{3}|~{3})/m.test(text)) return undefined;
+    let found: number | undefined;
+    const see = ({ type, start, quasi }: Node): void => {
+        const at = type === "TaggedTemplateExpression" ? (quasi as Node).start - 2 : type === "UnaryExpression" ? start : 0;
+        if (/^(?:`{3}|~{3})/.test(text.slice(at, at + 3))) found = Math.min(found ?? at, at);
+    };
+    for (const statement of body) walk(statement, see);
+    return found;
 }
 
 /** What no prose has: a part of the code that does not parse is not to be taken for prose, and the rest run. */
@@ -82,6 +118,8 @@ function* readings(text: string): Generator<string> {
     if (code !== undefined) yield* readings(code);
     if (!/^\s*(?:`{3}|~{3})/.test(text)) yield text;
     const blocks = fencedBlocks(text);
+    const program = joined(blocks);
+    if (program !== undefined) yield program;
     yield* blocks.toSorted((a, b) => b.trim().length - a.trim().length);
     if (/&(?:gt|lt|amp|quot|#39);/.test(text)) yield text.replace(/&(?:gt|lt|amp|quot|#39);/g, (entity) => ENTITIES[entity]!);
     const meant = unescaped(text);
@@ -99,7 +137,11 @@ export function extractCode(written: string): Parsed {
     const blocks = new Set(fencedBlocks(text));
     for (const reading of readings(text)) {
         try {
-            return parseProgram(reading);
+            const parsed = parseProgram(reading);
+            const at = fenceRead(parsed);
+            if (at === undefined) return parsed;
+            const line = reading.slice(0, at).split("\n").length;
+            throw new CodeError("This fence has no JavaScript or TypeScript in it.", reading, line, 1);
         } catch (error) {
             const isFence = blocks.has(reading);
             if (failure === undefined || (isFence && !failure.isFence)) failure = { error, isFence };
