@@ -31,6 +31,8 @@ function fencedBlocks(text: string): string[] {
         const isClose = (line: string): boolean => line.trim().startsWith(open[1]!) && /^[`~]+$/.test(line.trim());
         let end = i + 1;
         while (end < lines.length && !isClose(lines[end]!)) end++;
+        const call = /^jsonc?$/i.test(open[2]!) ? fromJson(lines.slice(i + 1, end).join("\n")) : undefined;
+        if (call !== undefined) blocks.push(call);
         if (CODE_LANGUAGES.test(open[2]!) && !beginsTemplate(lines[i - 1])) blocks.push(keepLines(lines, i + 1, end));
         i = end;
     }
@@ -65,8 +67,8 @@ function fenceRead({ text, body }: Parsed): number | undefined {
     if (!/^\s*(?:`{3}|~{3})/m.test(text)) return undefined;
     let found: number | undefined;
     const see = ({ type, start, quasi }: Node): void => {
-        const at = type === "TaggedTemplateExpression" ? (quasi as Node).start - 2 : type === "UnaryExpression" ? start : 0;
-        if (/^(?:`{3}|~{3})/.test(text.slice(at, at + 3))) found = Math.min(found ?? at, at);
+        const at = type === "TaggedTemplateExpression" ? (quasi as Node).start - 2 : type === "UnaryExpression" ? start : -1;
+        if (at >= 0 && /^(?:`{3}|~{3})/.test(text.slice(at, at + 3))) found = Math.min(found ?? at, at);
     };
     for (const statement of body) walk(statement, see);
     return found;
@@ -110,8 +112,22 @@ function unescaped(text: string): string | undefined {
     return text.replace(/\\(n|t|r|"|\\)/g, (_, c: string) => ({ n: "\n", t: "\t", r: "\r" })[c] ?? c);
 }
 
+/** What stands in an element like `<code>`, in place. */
+function unwrapped(text: string): string | undefined {
+    const [whole, name] = /^\s*<(code|execute|script|tool_code|javascript|typescript|js|ts)>[^]*<\/\1>\s*$/i.exec(text) ?? [];
+    return whole?.slice(0, whole.lastIndexOf("</")).replace(`<${name!}>`, (tag) => " ".repeat(tag.length));
+}
+
+/** What stands before a closing fence that was never opened. */
+function beforeStrayFence(text: string): string | undefined {
+    const [, before] = /^([^]*\n)\s*(?:`{3,}|~{3,})\s*$/.exec(text) ?? [];
+    return before !== undefined && !/^\s*(?:`{3}|~{3})/m.test(before) ? before : undefined;
+}
+
 /** All readings of the text, the likeliest first. */
 function* readings(text: string): Generator<string> {
+    const inner = unwrapped(text) ?? beforeStrayFence(text);
+    if (inner !== undefined) yield* readings(inner);
     const label = /^\s*(?:js|javascript|ts|typescript)[ \t]*\n/i.exec(text);
     if (label) yield text.replace(label[0].trim(), "");
     const code = fromJson(text);
@@ -132,7 +148,7 @@ function* readings(text: string): Generator<string> {
  * block before the text as a whole.
  */
 export function extractCode(written: string): Parsed {
-    const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "");
+    const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
     let failure: { error: unknown; isFence: boolean } | undefined;
     const blocks = new Set(fencedBlocks(text));
     for (const reading of readings(text)) {

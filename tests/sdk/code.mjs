@@ -47,6 +47,7 @@ const faults = [
     ["fence of another language", `Answer:\n${F}python\nprint(1)\n${F}`, /no JavaScript/, 2, 1],
     ["fault in a fence behind a word", `Answer:\n${F}js\nconst a = ;\n${F}`, /Unexpected token/, 3, 11],
     ["a fence in a template is not the code", `const md = \`\n${F}js\nrun()\n${F}\n\`;\nmd`, /Missing semicolon/, 2, 4],
+    ["fault in an element", "<code>const a = ;</code>", /Unexpected token/, 1, 17],
     ["fault in TypeScript", "const a: = 1;", /Unexpected token/, 1, 10],
 ];
 for (const [name, written, message, line, column] of faults) {
