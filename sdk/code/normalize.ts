@@ -6,6 +6,7 @@ import { Edits, type Place } from "./edits";
 import { extractCode } from "./extract";
 import type { Node, Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
+import { boundNames } from "./tree";
 
 export interface Normalized {
     /** The imports of the module that it is to stand in, on one line. */
@@ -93,10 +94,11 @@ class Rewriter {
                 this.returnExpression(statement.start, statement.end);
                 return true;
             case "VariableDeclaration": {
-                const last = nodes(statement, "declarations").at(-1);
-                const id = child(last, "id");
-                if (id?.type !== "Identifier" || statement.declare) return false;
-                this.edits.insert(statement.end, `;return ${id.name as string};`);
+                const id = child(nodes(statement, "declarations").at(-1), "id");
+                if (id === undefined || statement.declare) return false;
+                const names = boundNames(id).join(",");
+                const value = id.type === "ObjectPattern" ? `{${names}}` : id.type === "ArrayPattern" ? `[${names}]` : names;
+                this.edits.insert(statement.end, `;return ${value};`);
                 return true;
             }
             case "FunctionDeclaration":
@@ -113,6 +115,10 @@ class Rewriter {
                 return [child(statement, "consequent"), child(statement, "alternate")]
                     .map((branch) => branch !== undefined && this.#completeBranch(branch))
                     .includes(true);
+            case "SwitchStatement": {
+                const cases = nodes(statement, "cases");
+                return cases.map((one) => this.#completeCase(nodes(one, "consequent"), one === cases.at(-1))).includes(true);
+            }
             case "TryStatement":
                 return [child(statement, "block"), child(child(statement, "handler"), "body")]
                     .map((block) => block !== undefined && this.complete(block))
@@ -125,6 +131,14 @@ class Rewriter {
     /** A branch without braces can only be an expression: a declaration's value would need a second statement. */
     #completeBranch(branch: Node): boolean {
         return /^(?:ExpressionStatement|BlockStatement|IfStatement)$/.test(branch.type) && this.complete(branch);
+    }
+
+    /** What stands before the `break`, without which only the last case ends here. */
+    #completeCase(statements: Node[], isLast: boolean): boolean {
+        const last = statements.at(-1);
+        if (last?.type === "BlockStatement") return this.#completeCase(nodes(last, "body"), isLast);
+        const isEnded = last?.type === "BreakStatement" && child(last, "label") === undefined;
+        return (isEnded || isLast) && this.completeLast(isEnded ? statements.slice(0, -1) : statements);
     }
 
     completeLast(statements: Node[]): boolean {
