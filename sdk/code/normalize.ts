@@ -6,7 +6,7 @@ import { Edits, type Place } from "./edits";
 import { extractCode } from "./extract";
 import type { Node, Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
-import { boundNames } from "./tree";
+import { boundNames, usedNames } from "./tree";
 
 export interface Normalized {
     /** The imports of the module that it is to stand in, on one line. */
@@ -67,10 +67,18 @@ class Rewriter {
         this.edits.insert(last, ";return $default;");
     }
 
-    /** Imports stand outside the function. */
-    hoist(statement: Node): void {
-        if (statement.importKind !== "type") this.imports.push(this.#source(statement).replaceAll("\n", " "));
+    /** Imports stand outside the function; of what they name, that which is needed. */
+    hoist(statement: Node, isNeeded: (specifier: Node) => boolean): void {
         this.edits.blank(statement.start, statement.end);
+        const named = nodes(statement, "specifiers");
+        const needed = named.filter((specifier) => !isTypeOnly(specifier) && isNeeded(specifier));
+        if (isTypeOnly(statement) || (named.length > 0 && needed.length === 0)) return;
+        const isListed = ({ type }: Node): boolean => type === "ImportSpecifier";
+        const list = needed.filter(isListed).map((specifier) => this.#source(specifier));
+        const clauses = needed.filter((specifier) => !isListed(specifier)).map((specifier) => this.#source(specifier));
+        if (list.length > 0) clauses.push(`{${list.join(",")}}`);
+        const from = this.#text.slice(child(statement, "source")!.start, statement.end).replaceAll("\n", " ");
+        this.imports.push(`import ${clauses.join(",")}${clauses.length > 0 ? " from " : ""}${from}`);
     }
 
     /** Takes `export` away; gives the declaration behind it, if there is one. */
@@ -153,17 +161,34 @@ function mainOf(statements: Node[]): Node | undefined {
     return functions.find((statement) => MAIN.test(nameOf(statement))) ?? functions.at(-1);
 }
 
+/**
+ * What of an import is needed: what is used, other than as a type, and is not a name of the scope, which some import from
+ * where their program would have it.
+ */
+function importFilter(body: Node[], scope: readonly string[]): (statement: Node) => (specifier: Node) => boolean {
+    let used: Set<string> | undefined;
+    return (statement) => {
+        const isPlatform = /^(?:node|cloudflare):/.test(String(child(statement, "source")?.value));
+        return (specifier) => {
+            const name = String(child(specifier, "local")?.name);
+            const isOfScope = !isPlatform && scope.includes(name) && child(specifier, "imported")?.name === name;
+            return !isOfScope && (used ??= usedNames(body)).has(name);
+        };
+    };
+}
+
 /** `export default` decides; then what is exported; then the last statement. */
-function rewrite({ body, expression }: Parsed, rewriter: Rewriter): void {
+function rewrite({ body, expression }: Parsed, rewriter: Rewriter, scope: readonly string[]): void {
     if (expression) {
         rewriter.returnExpression(expression.start, expression.end);
         return;
     }
+    const isImported = importFilter(body, scope);
     const statements: Node[] = [];
     let byDefault: Node | undefined;
     const exported: Node[] = [];
     for (const statement of body) {
-        if (statement.type === "ImportDeclaration") rewriter.hoist(statement);
+        if (statement.type === "ImportDeclaration") rewriter.hoist(statement, isImported(statement));
         else if (statement.type === "ExportDefaultDeclaration") byDefault = statement;
         else if (statement.type === "ExportNamedDeclaration") {
             const declaration = rewriter.unexport(statement);
@@ -208,7 +233,7 @@ const COMMONJS = "const module={exports:{}},exports=module.exports;";
 export function normalizeCode(written: string, scope: readonly string[] = []): Normalized {
     const parsed = extractCode(written);
     const rewriter = new Rewriter(parsed.text);
-    rewrite(parsed, rewriter);
+    rewrite(parsed, rewriter, scope);
     const { text, original } = rewriter.edits.apply();
     const typeless = parsed.isTypeScript ? stripTypes(text) : { text, original: (place: Place) => place };
     const prelude = /\bmodule\.exports\b|\bexports\.\w/.test(parsed.text) ? COMMONJS : "";

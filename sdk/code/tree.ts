@@ -1,4 +1,4 @@
-// Looks at syntax trees.
+// Looks at syntax trees: what names code has, and where.
 
 import type { Node } from "./parse";
 
@@ -29,4 +29,21 @@ export function boundNames(pattern: Node): string[] {
         default:
             return [];
     }
+}
+
+/** Nodes that hold types alone. */
+const TYPE = /^TS(?!As|Satisfies|NonNull|Instantiation|TypeAssertion|ParameterProperty|Enum|Module|Export)/;
+
+/** The names that stand for values somewhere in the code. */
+export function usedNames(statements: Node[]): Set<string> {
+    const names = new Set<string>();
+    const see = ({ type, computed, name, object, value }: Node): boolean => {
+        if (TYPE.test(type) || type === "ImportDeclaration") return false;
+        if (type === "Identifier") names.add(name as string);
+        const inner = computed === true ? undefined : /^(?:Optional)?MemberExpression$/.test(type) ? object : type === "ObjectProperty" ? value : undefined;
+        if (inner !== undefined) walk(inner as Node, see);
+        return inner === undefined;
+    };
+    for (const statement of statements) walk(statement, see);
+    return names;
 }

@@ -105,6 +105,10 @@ export const cases = [
     ["type at last", "const n = 34;\nn;\ntype X = string;", 34],
     ["typed export default", "type R = { n: number };\nexport default async (): Promise<R> => ({ n: 35 });", { n: 35 }],
     ["import type", 'import type { X } from "./types";\nconst x: X = 36;\nx', 36],
+    ["import used as a type", 'import { X } from "./types";\nconst x: X = 71;\nx', 71],
+    ["import used as a type among others", 'import path, { basename, type PlatformPath, posix as p } from "node:path";\nconst x: p.PlatformPath | null = null;\nbasename("/a/b")', "b"],
+    ["import on several lines", 'import {\n    basename, // the last part\n    dirname,\n} from "node:path";\nbasename("/a/b") + dirname("/c/d")', "b/c"],
+    ["import of what is in the scope", 'import { api } from "./api";\n(await api.list()).length', 3],
     ["typed catch", "try { throw new Error('t') } catch (e: unknown) { (e as Error).message }", "t"],
     ["abstract class", "abstract class A { abstract n(): number }\nclass B extends A { n(): number { return 37 } }\nnew B().n()", 37],
     // Fences and prose.
