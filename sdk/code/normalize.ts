@@ -4,9 +4,9 @@
 import { sucrase } from "./parsers";
 import { Edits, type Place } from "./edits";
 import { extractCode } from "./extract";
-import type { Node, Parsed } from "./parse";
+import { errorAt, type Node, type Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
-import { boundNames, usedNames } from "./tree";
+import { boundNames, declaredBy, usedNames } from "./tree";
 
 export interface Normalized {
     /** The imports of the module that it is to stand in, on one line. */
@@ -30,8 +30,8 @@ const child = (node: Node | undefined, key: string): Node | undefined => (node?.
 const nodes = (node: Node | undefined, key: string): Node[] => (node?.[key] as Node[] | undefined) ?? [];
 const nameOf = (node: Node | undefined): string => (child(node, "id")?.name as string | undefined) ?? "";
 
-const isTypeOnly = ({ type, exportKind, importKind }: Node): boolean =>
-    /^TS(?:TypeAlias|Interface|Declare)/.test(type) || exportKind === "type" || importKind === "type";
+const isTypeOnly = ({ type, declare, exportKind, importKind }: Node): boolean =>
+    declare === true || /^TS(?:TypeAlias|Interface|Declare)/.test(type) || exportKind === "type" || importKind === "type";
 
 /** Statements that only define: a program of such alone is meant to have its last function called. */
 function isDefinition(statement: Node): boolean {
@@ -95,6 +95,25 @@ class Rewriter {
         return start;
     }
 
+    /** A namespace becomes a constant with what it exports, if that is more than types. */
+    unfoldNamespace(statement: Node): void {
+        const body = child(statement, "body")!;
+        if (body.type !== "TSModuleBlock" || child(statement, "id")?.type !== "Identifier") {
+            throw errorAt(statement, this.#text, "Namespaces with dots in their names are not supported: use an object.");
+        }
+        const exported: string[] = [];
+        for (const inner of nodes(body, "body")) {
+            const declaration = inner.type === "ExportNamedDeclaration" ? this.unexport(inner) : inner;
+            if (declaration?.type === "TSModuleDeclaration") this.unfoldNamespace(declaration);
+            if (declaration && declaration !== inner && !isTypeOnly(declaration)) exported.push(...declaredBy(declaration));
+        }
+        if (exported.length === 0) return;
+        this.edits.insert(statement.start, `const ${nameOf(statement)}=(()=>{`);
+        this.edits.blank(statement.start, body.start + 1);
+        this.edits.insert(body.end - 1, `;return {${exported.join(",")}};`);
+        this.edits.insert(body.end, ")();");
+    }
+
     /** Has the statement yield its value as the result, if it can. Returns whether it does. */
     complete(statement: Node): boolean {
         switch (statement.type) {
@@ -103,7 +122,7 @@ class Rewriter {
                 return true;
             case "VariableDeclaration": {
                 const id = child(nodes(statement, "declarations").at(-1), "id");
-                if (id === undefined || statement.declare) return false;
+                if (id === undefined) return false;
                 const names = boundNames(id).join(",");
                 const value = id.type === "ObjectPattern" ? `{${names}}` : id.type === "ArrayPattern" ? `[${names}]` : names;
                 this.edits.insert(statement.end, `;return ${value};`);
@@ -193,11 +212,13 @@ function rewrite({ body, expression }: Parsed, rewriter: Rewriter, scope: readon
         else if (statement.type === "ExportNamedDeclaration") {
             const declaration = rewriter.unexport(statement);
             if (!declaration) continue;
+            if (isTypeOnly(declaration)) continue;
             statements.push(declaration);
             if (/^(?:Function|Variable)Declaration$/.test(declaration.type)) exported.push(declaration);
         } else if (statement.type === "ExportAllDeclaration") rewriter.edits.blank(statement.start, statement.end);
         else if (!isTypeOnly(statement)) statements.push(statement);
     }
+    for (const statement of statements) if (statement.type === "TSModuleDeclaration") rewriter.unfoldNamespace(statement);
     if (byDefault) rewriteDefault(byDefault, statements, rewriter);
     else if (exported.length > 0) rewriter.complete(exported.find((d) => MAIN.test(nameOf(d))) ?? exported.at(-1)!);
     else {

@@ -44,15 +44,31 @@ const options = (plugins: ParserPlugin[]): ParserOptions => ({
     attachComment: false,
 });
 
+/** An error about a node. */
+export function errorAt(node: Node, text: string, message: string): CodeError {
+    const { line, column } = (node.loc as { start: { line: number; column: number } }).start;
+    return new CodeError(message, text, line, column + 1);
+}
+
 interface BabelError {
     message: string;
+    /** What Babel would have to be told to take it. */
+    missingPlugin?: string[];
     loc?: { line: number; column: number };
 }
 
+/** Syntax that the engine does not have. */
+function unsupported([plugin]: string[]): string {
+    if (plugin === "decorators") return "Decorators are not supported: call the function yourself.";
+    if (plugin === "decoratorAutoAccessors") return "accessor is not supported: use a field, or get and set.";
+    return `This syntax is not supported (${plugin}).`;
+}
+
 function codeError(error: unknown, text: string): unknown {
-    const { message, loc } = error as BabelError;
+    const { message, missingPlugin, loc } = error as BabelError;
     if (loc === undefined) return error;
-    return new CodeError(message.replace(/ \(\d+:\d+\)$/, ""), text, loc.line, loc.column + 1);
+    const words = missingPlugin ? unsupported(missingPlugin) : message.replace(/ \(\d+:\d+\)$/, "");
+    return new CodeError(words, text, loc.line, loc.column + 1);
 }
 
 /** Directives are strings that stand at the top; here they may be the result. */

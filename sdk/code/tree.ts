@@ -31,6 +31,12 @@ export function boundNames(pattern: Node): string[] {
     }
 }
 
+/** The names that a statement declares. */
+export function declaredBy(statement: Node): string[] {
+    if (statement.type !== "VariableDeclaration") return boundNames(statement.id as Node);
+    return (statement.declarations as Node[]).flatMap(({ id }) => boundNames(id as Node));
+}
+
 /** Nodes that hold types alone. */
 const TYPE = /^TS(?!As|Satisfies|NonNull|Instantiation|TypeAssertion|ParameterProperty|Enum|Module|Export)/;
 

@@ -48,6 +48,9 @@ const faults = [
     ["fault in a fence behind a word", `Answer:\n${F}js\nconst a = ;\n${F}`, /Unexpected token/, 3, 11],
     ["a fence in a template is not the code", `const md = \`\n${F}js\nrun()\n${F}\n\`;\nmd`, /Missing semicolon/, 2, 4],
     ["fault in an element", "<code>const a = ;</code>", /Unexpected token/, 1, 17],
+    ["decorator", "const a = 1;\nclass A { @log m() {} }", /^Decorators are not supported/, 2, 11],
+    ["accessor", "class A { accessor v = 3 }", /^accessor is not supported/, 1, 20],
+    ["namespace with a dot", "type T = 1;\nnamespace A.B { export const v = 1 }", /^Namespaces with dots/, 2, 1],
     ["fault in TypeScript", "const a: = 1;", /Unexpected token/, 1, 10],
 ];
 for (const [name, written, message, line, column] of faults) {
