@@ -12,7 +12,7 @@ const scalar = (value: unknown): string =>
     typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 
 function encode(value: string, allowReserved = false): string {
-    return allowReserved ? encodeURI(value) : encodeURIComponent(value);
+    return allowReserved ? encodeURI(value).replaceAll("#", "%23") : encodeURIComponent(value);
 }
 
 const entriesOf = (value: Json): [string, unknown][] => Object.entries(value).filter(([, inner]) => inner !== undefined);
@@ -54,7 +54,7 @@ function queryPairs({ name, style, explode, allowReserved, mediaType }: Paramete
 /** A path parameter's value as it stands in the path: something, and nothing of it null. */
 function pathValue(parameter: Parameter, value: unknown, label: string): string {
     if ([value].flat().some((part) => part === null || part === undefined)) throw new TypeError(`${label}: ${parameter.property} cannot be null`);
-    const escape = (part: string): string => encode(part, parameter.allowReserved).replace(/[?#]/g, encodeURIComponent);
+    const escape = (part: string): string => encode(part, parameter.allowReserved).replaceAll("?", "%3F");
     const written = simpleValue(parameter, value, escape);
     if (written === "") throw new TypeError(`${label}: ${parameter.property} cannot be empty`);
     return written;
