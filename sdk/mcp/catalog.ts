@@ -13,14 +13,20 @@ export interface Entry {
     words: string;
 }
 
+/** The declaration of a function or of a type. */
+export interface Declaration {
+    name: string;
+    text: string;
+}
+
 export interface Source {
     namespace: string;
     title: string;
     entries: Entry[];
     /** The signatures of these functions, in their order, and the types that they mention, nearest first. */
-    declare(names: string[]): { signatures: string[]; types: string[] };
+    declare(names: string[]): { signatures: Declaration[]; types: Declaration[] };
     /** The declaration of one named type, with what it mentions; none if there is no such type. */
-    type(name: string): string[];
+    type(name: string): Declaration[];
     call(name: string, args: unknown[]): Promise<unknown>;
 }
 

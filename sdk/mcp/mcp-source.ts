@@ -4,8 +4,9 @@
 import { isObject, list, own, text, type Json } from "../types/schema";
 import { firstSentence } from "../types/comments";
 import { sanitizeToolName, Names } from "../types/names";
-import { declareTool, type Tool } from "../types/tool";
-import type { Entry, Source } from "./catalog";
+import type { NamedType } from "../types/renderer";
+import { ToolDeclarer, type Tool } from "../types/tool";
+import type { Declaration, Entry, Source } from "./catalog";
 
 export const PROTOCOL_VERSION = "2025-06-18";
 
@@ -95,24 +96,23 @@ export function mcpSource(namespace: string, { connection, title, tools: listed 
         const said = typeof description === "string" ? description : "";
         return { name, summary: firstSentence(said, 120), words: said.slice(0, 500) };
     });
-    const declared = new Map<string, ReturnType<typeof declareTool>>();
-    const declare = (name: string): ReturnType<typeof declareTool> => {
-        const known = declared.get(name);
-        if (known) return known;
-        const tool = tools.get(name)!;
-        const made = declareTool({ ...tool, name, description: text(tool.description) }, types);
-        declared.set(name, made);
-        return made;
-    };
+    const declarers = new Map([...tools].map(([name, tool]) => [name, new ToolDeclarer({ ...tool, name, description: text(tool.description) }, types)]));
+    const declarations = (named: NamedType[]): Declaration[] => named.map(({ name, declaration }) => ({ name, text: declaration }));
     return {
         namespace,
         title: title || namespace,
         entries,
-        declare: (wanted) => {
-            const all = wanted.map(declare);
-            return { signatures: all.map((tool) => tool.text), types: [...new Set(all.flatMap((tool) => tool.types))] };
+        declare(wanted) {
+            const signatures = wanted.map((name) => declarers.get(name)!.declared);
+            return { signatures, types: declarations(signatures.flatMap((tool) => tool.types)) };
         },
-        type: () => [],
+        type(name) {
+            for (const declarer of declarers.values()) {
+                const found = declarer.type(name);
+                if (found.length > 0) return declarations(found);
+            }
+            return [];
+        },
         async call(name, args) {
             const label = `${namespace}.${name}`;
             const input = args[0] ?? {};

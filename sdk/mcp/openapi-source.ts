@@ -7,7 +7,7 @@ import { buildRequest, readResponse, serverOf } from "../openapi/request";
 import { firstSentence } from "../types/comments";
 import type { Names } from "../types/names";
 import { closure } from "../types/renderer";
-import type { Entry, Source } from "./catalog";
+import type { Declaration, Entry, Source } from "./catalog";
 
 export interface OpenApiOptions {
     namespace: string;
@@ -58,15 +58,18 @@ class OpenApiSource implements Source {
         return this.#api.problems;
     }
 
-    declare(names: string[]): { signatures: string[]; types: string[] } {
-        const declared = names.map((name) => this.#declarer.operation(this.#operations.get(name)!));
-        const types = closure(this.#declarer.renderer, new Set(declared.flatMap(({ mentions }) => [...mentions])));
-        return { signatures: declared.map(({ text }) => text), types: types.map(({ declaration }) => declaration) };
+    #types(pointers: Iterable<string>): Declaration[] {
+        return closure(this.#declarer.renderer, pointers).map(({ name, declaration }) => ({ name, text: declaration }));
     }
 
-    type(name: string): string[] {
+    declare(names: string[]): { signatures: Declaration[]; types: Declaration[] } {
+        const signatures = names.map((name) => this.#declarer.operation(this.#operations.get(name)!));
+        return { signatures, types: this.#types(new Set(signatures.flatMap(({ mentions }) => [...mentions]))) };
+    }
+
+    type(name: string): Declaration[] {
         const pointer = this.#declarer.renderer.pointerOf(name);
-        return pointer === undefined ? [] : closure(this.#declarer.renderer, [pointer]).map(({ declaration }) => declaration);
+        return pointer === undefined ? [] : this.#types([pointer]);
     }
 
     async call(name: string, args: unknown[]): Promise<unknown> {

@@ -56,7 +56,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint { call(name, args) { return tools[name](...args); } }`;
     const loader = env.LOADER as Loader & { get(id: string, code: () => unknown): { getEntrypoint(): unknown } };
     // Less than an execution may take, so that whoever called hears of it.
-    const cpuMs = Math.ceil((env.TIMEOUT_MS || DEFAULT_LIMITS.timeoutMs) / 2);
+    const cpuMs = Math.ceil((env.TIMEOUT_MS || DEFAULT_LIMITS.timeoutMs) / 3);
     const worker = loader.get(`tools:${name}`, () => ({
         compatibilityDate: "2026-01-01",
         compatibilityFlags: ["nodejs_compat"],

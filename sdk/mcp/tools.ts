@@ -3,7 +3,8 @@
 
 import { indent } from "../types/expression";
 import { isObject, list, text, type Json } from "../types/schema";
-import type { Catalog, Found } from "./catalog";
+import { propertyKey } from "../types/names";
+import type { Catalog, Declaration, Found } from "./catalog";
 import { execute, type ExecuteLimits, type Loader } from "./execute";
 
 const SOURCES_SHOWN_MAX = 20;
@@ -12,7 +13,10 @@ const RESULTS_MAX = 50;
 const TYPES_CHARACTERS_MAX = 24_000;
 /** Catalogs whose declarations are this short are shown at once, and need no search. */
 const SHOWN_AT_ONCE_CHARACTERS_MAX = 1600;
-const NAMES_MAX = 50;
+/** Names in a note; more are counted. */
+const NAMES_SHOWN_MAX = 40;
+/** Unknown names for which one that is near is looked for. */
+const UNKNOWN_MAX = 20;
 
 export interface ToolResult {
     content: { type: "text"; text: string }[];
@@ -23,6 +27,18 @@ const result = (words: string, isError = false): ToolResult => ({
     content: [{ type: "text", text: words }],
     ...(isError && { isError }),
 });
+
+/** Names for a note, as far as somebody reads them. */
+function named(names: string[]): string {
+    const shown = names.slice(0, NAMES_SHOWN_MAX);
+    return names.length > shown.length ? `${shown.join(", ")} and ${names.length - shown.length} more` : shown.join(", ");
+}
+
+/** A signature or a type that is longer than all that may be shown: its beginning in a comment, and any value. */
+function shortened(text: string, declaration: string, charactersMax: number): string {
+    const begin = text.slice(0, Math.max(0, charactersMax)).replaceAll("*/", "* /");
+    return `/* Too long to be shown: the beginning of ${text.length} characters\n${begin}… */\n${declaration}`;
+}
 
 export class Tools {
     readonly #catalog: Catalog;
@@ -123,19 +139,20 @@ export class Tools {
         const wanted = (typeof names === "string" ? names.split(/[\s,]+/) : list(names)).filter((name) => typeof name === "string" && name !== "");
         if (wanted.length === 0) return result('types takes { names: string[] }, e.g. ["github.reposGet"].', true);
         const found: Found[] = [];
-        const types: string[] = [];
+        const types: Declaration[] = [];
         const unknown: string[] = [];
-        for (const name of (wanted as string[]).slice(0, NAMES_MAX)) {
+        for (const name of new Set(wanted as string[])) {
             const functions = this.#functions(name);
-            const named = functions.length > 0 ? [] : this.#catalog.sources.flatMap((source) => source.type(name.split(".").at(-1)!));
-            if (functions.length + named.length === 0) unknown.push(name);
+            const declared = functions.length > 0 ? [] : this.#catalog.sources.flatMap((source) => source.type(name.split(".").at(-1)!));
+            if (functions.length + declared.length === 0) unknown.push(name);
             found.push(...functions);
-            types.push(...named);
+            types.push(...declared);
         }
-        const notes = unknown.map((name) => {
+        const notes = unknown.slice(0, UNKNOWN_MAX).map((name) => {
             const near = this.#catalog.near(name);
-            return `// There is no ${name}.${near.length > 0 ? ` Did you mean ${near.join(", ")}?` : ""}`;
+            return `// There is no ${name.slice(0, 100)}.${near.length > 0 ? ` Did you mean ${near.join(", ")}?` : ""}`;
         });
+        if (unknown.length > notes.length) notes.push(`// Nor are there ${unknown.length - notes.length} more of these names.`);
         const { text: declared } = this.#declare(found, types, TYPES_CHARACTERS_MAX);
         return result([...notes, declared].filter((part) => part !== "").join("\n"), found.length + types.length === 0);
     }
@@ -150,26 +167,38 @@ export class Tools {
     }
 
     /** Signatures first, then types, nearest first, as far as they fit. */
-    #declare(found: Found[], more: string[], charactersMax: number): { text: string; isWhole: boolean } {
-        const blocks: string[] = [];
-        const types = new Set(more);
+    #declare(found: Found[], more: Declaration[], charactersMax: number): { text: string; isWhole: boolean } {
+        const types = new Map(more.map((type) => [type.name, type]));
+        const lines: string[] = [];
+        const omitted: string[] = [];
+        let left = charactersMax;
+        let isWhole = true;
+        const take = (label: string, words: string, inShort: string): string[] => {
+            // What comes first is shown in any case, so that everything can be had by asking for it alone.
+            const isFirst = left === charactersMax;
+            const fits = words.length + 1 <= left;
+            isWhole &&= fits;
+            if (!fits && !isFirst) {
+                omitted.push(label);
+                return [];
+            }
+            const shown = fits ? words : shortened(words, inShort, left - 500);
+            left -= shown.length + 1;
+            return [shown];
+        };
         for (const source of this.#catalog.sources) {
             const names = [...new Set(found.filter(({ namespace }) => namespace === source.namespace).map(({ entry }) => entry.name))];
             if (names.length === 0) continue;
             const declared = source.declare(names);
-            blocks.push(`declare const ${source.namespace}: {`, ...declared.signatures.map((signature) => `  ${indent(signature)}`), "};");
-            for (const type of declared.types) types.add(type);
+            const shown = declared.signatures.flatMap(({ name, text: signature }) =>
+                take(`${source.namespace}.${name}`, `  ${indent(signature)}`, `  ${propertyKey(name)}(...args: any[]): Promise<any>;`),
+            );
+            if (shown.length > 0) lines.push(`declare const ${source.namespace}: {`, ...shown, "};");
+            for (const type of declared.types) types.set(type.name, type);
         }
-        const lines: string[] = [];
-        const omitted: string[] = [];
-        let length = 0;
-        for (const part of [...blocks, ...types]) {
-            length += part.length + 1;
-            if (length <= charactersMax || lines.length === 0) lines.push(part);
-            else omitted.push(/^type (\w+)/.exec(part)?.[1] ?? "…");
-        }
-        if (omitted.length > 0) lines.push(`// Left out, ask for them by name: ${omitted.slice(0, 40).join(", ")}${omitted.length > 40 ? ", …" : ""}`);
-        return { text: lines.join("\n"), isWhole: omitted.length === 0 };
+        for (const type of types.values()) lines.push(...take(type.name, type.text, `type ${type.name} = any;`));
+        if (omitted.length > 0) lines.push(`// Left out, ask for them by name: ${named(omitted)}`);
+        return { text: lines.join("\n"), isWhole };
     }
 }
 

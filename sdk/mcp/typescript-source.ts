@@ -6,7 +6,7 @@ import { babel } from "../code/parsers";
 import { firstSentence } from "../types/comments";
 import { propertyKey } from "../types/names";
 import type { Node } from "../code/parse";
-import type { Entry, Source } from "./catalog";
+import type { Declaration, Entry, Source } from "./catalog";
 
 /** Calls an exported function of the file, in its sandbox. */
 export type CallExport = (name: string, args: unknown[]) => Promise<unknown>;
@@ -81,7 +81,7 @@ export function typeScriptSource(namespace: string, source: string, call: CallEx
     }
     if (declared.size === 0) throw new Error("It exports no function.");
     /** The file's types that a text names, and those that they name. */
-    const mentioned = (texts: string[]): string[] => {
+    const mentioned = (texts: string[]): Declaration[] => {
         const found = new Set<string>();
         const look = (text: string): void => {
             for (const [name, declaration] of types) {
@@ -91,15 +91,15 @@ export function typeScriptSource(namespace: string, source: string, call: CallEx
             }
         };
         texts.forEach(look);
-        return [...found].map((name) => types.get(name)!);
+        return [...found].map((name) => ({ name, text: types.get(name)! }));
     };
     return {
         namespace,
         title: namespace,
         entries: [...declared.values()].map(({ entry }) => entry),
         declare(names) {
-            const signatures = names.map((name) => declared.get(name)!.signature);
-            return { signatures, types: mentioned(signatures) };
+            const signatures = names.map((name) => ({ name, text: declared.get(name)!.signature }));
+            return { signatures, types: mentioned(signatures.map(({ text }) => text)) };
         },
         type: (name) => (types.has(name) ? mentioned([name]) : []),
         call(name, args) {

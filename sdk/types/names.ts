@@ -9,6 +9,9 @@ const RESERVED = new Set(
     ).split(" "),
 );
 
+/** Properties that no namespace has as functions: an object with these is awaited, or written as JSON, by them. */
+const UNCALLABLE = new Set(["then", "toJSON"]);
+
 /** Types that declarations use, so no type of a document may take their names. */
 const TAKEN_TYPES = ["Array", "Promise", "Record", "Uint8Array", "Object", "String", "Number", "Boolean", "Symbol", "Function"];
 
@@ -32,11 +35,17 @@ export function sanitizeToolName(name: string): string {
     let clean = name.replace(/[-.\s]/g, "_").replace(/[^A-Za-z0-9_$]/g, "");
     if (clean === "") return "_";
     if (/^[0-9]/.test(clean)) clean = `_${clean}`;
-    return RESERVED.has(clean) ? `${clean}_` : clean;
+    return RESERVED.has(clean) ? `${clean}_` : callableName(clean);
 }
 
+/** A function's name, or another where no namespace can have it. */
+export function callableName(name: string): string {
+    return UNCALLABLE.has(name) ? `${name}_` : name;
+}
+
+/** Letters and digits of all scripts, as identifiers may have them. */
 function words(name: string): string[] {
-    return name.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
+    return name.normalize().split(/(?:\P{ID_Continue}|\p{Pc})+/u).filter((word) => word !== "");
 }
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
@@ -45,13 +54,16 @@ const capital = (word: string): string => word.charAt(0).toUpperCase() + word.sl
 export function pascalCase(name: string): string {
     const joined = words(name).map(capital).join("");
     if (joined === "") return "Unnamed";
-    return /^[0-9]/.test(joined) ? `T${joined}` : joined;
+    return /^\p{ID_Start}/u.test(joined) ? joined : `T${joined}`;
 }
 
 /** `repos/list-for-user` as reposListForUser. */
 export function camelCase(name: string): string {
     const pascal = words(name).map(capital).join("");
-    return sanitizeToolName(pascal.charAt(0).toLowerCase() + pascal.slice(1));
+    const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
+    if (camel === "") return "_";
+    if (!/^\p{ID_Start}/u.test(camel)) return `_${camel}`;
+    return RESERVED.has(camel) ? `${camel}_` : callableName(camel);
 }
 
 /** Gives each name out once: whoever comes later gets a number behind it. */

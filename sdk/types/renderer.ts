@@ -19,6 +19,9 @@ const SMALL_CHARACTERS_MAX = 40;
 /** Segments of a pointer that say nothing about what stands there. */
 const SILENT_SEGMENTS = /^(?:components|schemas|definitions|\$defs|properties|paths|content|schema|responses|items|\d+)$/;
 
+/** What a reference may point to in an OpenAPI document beside schemas. */
+const NO_SCHEMA = /^#\/components\/(?:parameters|responses|requestBodies|headers|examples|links|callbacks|pathItems|securitySchemes)\/[^/]+$/;
+
 /** Where a schema stands. `alias` is the named type whose own expression it belongs to without anything between. */
 interface Place {
     depth: number;
@@ -52,7 +55,11 @@ export class Renderer {
     #mentions = new Set<string>();
     #steps = 0;
 
-    /** `names` may be shared, so that several documents' types do not collide. `rootName` is the type that `#` means. */
+    /**
+     * `names` may be shared, so that several documents' types do not collide: of two of one name the later document's gets
+     * a number. All are named here, so that no name depends on what is asked for first. `rootName` is the type that `#`
+     * means.
+     */
     constructor(document: SchemaDocument, docs: Docs, names: Names = Names.ofTypes(), rootName = "Root") {
         this.document = document;
         this.#docs = docs;
@@ -63,6 +70,7 @@ export class Renderer {
             this.#nameOf.set(`#/components/schemas/${key}`, names.claim(pascalCase(key)));
         }
         this.#rootName = rootName;
+        for (const pointer of document.targets()) if (!NO_SCHEMA.test(pointer)) this.#name(pointer);
     }
 
     /** The expression for a schema, and the named types that it mentions. */
@@ -93,7 +101,7 @@ export class Renderer {
         return made;
     }
 
-    /** Where the type of this name stands; undefined if none has it, or none yet. */
+    /** Where the type of this name stands; undefined if none has it. */
     pointerOf(name: string): string | undefined {
         for (const [pointer, known] of this.#nameOf) if (known === name) return pointer;
         return undefined;

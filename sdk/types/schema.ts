@@ -60,6 +60,21 @@ export class SchemaDocument {
         return this.#anchored().get(ref);
     }
 
+    /** What its references point to, in the order in which they stand in it. */
+    targets(): Set<string> {
+        const targets = new Set<string>();
+        const waiting: unknown[] = [this.root];
+        while (waiting.length > 0) {
+            const value = waiting.pop();
+            if (typeof value !== "object" || value === null) continue;
+            const ref = own(value, "$ref");
+            const pointer = typeof ref === "string" ? this.pointer(ref) : undefined;
+            if (pointer !== undefined) targets.add(pointer);
+            for (const inner of Object.values(value).reverse()) waiting.push(inner);
+        }
+        return targets;
+    }
+
     /** What stands at a pointer; undefined if nothing does. */
     at(pointer: string): unknown {
         let value = this.root;

@@ -12,6 +12,7 @@ import { processTree } from "../behaviour/server.mjs";
 import { ALL, call, Client, documents, equal, execute, HERE, matches, MAYFLY, peer, PEERS, result, ROOT, SHOP, test, withStdio } from "./clients.mjs";
 
 const { StreamableHTTPClientTransport } = await peer("@modelcontextprotocol/sdk/client/streamableHttp.js");
+const { default: ts } = await import("typescript");
 const { countTokens } = await peer("gpt-tokenizer/encoding/o200k_base");
 
 // --- Standard input and output ---------------------------------------------------------------------------------------
@@ -121,6 +122,52 @@ await withStdio(["--tools", `api=${join(HERE, "api.ts")}`], async (client) => {
     });
 });
 
+// --- Declarations ----------------------------------------------------------------------------------------------------
+
+/** TypeScript's complaints about a text of the tool types. */
+function complaints(text) {
+    const path = join(ROOT, "build/sdk-test/types.ts");
+    writeFileSync(path, `${text.replace(/^(?=enum )/gm, "declare ")}\nexport {};\n`);
+    const program = ts.createProgram([path], { noEmit: true, strict: true, target: ts.ScriptTarget.ES2022, lib: ["lib.es2022.d.ts"], types: [] });
+    const source = program.getSourceFile(path);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+}
+
+await withStdio(ALL.slice(0, 2), async (client) => {
+    await test("what does not fit is named, and the rest is well-formed", async () => {
+        const { text } = await call(client, "types", { names: ["github.*"] });
+        equal(text.length < 26_000, true);
+        matches(text, /^declare const github: \{\n[^]*\n\};\n\/\/ Left out, ask for them by name: github\.\w+, (?:github\.\w+, ){10,}[^]* and \d+ more$/);
+        equal(complaints(text.replace(/\b[A-Z]\w+(?=[>\[ ;,)])/g, "Date")).filter((words) => !/Cannot find/.test(words)), []);
+    });
+    await test("more than fifty names are taken", async () => {
+        const found = (await call(client, "search", { query: "delete", limit: 50 })).text.match(/^github\.\w+/gm);
+        const names = [...found, ...(await call(client, "search", { query: "list", limit: 50 })).text.match(/^github\.\w+/gm), ...Array(60).fill(0).map((_, n) => `unknown${n}`)];
+        const { text } = await call(client, "types", { names });
+        const missing = names.slice(0, 100).filter((name) => !text.includes(`  ${name.slice(7)}(`) && !text.includes(name));
+        equal([missing.length < 60, / and \d+ more$/.test(text) || missing.length === 0, /Nor are there 40 more of these names/.test(text)], [true, true, true]);
+    });
+});
+
+await test("a declaration that is too long is cut, and still one", async () => {
+    const path = join(ROOT, "build/sdk-test/long.json");
+    const properties = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`property_${n}`, { type: "string", description: "Some words */ here" }]));
+    const long = { type: "object", properties };
+    const media = (schema) => ({ content: { "application/json": { schema } } });
+    writeFileSync(path, JSON.stringify({ openapi: "3.0.0", paths: {
+        "/a": { post: { operationId: "lengthy", requestBody: media(long), responses: { 200: media({ $ref: "#/components/schemas/Long" }) } }, get: { operationId: "取得", responses: { 200: media({ $ref: "#/components/schemas/日本" }) } } },
+    }, components: { schemas: { Long: long, 日本: { type: "object", properties: { 名: { type: "string" } } } } } }));
+    await withStdio(["--openapi", `api=${path}`], async (client) => {
+        for (const [name, pattern] of [["api.lengthy", /^declare const api: \{\n\/\* Too long[^]*property_9[^]*\n  lengthy\(\.\.\.args: any\[\]\): Promise<any>;\n\};/], ["Long", /^\/\* Too long[^]*property_9[^]*\ntype Long = any;$/]]) {
+            const { text } = await call(client, "types", { names: [name] });
+            matches(text, pattern);
+            equal([complaints(text), text.length < 26_000], [[], true]);
+        }
+        const { text } = await call(client, "types", { names: ["api.取得"] });
+        equal([text, complaints(text)], ['declare const api: {\n  "取得"(): Promise<日本>;\n};\ntype 日本 = { "名"?: string };', []]);
+    });
+});
+
 // --- Ends ------------------------------------------------------------------------------------------------------------
 
 await withStdio([...SHOP, "--timeout", "1500"], async (client) => {
@@ -135,9 +182,9 @@ await withStdio([...SHOP, "--timeout", "1500"], async (client) => {
     });
 });
 
-await withStdio([...SHOP, "--timeout", "3000"], async (client) => {
+await withStdio([...SHOP, "--timeout", "6000"], async (client) => {
     await test("a tool that loops is ended, and its source goes on", async () => {
-        matches((await execute(client, "await shop.loop()")).text, /exceeded CPU time limit\. \(limits\.cpuMs is 1500/);
+        matches((await execute(client, "await shop.loop()")).text, /exceeded CPU time limit\. \(limits\.cpuMs is 2000/);
         equal(await result(client, "return shop.add(1, 2)"), "3");
     });
 });

@@ -2,8 +2,8 @@
 
 import { equal, importSdk } from "./bundle.mjs";
 
-const { typeOfSchema, declareTool, declareTools, Names, sanitizeToolName, firstSentence } = await importSdk("schemas", {
-    "types/tool": ["typeOfSchema", "declareTool", "declareTools"],
+const { typeOfSchema, declareTool, declareTools, ToolDeclarer, Names, sanitizeToolName, firstSentence } = await importSdk("schemas", {
+    "types/tool": ["typeOfSchema", "declareTool", "declareTools", "ToolDeclarer"],
     "types/names": ["Names", "sanitizeToolName"],
     "types/comments": ["firstSentence"],
 });
@@ -120,7 +120,7 @@ for (const [name, schema, expected] of cases) {
 }
 
 for (const [name, expected] of Object.entries({
-    "": "_", "get-weather": "get_weather", "a.b c": "a_b_c", "3d": "_3d", delete: "delete_", "né!": "n", "!!": "_", $x: "$x",
+    "": "_", "get-weather": "get_weather", "a.b c": "a_b_c", "3d": "_3d", delete: "delete_", "né!": "n", "!!": "_", $x: "$x", then: "then_", toJSON: "toJSON_",
 })) {
     equal(`schemas: tool name ${JSON.stringify(name)}`, sanitizeToolName(name), expected);
 }
@@ -134,3 +134,10 @@ equal("schemas: a tool", declareTool(tool, names).text, "/** Weather of a city *
 equal("schemas: a tool without input", declareTool({ name: "now", inputSchema: { type: "object", properties: {}, additionalProperties: false } }, names).text, "now(): Promise<unknown>;");
 equal("schemas: a tool whose input may be left out", declareTool({ name: "f", inputSchema: { type: "object", properties: { n: { type: "number" } } } }, names).text, "f(input?: { n?: number }): Promise<unknown>;");
 equal("schemas: a namespace", declareTools("weather", [tool]), "declare const weather: {\n  /** Weather of a city */\n  get_weather(input: { city: string }): Promise<{ celsius: number }>;\n};\n");
+
+// Two tools with a type of one name: whoever is asked first, the first tool's has the name.
+const withItem = (name, property) => ({ name, inputSchema: { type: "object", properties: { item: { $ref: "#/$defs/Item" } }, $defs: { Item: { type: "object", properties: { [property]: { type: "string" } } } } } });
+const types = Names.ofTypes();
+const [one, two] = [new ToolDeclarer(withItem("one", "a"), types), new ToolDeclarer(withItem("two", "b"), types)];
+equal("schemas: names do not depend on what is asked for first", [two, one].map(({ declared }) => declared.types[0].declaration).join(" "), "type Item2 = { b?: string }; type Item = { a?: string };");
+equal("schemas: a tool's type by its name", [one.type("Item"), two.type("Item2"), two.type("Item")].map((found) => found.map(({ name }) => name).join()).join(" "), "Item Item2 ");
