@@ -92,7 +92,7 @@ async function read(options: SourceOptions, env: SourcesEnv): Promise<Read> {
         return (names) => mcpSource(name, found, names);
     }
     const text = await textOf(options, send);
-    if (kind === "typescript") return () => typeScriptSource(name, text, exportCaller(env, name, text));
+    if (kind === "typescript") return (names) => typeScriptSource(name, text, names, exportCaller(env, name, text));
     return (names) => {
         const source = openApiSource({ namespace: name, text, ...(url && { url }), ...(server && { server }) }, names, send);
         for (const problem of source.problems.slice(0, 10)) console.warn(`${name}: left out: ${problem}`);

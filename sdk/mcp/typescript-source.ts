@@ -4,20 +4,23 @@
 import { missingMethod } from "../code/errors";
 import { babel } from "../code/parsers";
 import { firstSentence } from "../types/comments";
-import { propertyKey } from "../types/names";
+import { callableName, Names, propertyKey } from "../types/names";
 import type { Node } from "../code/parse";
 import type { Declaration, Entry, Source } from "./catalog";
 
 /** Calls an exported function of the file, in its sandbox. */
 export type CallExport = (name: string, args: unknown[]) => Promise<unknown>;
 
-interface Declared {
-    entry: Entry;
-    signature: string;
-}
-
 const node = (value: unknown): Node | undefined => value as Node | undefined;
-const nodes = (value: unknown): Node[] => (value as Node[] | undefined) ?? [];
+const nodes = (value: unknown): Node[] => ((value as (Node | null)[] | undefined) ?? []).filter((item) => item !== null);
+const nameOf = (id: unknown): string => String(node(id)?.name ?? node(id)?.value ?? "");
+
+const TYPE = /^TS(?:Interface|TypeAlias|Enum)Declaration$/;
+const FUNCTION = /^(?:FunctionDeclaration|TSDeclareFunction|FunctionExpression|ArrowFunctionExpression)$/;
+/** Expressions whose value may be a function; which only the sandbox finds out. */
+const MAYBE_FUNCTION = /^(?:(?:Optional)?(?:Call|Member)|TaggedTemplate|Await|Conditional|Logical)Expression$/;
+/** What only says the type of an expression, or nothing. */
+const AROUND = /^(?:TS(?:As|Satisfies|NonNull)Expression|TSTypeAssertion|ParenthesizedExpression)$/;
 
 /** The text of a comment in front, without its marks. */
 function commentOf(statement: Node): string {
@@ -27,84 +30,256 @@ function commentOf(statement: Node): string {
     return last.value.replace(/^\*/, "").replace(/^\s*\* ?/gm, "").trim();
 }
 
-/** What one exported declaration defines. */
-function functionsOf(statement: Node, source: string): { name: string; signature: string; isType: boolean }[] {
-    const slice = (part: Node | undefined): string => (part ? source.slice(part.start, part.end) : "");
-    const signature = (name: string, f: Node): string => {
-        const parameters = nodes(f.params).map((parameter) => parameterText(parameter, slice));
-        const result = slice(node(f.returnType)).replace(/^:\s*/, "") || "unknown";
-        const promised = /^Promise\s*</.test(result) ? result : `Promise<${result}>`;
-        const generics = slice(node(f.typeParameters));
-        return `${propertyKey(name)}${generics}(${parameters.join(", ")}): ${promised};`;
-    };
-    const declaration = node(statement.declaration);
-    if (declaration?.type === "FunctionDeclaration") {
-        const name = node(declaration.id)!.name as string;
-        return [{ name, signature: signature(name, declaration), isType: false }];
-    }
-    if (declaration?.type === "VariableDeclaration") {
-        return nodes(declaration.declarations).flatMap((item) => {
-            const init = node(item.init);
-            const id = node(item.id)!;
-            if (id.type !== "Identifier" || !init || !/^(?:ArrowFunction|Function)Expression$/.test(init.type)) return [];
-            return [{ name: id.name as string, signature: signature(id.name as string, init), isType: false }];
-        });
-    }
-    return [];
+function children(parent: Node): Node[] {
+    const values = Object.entries(parent).filter(([key]) => !/Comments$/.test(key)).flatMap(([, value]) => value as unknown);
+    return values.filter((value): value is Node => typeof value === "object" && value !== null && typeof (value as Node).type === "string");
 }
 
-/** A parameter without its default, which makes it optional. */
-function parameterText(parameter: Node, slice: (part: Node | undefined) => string): string {
-    if (parameter.type !== "AssignmentPattern") return slice(parameter);
-    const left = node(parameter.left)!;
-    const type = slice(node(left.typeAnnotation)) || ": unknown";
-    const name = left.type === "Identifier" ? (left.name as string) : "input";
-    return `${name}?${type}`;
+// --- The file --------------------------------------------------------------------------------------------------------
+
+/** A name that the file gives to a function or to something else, with all that is written of it. */
+interface Value {
+    comment: string;
+    /** Functions, of which several are overloads and their implementation; or one expression. */
+    written: Node[];
+    /** The type that a variable was given. */
+    annotation?: Node | undefined;
 }
 
-export function typeScriptSource(namespace: string, source: string, call: CallExport): Source {
-    const file = babel().parse(source, { sourceType: "module", plugins: ["typescript"], attachComment: true }) as unknown as { program: Node };
-    const declared = new Map<string, Declared>();
-    const types = new Map<string, string>();
-    for (const statement of nodes(file.program.body)) {
-        const inner = node(statement.declaration) ?? statement;
-        if (/^TS(?:Interface|TypeAlias|Enum)Declaration$/.test(inner.type)) {
-            types.set(node(inner.id)!.name as string, source.slice(inner.start, inner.end));
-        }
-        if (statement.type !== "ExportNamedDeclaration") continue;
-        const comment = commentOf(statement);
-        for (const { name, signature } of functionsOf(statement, source)) {
-            const summary = firstSentence(comment, 120);
-            const note = summary === "" ? "" : `/** ${summary.replaceAll("*/", "*\\/")} */\n`;
-            declared.set(name, { entry: { name, summary, words: comment }, signature: note + signature });
-        }
+class ToolFile {
+    readonly #source: string;
+    readonly #values = new Map<string, Value>();
+    /** Interfaces of one name are one. */
+    readonly #types = new Map<string, Node[]>();
+    /** What the file's types are called in declarations: no name is another source's. */
+    readonly #claimed = new Map<string, string>();
+    /** Where they are mentioned: a name's place in the text. */
+    readonly #mentions: { start: number; end: number; name: string }[] = [];
+    /** Exported names and the local ones behind them. */
+    readonly exported = new Map<string, string>();
+
+    constructor(source: string, names: Names) {
+        this.#source = source;
+        const file = babel().parse(source, { sourceType: "module", plugins: ["typescript"], attachComment: true }) as unknown as { program: Node };
+        const statements = nodes(file.program.body);
+        for (const statement of statements) this.#take(statement);
+        for (const name of this.#types.keys()) this.#claimed.set(name, names.claim(name));
+        for (const statement of statements) this.#findMentions(statement);
+        this.#mentions.sort((a, b) => a.start - b.start);
     }
-    if (declared.size === 0) throw new Error("It exports no function.");
-    /** The file's types that a text names, and those that they name. */
-    const mentioned = (texts: string[]): Declaration[] => {
-        const found = new Set<string>();
-        const look = (text: string): void => {
-            for (const [name, declaration] of types) {
-                if (found.has(name) || !new RegExp(`\\b${name.replaceAll("$", "\\$")}\\b`).test(text)) continue;
-                found.add(name);
-                look(declaration);
-            }
+
+    #take(statement: Node): void {
+        const declaration = node(statement.declaration) ?? statement;
+        const comment = commentOf(statement) || commentOf(declaration);
+        const isDefault = statement.type === "ExportDefaultDeclaration";
+        const isExported = isDefault || statement.type === "ExportNamedDeclaration";
+        const define = (name: string, written: Node, annotation?: Node): void => {
+            const known = this.#values.get(name);
+            if (known) known.written.push(written);
+            else this.#values.set(name, { comment, written: [written], annotation });
+            if (isExported) this.exported.set(isDefault ? "default" : name, name);
         };
-        texts.forEach(look);
-        return [...found].map((name) => ({ name, text: types.get(name)! }));
-    };
+        if (TYPE.test(declaration.type) || declaration.type === "ClassDeclaration") {
+            const name = nameOf(declaration.id);
+            if (name !== "") this.#types.set(name, [...(this.#types.get(name) ?? []), declaration]);
+        } else if (FUNCTION.test(declaration.type)) {
+            define(nameOf(declaration.id) || "default", declaration);
+        } else if (declaration.type === "VariableDeclaration") {
+            for (const item of nodes(declaration.declarations)) {
+                const id = node(item.id)!;
+                const annotation = node(node(id.typeAnnotation)?.typeAnnotation);
+                if (id.type === "Identifier" && node(item.init)) define(nameOf(id), node(item.init)!, annotation);
+            }
+        } else if (isDefault) {
+            if (declaration.type === "Identifier") this.exported.set("default", nameOf(declaration));
+            else define("default", declaration);
+        }
+        if (statement.type !== "ExportNamedDeclaration" || statement.source || statement.exportKind === "type") return;
+        for (const specifier of nodes(statement.specifiers)) this.exported.set(nameOf(specifier.exported), nameOf(specifier.local));
+    }
+
+    /** Names in the places of types: what a type is called, and what is meant by it. */
+    #findMentions(parent: Node): void {
+        const id = { TSTypeReference: parent.typeName, TSExpressionWithTypeArguments: parent.expression, TSInterfaceHeritage: parent.expression, TSClassImplements: parent.expression, TSQualifiedName: parent.left, TSTypeQuery: parent.exprName }[parent.type];
+        const own = TYPE.test(parent.type) || parent.type === "ClassDeclaration" ? parent.id : undefined;
+        for (const place of [id, own, parent.superClass].map(node)) {
+            if (place?.type === "Identifier" && this.#types.has(nameOf(place))) {
+                this.#mentions.push({ start: place.start, end: place.start + nameOf(place).length, name: nameOf(place) });
+            }
+        }
+        for (const child of children(parent)) this.#findMentions(child);
+    }
+
+    // --- Text --------------------------------------------------------------------------------------------------------
+
+    /** A part of the file, with the names that its types have in declarations; `mentioned` gets those types. */
+    #slice(part: Node | undefined, mentioned: Set<string>): string {
+        if (!part) return "";
+        let text = "";
+        let at = part.start;
+        for (const { start, end, name } of this.#mentions) {
+            if (start < part.start || end > part.end) continue;
+            mentioned.add(name);
+            text += this.#source.slice(at, start) + this.#claimed.get(name)!;
+            at = end;
+        }
+        return text + this.#source.slice(at, part.end);
+    }
+
+    #annotation(of: Node | undefined, mentioned: Set<string>): string {
+        return this.#slice(node(of?.typeAnnotation), mentioned);
+    }
+
+    /** Parameters without defaults, which make them optional, and without patterns, which say what becomes of them inside. */
+    #parameters(all: Node[], mentioned: Set<string>): string {
+        const parameters = all.map((parameter) => (parameter.type === "TSParameterProperty" ? node(parameter.parameter)! : parameter)).filter((parameter) => nameOf(parameter) !== "this");
+        const isOptional = (parameter: Node): boolean => parameter.type === "AssignmentPattern" || parameter.type === "RestElement" || parameter.optional === true;
+        const texts = parameters.map((parameter, index) => {
+            const isRest = parameter.type === "RestElement";
+            const target = node(parameter.type === "AssignmentPattern" ? parameter.left : isRest ? parameter.argument : parameter)!;
+            const name = target.type === "Identifier" ? nameOf(target) : `${isRest ? "rest" : "input"}${index > 0 ? index + 1 : ""}`;
+            const annotation = node(target.typeAnnotation) ?? node(parameter.typeAnnotation);
+            const type = this.#annotation(annotation, mentioned) || (isRest ? "unknown[]" : "unknown");
+            if (isRest) return `...${name}: ${type}`;
+            if (!isOptional(parameter)) return `${name}: ${type}`;
+            return parameters.slice(index).every(isOptional) ? `${name}?: ${type}` : `${name}: ${type} | undefined`;
+        });
+        return texts.join(", ");
+    }
+
+    #result(of: Node | undefined, mentioned: Set<string>): string {
+        const type = node(of?.typeAnnotation);
+        if (type?.type === "TSTypePredicate") return type.asserts === true ? "void" : "boolean";
+        return this.#slice(type, mentioned) || "unknown";
+    }
+
+    #signature(name: string, written: Node, mentioned: Set<string>): string {
+        const parameters = this.#parameters(nodes(written.params ?? written.parameters), mentioned);
+        const result = this.#result(node(written.returnType ?? written.typeAnnotation), mentioned);
+        const promised = /^Promise\s*</.test(result) ? result : `Promise<${result}>`;
+        return `${propertyKey(name)}${this.#slice(node(written.typeParameters), mentioned)}(${parameters}): ${promised};`;
+    }
+
+    /** The signature by a type that stands for the whole function. */
+    #typedSignature(name: string, type: Node, mentioned: Set<string>): string {
+        if (type.type === "TSFunctionType") return this.#signature(name, type, mentioned);
+        const text = this.#slice(type, mentioned);
+        return `${propertyKey(name)}(...args: Parameters<${text}>): Promise<Awaited<ReturnType<${text}>>>;`;
+    }
+
+    /** The signatures of what a local name stands for; none if it is no function. */
+    #signatures(name: string, local: string, mentioned: Set<string>, depth = 0): string[] {
+        const value = this.#values.get(local);
+        const written = value?.written ?? [];
+        const overloads = written.filter(({ type }) => type === "TSDeclareFunction");
+        let last = written.at(-1);
+        let annotation = value?.annotation;
+        if (!last || depth > 10) return [];
+        if (overloads.length > 0) return overloads.map((overload) => this.#signature(name, overload, mentioned));
+        while (AROUND.test(last.type)) {
+            annotation ??= node(last.typeAnnotation);
+            last = node(last.expression)!;
+        }
+        const isFunction = FUNCTION.test(last.type);
+        if (last.type === "Identifier" && !annotation) return this.#signatures(name, nameOf(last), mentioned, depth + 1);
+        if (!isFunction && !MAYBE_FUNCTION.test(last.type) && last.type !== "Identifier") return [];
+        if (annotation) return [this.#typedSignature(name, annotation, mentioned)];
+        return [isFunction ? this.#signature(name, last, mentioned) : `${propertyKey(name)}(...args: any[]): Promise<any>;`];
+    }
+
+    /** The tool that an export is, with the types that it mentions; undefined if it is no function. */
+    tool(name: string, exported: string): { comment: string; signature: string; mentioned: Set<string> } | undefined {
+        const local = this.exported.get(exported)!;
+        const mentioned = new Set<string>();
+        const signatures = this.#signatures(name, local, mentioned);
+        return signatures.length === 0 ? undefined : { comment: this.#values.get(local)!.comment, signature: signatures.join("\n"), mentioned };
+    }
+
+    // --- Types -------------------------------------------------------------------------------------------------------
+
+    /** What is public of a class, as an interface: its methods stay in the sandbox. */
+    #interface(name: string, written: Node, mentioned: Set<string>): string {
+        const members = nodes(node(written.body)!.body).flatMap((member): string[] => {
+            if (nameOf(member.key) === "constructor") {
+                return nodes(member.params).filter(({ type, accessibility }) => type === "TSParameterProperty" && accessibility !== "private" && accessibility !== "protected").map((parameter) => `${this.#parameters([parameter], mentioned)};`);
+            }
+            if (member.static === true || member.accessibility === "private" || member.accessibility === "protected" || member.computed === true) return [];
+            if (member.type !== "ClassProperty") return [];
+            const type = this.#annotation(node(member.typeAnnotation), mentioned) || "unknown";
+            return [`${propertyKey(nameOf(member.key))}${member.optional === true ? "?" : ""}: ${type};`];
+        });
+        const base = node(written.superClass);
+        const isKnown = base?.type === "Identifier" && this.#types.has(nameOf(base));
+        const heritage = isKnown ? ` extends ${this.#slice(base, mentioned)}${this.#slice(node(written.superTypeParameters), mentioned)}` : "";
+        const body = members.length === 0 ? "{}" : `{\n${members.map((member) => `    ${member}\n`).join("")}}`;
+        return `interface ${name}${this.#slice(node(written.typeParameters), mentioned)}${heritage} ${body}`;
+    }
+
+    /** The declarations of these types of the file and of those that they mention. */
+    declarations(wanted: Iterable<string>): Declaration[] {
+        const reached = new Set(wanted);
+        const made: Declaration[] = [];
+        for (const local of reached) {
+            const name = this.#claimed.get(local)!;
+            const texts = this.#types.get(local)!.map((written) => (written.type === "ClassDeclaration" ? this.#interface(name, written, reached) : this.#slice(written, reached)));
+            made.push({ name, text: texts.join("\n") });
+        }
+        return made;
+    }
+
+    /** The type that has this name in declarations. */
+    typeCalled(name: string): string | undefined {
+        for (const [local, claimed] of this.#claimed) if (claimed === name) return local;
+        return undefined;
+    }
+}
+
+// --- The source ------------------------------------------------------------------------------------------------------
+
+interface Tool {
+    exported: string;
+    entry: Entry;
+    declaration: Declaration;
+    mentioned: Set<string>;
+}
+
+function toolsOf(file: ToolFile): Map<string, Tool> {
+    const tools = new Map<string, Tool>();
+    const names = new Names([...file.exported.keys()]);
+    for (const [exported, local] of file.exported) {
+        const wanted = exported === "default" && !file.exported.has(local) ? local : exported;
+        const callable = callableName(wanted);
+        const name = callable === exported ? exported : names.claim(callable);
+        const found = file.tool(name, exported);
+        if (!found) continue;
+        const summary = firstSentence(found.comment, 120);
+        const note = summary === "" ? "" : `/** ${summary.replaceAll("*/", "*\\/")} */\n`;
+        const entry = { name, summary, words: found.comment };
+        tools.set(name, { exported, entry, declaration: { name, text: note + found.signature }, mentioned: found.mentioned });
+    }
+    return tools;
+}
+
+export function typeScriptSource(namespace: string, source: string, names: Names, call: CallExport): Source {
+    const file = new ToolFile(source, names);
+    const tools = toolsOf(file);
+    if (tools.size === 0) throw new Error("It exports no function.");
     return {
         namespace,
         title: namespace,
-        entries: [...declared.values()].map(({ entry }) => entry),
-        declare(names) {
-            const signatures = names.map((name) => ({ name, text: declared.get(name)!.signature }));
-            return { signatures, types: mentioned(signatures.map(({ text }) => text)) };
+        entries: [...tools.values()].map(({ entry }) => entry),
+        declare(wanted) {
+            const found = wanted.map((name) => tools.get(name)!);
+            return { signatures: found.map(({ declaration }) => declaration), types: file.declarations(found.flatMap(({ mentioned }) => [...mentioned])) };
         },
-        type: (name) => (types.has(name) ? mentioned([name]) : []),
+        type(name) {
+            const local = file.typeCalled(name);
+            return local === undefined ? [] : file.declarations([local]);
+        },
         call(name, args) {
-            if (!declared.has(name)) throw new TypeError(missingMethod(namespace, name, declared.keys()));
-            return call(name, args);
+            const tool = tools.get(name);
+            if (!tool) throw new TypeError(missingMethod(namespace, name, tools.keys()));
+            return call(tool.exported, args);
         },
     };
 }

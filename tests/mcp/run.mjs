@@ -133,7 +133,25 @@ function complaints(text) {
     return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
 }
 
-await withStdio(ALL.slice(0, 2), async (client) => {
+await withStdio([...ALL.slice(0, 2), "--tools", `forms=${join(HERE, "forms.ts")}`], async (client) => {
+    await test("functions in all forms of export are tools", async () => {
+        const { text } = await call(client, "types", { names: ["forms.*", "github.usersGetByUsername", "SimpleUser"] });
+        equal(complaints(text), []);
+        for (const part of [
+            "  /** Its own type, and a class */\n  own(user: SimpleUser2, box: Box<number>): Promise<Deep>;", "  crate(): Promise<Crate>;",
+            "  pattern(input: { a?: number; b: string }, input2?: unknown, ...rest: number[]): Promise<unknown>;",
+            "  /** Twice, or again */\n  over(a: string): Promise<string>;\n  over(a: number): Promise<number>;\n",
+            "  /** Comes later */\n  later(x: number): Promise<number>;", "  renamed(x: number): Promise<number>;", "  standard(q: string): Promise<string>;",
+            "  wrapped(...args: any[]): Promise<any>;", "  typed(a: number, b?: string): Promise<boolean>;",
+            "  handler(...args: Parameters<Handler>): Promise<Awaited<ReturnType<Handler>>>;", "  alias(x: number): Promise<number>;",
+            "  first(a: unknown | undefined, b: string): Promise<string>;", "  isText(value: unknown): Promise<boolean>;", "  then_(a: number): Promise<number>;",
+            "interface SimpleUser2 { name: string }", "interface Deep { user: SimpleUser2 }", "interface Box<T> {\n    value: T;\n    note?: unknown;\n}",
+            "interface Crate extends Box<number> {\n    label?: string;\n}", "type SimpleUser = {",
+        ]) if (!text.includes(part)) throw new Error(`${part} is missing in ${text}`);
+        const calls = "forms.over(3), forms.later(1), forms.renamed(1), forms.standard('q'), forms.wrapped(4), forms.typed(1), forms.handler({ id: 7 }), forms.alias(2), forms.then_(5), forms.pattern({ b: 'x' }, undefined, 1, 2)";
+        equal(JSON.parse(await result(client, `return Promise.all([${calls}])`)), [3, 2, 2, "q", 8, true, "handled 7", 3, 5, "1x21,2"]);
+        matches((await call(client, "types", { names: ["SimpleUser2"] })).text, /^interface SimpleUser2/);
+    });
     await test("what does not fit is named, and the rest is well-formed", async () => {
         const { text } = await call(client, "types", { names: ["github.*"] });
         equal(text.length < 26_000, true);
