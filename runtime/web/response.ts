@@ -59,8 +59,9 @@ const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 function statusFrom(init: ResponseInit): number {
     const status = init.status === undefined ? 200 : Math.trunc(Number(init.status)) & 0xffff;
-    const upgrade = status === 101 && init.webSocket !== undefined && init.webSocket !== null;
-    if (!upgrade && (status < 200 || status > 599)) {
+    const hasWebSocket = init.webSocket !== undefined && init.webSocket !== null;
+    if (hasWebSocket && status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
+    if (!hasWebSocket && (status < 200 || status > 599)) {
         throw new RangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
     }
     return status;
@@ -86,10 +87,11 @@ function partsFrom(body: unknown, init: ResponseInit): Parts {
     if (body === null || body === undefined) {
         return new Parts(fields, undefined);
     }
+    const { content, type } = extractBody(body);
     if (nullBodyStatuses.has(fields.status)) {
+        if (content.text === "" || content.bytes?.byteLength === 0) return new Parts(fields, undefined);
         throw new TypeError("Response with null body status (101, 204, 205, or 304) cannot have a body.");
     }
-    const { content, type } = extractBody(body);
     if (type !== undefined) {
         addDefault(fields.headers, "content-type", type);
     }

@@ -27,6 +27,19 @@ test("text of a DataView", async () => equal(await new Response(new DataView(byt
 test("text of a Uint16Array", async () => equal(await new Response(new Uint16Array([0x6868])).text(), "hh"));
 test("text of a Blob", async () => equal(await new Response(new Blob(["a", "b"])).text(), "ab"));
 test("text of search parameters", async () => equal(await new Response(new URLSearchParams({ a: "b c" })).text(), "a=b+c"));
+test("nothing is no body where there can be none", () => {
+    for (const nothing of ["", bytes(), new Blob([]), new URLSearchParams()]) {
+        const response = new Response(nothing, { status: 204 });
+        equal([response.body, [...response.headers]], [null, []]);
+    }
+    throws("TypeError", () => new Response("x", { status: 304 }), "Response with null body status (101, 204, 205, or 304) cannot have a body.");
+    throws("TypeError", () => new Response(streamOf(), { status: 205 }));
+});
+test("a response with a WebSocket is one of status 101", () => {
+    const [webSocket] = Object.values(new WebSocketPair());
+    throws("RangeError", () => new Response(null, { webSocket }), "Responses with a WebSocket must have status code 101.");
+    equal(new Response("", { status: 101, webSocket }).webSocket === webSocket, true);
+});
 test("text of a number", async () => equal(await new Response(5).text(), "5"));
 test("text of a stream", async () => equal(await new Response(streamOf(bytes(0x68), bytes(0x69))).text(), "hi"));
 test("text of no body", async () => equal(await new Response().text(), ""));
