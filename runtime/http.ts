@@ -1,7 +1,7 @@
 // Requests and responses as they travel in FETCH and RESPONSE frames.
 
 import type { Channel } from "./channel";
-import type { Exchange } from "./exchange";
+import type { Exchange, OutgoingBody } from "./exchange";
 import * as F from "./frames";
 import { begin, end } from "./leases";
 import type { Frame } from "./frames";
@@ -106,10 +106,18 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
     });
 }
 
+/** The head of a message whose body has a length that was promised, which the head then tells. */
+function withLength<T extends { headers: [string, string][] }>(head: T, body: OutgoingBody): T {
+    if (body?.source === undefined || body.length === undefined) return head;
+    const others = head.headers.filter(([name]) => name.toLowerCase() !== "content-length");
+    return { ...head, headers: [...others, ["content-length", String(body.length)]] };
+}
+
 /** Sends a request over a channel. `limit` is what its response may bring. */
 export function ask(channel: Channel, head: RequestHead, request: Request, begin?: (exchange: Exchange) => void, limit = 0): Promise<Response> {
     const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
-    const exchange = channel.fetch(head, wire === undefined ? takeBody(request) : { source: wire });
+    const body = wire === undefined ? takeBody(request) : { source: wire };
+    const exchange = channel.fetch(withLength(head, body), body);
     if (wire === undefined) exchange.incoming.limit(limit);
     begin?.(exchange);
     return responseFrom(exchange, request, wire);
@@ -140,7 +148,8 @@ async function answerFetch(
     try {
         const response = await service.fetch(request);
         if (response.webSocket === null) {
-            exchange.send(F.RESPONSE, responseHead(response), takeBody(response));
+            const body = takeBody(response);
+            exchange.send(F.RESPONSE, withLength(responseHead(response), body), body);
         } else {
             const { head, source } = websockets().acceptOver(response, request, exchange.incoming);
             exchange.send(F.RESPONSE, { ...responseHead(response), ...head }, { source });

@@ -210,6 +210,17 @@ const plain = {
         const response = await load(env).fetch(`http://w/respond?${query}`, { redirect: "manual" });
         equal([response.status, response.headers.get("location")], [302, "http://elsewhere/"]);
     },
+    "a FixedLengthStream tells its length": async ({ env }) => {
+        const source = `export default { fetch(request) {
+            const { readable, writable } = new FixedLengthStream(5);
+            void request.body.pipeTo(writable);
+            return new Response(readable, { headers: { "content-length": "9", "x-length": request.headers.get("content-length") } }); } };`;
+        const { readable, writable } = new FixedLengthStream(5);
+        void new Blob(["fives"]).stream().pipeTo(writable);
+        const response = await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/", { method: "POST", body: readable });
+        const { headers } = response;
+        equal([headers.get("x-length"), headers.get("content-length"), await response.text()], ["5", "5", "fives"]);
+    },
     "a handler's request, sent on, follows no redirects": async ({ env, request, ctx }) => {
         equal(request.redirect, "manual");
         const source = "export default { fetch: (request) => request.headers.has('x-ask') ? new Response(request.redirect) : fetch(request) }";
