@@ -158,8 +158,8 @@ export class Exchange {
     readonly listeners: ((reason: unknown) => void)[] = [];
     /** Its bodies are the bytes of a connection, which may go over to TLS. */
     isConnection = false;
-    /** The supervisor asks, which logs where an error was thrown. */
-    tellsStack = false;
+    /** No worker asks, but a client: errors say where they were thrown, for the log, and bodies are encoded. */
+    isFromOutside = false;
     /** Of the body that goes out, as far as it has gone; incoming.bytes is the other's. */
     sentBytes = 0;
     /** Called when both directions have ended. */
@@ -276,7 +276,7 @@ export class Exchange {
     /** Gives up: tells the other side why, and ends both directions. */
     reset(error: unknown): void {
         if (this.#outgoingDone && this.#incomingDone) return;
-        const head = this.tellsStack ? { ...describeThrown(error), stack: stackOf(error) } : describeThrown(error);
+        const head = this.isFromOutside ? { ...describeThrown(error), stack: stackOf(error) } : describeThrown(error);
         this.#channel.send(F.RESET, 0, this.id, JSON.stringify(head));
         this.#end(error);
     }

@@ -8,7 +8,7 @@ import type { Frame } from "./frames";
 import type { Connect } from "./sockets";
 import { lazy } from "./web/lazy";
 import { requestFromWire, whenAborted, type Request } from "./web/request";
-import { responseFromWire, type Response } from "./web/response";
+import { isEncoded, responseFromWire, type Response } from "./web/response";
 import { takeBody } from "./web/body";
 import { wireHeaders } from "./web/headers";
 import { websockets } from "./web/websockets";
@@ -16,6 +16,7 @@ import type { Wire } from "./websocket/wire";
 
 declare const require: (path: string) => unknown;
 
+const encodings = lazy(() => require("./encode-body") as typeof import("./encode-body"));
 const sockets = lazy(() => require("./sockets") as typeof import("./sockets"));
 
 export interface RequestHead {
@@ -34,6 +35,8 @@ interface ResponseHead {
     /** Of a response that was fetched. */
     url?: string;
     redirected?: boolean;
+    /** The body is as Content-Encoding says. Between workers others travel as they are, and are encoded for clients. */
+    encoded?: boolean;
 }
 
 export function requestHead(request: Request): RequestHead {
@@ -47,6 +50,7 @@ export function responseHead(response: Response): ResponseHead {
     const head: ResponseHead = { status, statusText, headers: wireHeaders(response.headers) };
     if (url !== "") head.url = url;
     if (redirected) head.redirected = true;
+    if (isEncoded(response)) head.encoded = true;
     return head;
 }
 
@@ -103,14 +107,22 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
     return responseFromWire(status!, text, headers, exchange.takeIncoming(frame), {
         url: typeof head.url === "string" ? head.url : undefined,
         redirected: head.redirected === true,
+        isEncoded: head.encoded === true,
     });
 }
 
+type Head = { headers: [string, string][] };
+
+function withoutLength<T extends Head>(head: T): T {
+    return { ...head, headers: head.headers.filter(([name]) => name.toLowerCase() !== "content-length") };
+}
+
 /** The head of a message whose body has a length that was promised, which the head then tells. */
-function withLength<T extends { headers: [string, string][] }>(head: T, body: OutgoingBody): T {
+function withLength<T extends Head>(head: T, body: OutgoingBody): T {
     if (body?.source === undefined || body.length === undefined) return head;
-    const others = head.headers.filter(([name]) => name.toLowerCase() !== "content-length");
-    return { ...head, headers: [...others, ["content-length", String(body.length)]] };
+    const told = withoutLength(head);
+    told.headers.push(["content-length", String(body.length)]);
+    return told;
 }
 
 /** Sends a request over a channel. `limit` is what its response may bring. */
@@ -138,6 +150,16 @@ export async function answerAsk(
     });
 }
 
+/** Sends a response; to a client compressed, where its headers say that it is and nobody has done so yet. */
+function sendResponse(exchange: Exchange, response: Response): void {
+    const body = takeBody(response);
+    const head = responseHead(response);
+    const coding = exchange.isFromOutside && body !== undefined && !isEncoded(response) ? response.headers.get("content-encoding") : null;
+    const source = coding === null ? undefined : encodings().encodedSource(coding, body!);
+    if (source === undefined) exchange.send(F.RESPONSE, withLength(head, body), body);
+    else exchange.send(F.RESPONSE, withoutLength(head), { source });
+}
+
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
 async function answerFetch(
     exchange: Exchange,
@@ -148,8 +170,7 @@ async function answerFetch(
     try {
         const response = await service.fetch(request);
         if (response.webSocket === null) {
-            const body = takeBody(response);
-            exchange.send(F.RESPONSE, withLength(responseHead(response), body), body);
+            sendResponse(exchange, response);
         } else {
             const { head, source } = websockets().acceptOver(response, request, exchange.incoming);
             exchange.send(F.RESPONSE, { ...responseHead(response), ...head }, { source });

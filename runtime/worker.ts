@@ -55,6 +55,8 @@ export class Worker implements ChannelHandler {
     #tracer: Tracer | undefined;
     /** A host worker that has no way out itself passes none on. */
     #isClosed = true;
+    /** Whether no worker is behind the owner's channel, but clients or a C program. */
+    #isOutermost = false;
     /** What the owner was asked and has not answered. */
     readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
 
@@ -75,6 +77,7 @@ export class Worker implements ChannelHandler {
         if (this.#started !== undefined) throw new Error("a cell takes one worker");
         Object.assign(compatibility, { date: head.compatibilityDate, flags: head.compatibilityFlags });
         this.#isClosed = head.outbound === null;
+        this.#isOutermost = head.env === undefined;
         setOutbound(this.#outboundOf(head));
         if (native.isHost()) {
             startOutbound(this.channel);
@@ -164,7 +167,7 @@ export class Worker implements ChannelHandler {
 
     fetch(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: number };
-        exchange.tellsStack = native.isHost();
+        exchange.isFromOutside = this.#isOutermost;
         const service =
             target === undefined ? this.#default() : this.channel.rpc.service(target);
         void answerAsk(exchange, frame, service);

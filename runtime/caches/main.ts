@@ -3,7 +3,7 @@
 
 import { brand } from "../web/brand";
 import { Request } from "../web/request";
-import { Response } from "../web/response";
+import { isEncoded, Response } from "../web/response";
 
 const BUDGET_BYTES = 16 * 1024 * 1024;
 
@@ -11,6 +11,7 @@ interface Entry {
     status: number;
     statusText: string;
     headers: [string, string][];
+    isEncoded: boolean;
     body: Uint8Array;
     storedMs: number;
     freshMs: number;
@@ -93,7 +94,8 @@ export class Cache {
         const body = new Uint8Array(await response.arrayBuffer());
         if (fresh === undefined) return;
         const { status, statusText } = response;
-        keep(this.#key(request), { status, statusText, headers: [...response.headers], body, storedMs: Date.now(), freshMs: fresh });
+        const [headers, storedMs] = [[...response.headers], Date.now()];
+        keep(this.#key(request), { status, statusText, headers, isEncoded: isEncoded(response), body, storedMs, freshMs: fresh });
     }
 
     async match(input: unknown, options?: { ignoreMethod?: boolean }): Promise<Response | undefined> {
@@ -132,6 +134,7 @@ function answer(entry: Entry, request: Request, ageMs: number): Response {
         status: entry.status,
         statusText: entry.statusText,
         headers: entry.headers,
+        encodeBody: entry.isEncoded ? "manual" : "automatic",
     });
     response.headers.set("cf-cache-status", "HIT");
     response.headers.set("age", String(Math.floor(ageMs / 1000)));

@@ -28,6 +28,8 @@ interface Fields {
     redirected: boolean;
     cf: unknown;
     webSocket: unknown;
+    /** The body is as Content-Encoding says already; any other is not yet. */
+    isEncoded: boolean;
 }
 
 /** A response whose parts are known to be valid; no worker can get hold of this class. */
@@ -48,6 +50,7 @@ function fieldsOf(status: number, statusText: string, headers: Headers): Fields 
         redirected: false,
         cf: undefined,
         webSocket: null,
+        isEncoded: false,
     };
 }
 
@@ -79,7 +82,14 @@ function fieldsFrom(init: ResponseInit): Fields {
     const fields = fieldsOf(status, statusText, new Headers(init.headers ?? undefined));
     fields.cf = init.cf;
     fields.webSocket = init.webSocket ?? null;
+    fields.isEncoded = init instanceof Response ? isEncoded(init) : isManual(init.encodeBody);
     return fields;
+}
+
+function isManual(encodeBody: unknown): boolean {
+    if (encodeBody === undefined || encodeBody === "automatic") return false;
+    if (encodeBody !== "manual") throw new TypeError(`encodeBody: unexpected value: ${String(encodeBody)}`);
+    return true;
 }
 
 function partsFrom(body: unknown, init: ResponseInit): Parts {
@@ -189,6 +199,11 @@ export function markRedirected(response: Response, url: string): void {
     Object.assign(fieldsIn(response), { url, redirected: true });
 }
 
+/** Whether a response's body is as its Content-Encoding says, and not still to be encoded for a client. */
+export function isEncoded(response: Response): boolean {
+    return fieldsIn(response).isEncoded;
+}
+
 /** What only a response that was fetched has. */
 export interface ResponseExtra {
     /** Where it came from at last. */
@@ -196,6 +211,7 @@ export interface ResponseExtra {
     redirected?: boolean;
     cf?: unknown;
     webSocket?: unknown;
+    isEncoded?: boolean;
     /** What the body's length is, where the sender said so. */
     length?: number;
 }
@@ -213,5 +229,6 @@ export function responseFromWire(
     fields.redirected = extra.redirected ?? false;
     fields.cf = extra.cf;
     fields.webSocket = extra.webSocket ?? null;
+    fields.isEncoded = extra.isEncoded ?? false;
     return new Response(new Parts(fields, body === undefined ? undefined : contentFromWire(body, extra.length)));
 }

@@ -32,6 +32,15 @@ function makeRoutes() {
                 throw error;
             }
         },
+        async coded(request, query) {
+            const text = "coded ".repeat(1000);
+            const headers = { "content-encoding": query.get("coding"), "content-length": "6000" };
+            if (query.get("body") === "text") return new Response(text, { headers });
+            if (query.get("body") === "stream") return new Response(new Blob([text]).stream(), { headers });
+            const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+            const response = new Response(await new Response(packed).bytes(), { encodeBody: "manual", headers });
+            return query.get("body") === "copied" ? new Response(response.body, response) : response;
+        },
         echo: (request) => new Response(request.body),
         produce(request, query) {
             let at = 0;
@@ -106,6 +115,7 @@ export default {
     fetch(request, env, ctx) {
         const { pathname } = new URL(request.url);
         if (pathname.startsWith("/own/")) return own.answer(request);
+        if (pathname.startsWith("/dynamic/read/")) return child(env).fetch(request).then(async (response) => new Response(await response.text()));
         if (pathname.startsWith("/dynamic/")) return child(env).fetch(request);
         return checked.fetch(request, env, ctx);
     },

@@ -109,6 +109,17 @@ const answers = forBoth({
             10 * MEBIBYTE, hashOf(Array.from({ length: 160 }, (_, at) => block(at, 65536))),
         ]);
     },
+    "a body is compressed as its headers say, unless it is so already": async (server, who) => {
+        for (const [coding, body] of [["gzip", "text"], ["br", "text"], ["gzip", "stream"], ["gzip", "packed"], ["gzip", "copied"]]) {
+            const response = await fetch(`${server.url}/${who}/coded?coding=${coding}&body=${body}`);
+            expect("coding", response.headers.get("content-encoding"), coding);
+            expect(`${body} in ${coding}`, await response.text(), "coded ".repeat(1000));
+        }
+        expect("an unknown coding", await ask(server, `/${who}/coded?coding=none&body=text`), "coded ".repeat(1000));
+    },
+    "a worker reads what another one's headers say is compressed": async (server, who) => {
+        if (who === "dynamic") expect("text", await ask(server, "/dynamic/read/coded?coding=gzip&body=text"), "coded ".repeat(1000));
+    },
     "an echo answers before the request has ended": async (server, who) => {
         const raw = new Raw(server).write(`POST /${who}/echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n`);
         for (const text of ["first", "second", "third"]) {
