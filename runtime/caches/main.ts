@@ -127,21 +127,46 @@ export class Cache {
 }
 brand(Cache, "Cache");
 
-/** A kept response for a request that may be conditional. */
+const strong = (tag: string) => tag.replace(/^W\//, "");
+
+/** Whether a request asks for nothing but what has changed, and a response with these headers has not. */
+function isKnown(asked: Headers, kept: Headers): boolean {
+    const known = asked.get("if-none-match");
+    if (known !== null) {
+        const tag = kept.get("etag");
+        const tags = known.match(/(?:W\/)?"[^"]*"|[^\s,]+/g) ?? [];
+        return tag !== null && tags.some((one) => one === "*" || strong(one) === strong(tag));
+    }
+    return Date.parse(kept.get("last-modified") ?? "") <= Date.parse(asked.get("if-modified-since") ?? "");
+}
+
+/** The first byte that a Range header asks for and the one behind the last; undefined if it is none, or of several ranges. */
+function rangeOf(asked: Headers, length: number): [from: number, to: number] | undefined {
+    const [, first, last] = /^\s*bytes=(\d*)-(\d*)\s*$/i.exec(asked.get("range") ?? "") ?? [];
+    if (first === undefined || last === undefined || first + last === "") return undefined;
+    if (first === "") return [Math.max(0, length - Number(last)), Number(last) === 0 ? 0 : length];
+    if (last !== "" && Number(last) < Number(first)) return undefined;
+    return [Number(first), last === "" ? length : Math.min(length, Number(last) + 1)];
+}
+
+/** A kept response for a request that may be conditional, or for a part of it. */
 function answer(entry: Entry, request: Request, ageMs: number): Response {
-    const nullBody = [101, 204, 205, 304].includes(entry.status);
-    const response = new Response(nullBody ? null : entry.body.slice(), {
-        status: entry.status,
-        statusText: entry.statusText,
-        headers: entry.headers,
-        encodeBody: entry.isEncoded ? "manual" : "automatic",
-    });
-    response.headers.set("cf-cache-status", "HIT");
-    response.headers.set("age", String(Math.floor(ageMs / 1000)));
-    const tag = response.headers.get("etag");
-    const wanted = request.headers.get("if-none-match");
-    const isSame = tag !== null && wanted !== null && (wanted === "*" || wanted.split(",").some((one) => one.trim() === tag));
-    return isSame ? new Response(null, { status: 304, headers: response.headers }) : response;
+    const { status, statusText, body } = entry;
+    const headers = new Response(null, { headers: entry.headers }).headers;
+    headers.set("cf-cache-status", "HIT");
+    headers.set("age", String(Math.floor(ageMs / 1000)));
+    const encodeBody = entry.isEncoded ? "manual" : "automatic";
+    if (isKnown(request.headers, headers)) return new Response(null, { status: 304, headers });
+    const range = status === 200 && headers.has("content-length") ? rangeOf(request.headers, body.length) : undefined;
+    if (range === undefined) {
+        const nullBody = [101, 204, 205, 304].includes(status);
+        return new Response(nullBody ? null : body.slice(), { status, statusText, headers, encodeBody });
+    }
+    const [from, to] = range;
+    const isWithin = from < to;
+    headers.set("content-range", isWithin ? `bytes ${from}-${to - 1}/${body.length}` : `bytes */${body.length}`);
+    headers.set("content-length", String(isWithin ? to - from : 0));
+    return new Response(isWithin ? body.slice(from, to) : "", { status: isWithin ? 206 : 416, headers, encodeBody });
 }
 
 export class CacheStorage {

@@ -237,6 +237,27 @@ test("caches keep what Cache-Control allows", async () => {
     await rejects("TypeError", caches.default.put(new Request("http://cache/", { method: "POST" }), new Response("")));
 });
 
+test("caches answer for a part, and for what has not changed", async () => {
+    const cache = await caches.open("conditional");
+    const dated = { "last-modified": "Sat, 01 Jan 2000 00:00:00 GMT", etag: 'W/"e"', "content-length": "6" };
+    await cache.put("http://c/dated", new Response("abcdef", { headers: dated }));
+    const ask = async (headers) => {
+        const response = await cache.match(new Request("http://c/dated", { headers }));
+        return [response.status, await response.text(), response.headers.get("content-range")];
+    };
+    equal(await ask({ range: "bytes=1-3" }), [206, "bcd", "bytes 1-3/6"]);
+    equal(await ask({ range: "bytes=4-" }), [206, "ef", "bytes 4-5/6"]);
+    equal(await ask({ range: "bytes=-2" }), [206, "ef", "bytes 4-5/6"]);
+    equal(await ask({ range: "bytes=2-99" }), [206, "cdef", "bytes 2-5/6"]);
+    equal(await ask({ range: "bytes=6-" }), [416, "", "bytes */6"]);
+    for (const range of ["bytes=", "bytes=-", "bytes=3-1", "bytes=0-1,3-4", "lines=1-2"]) equal(await ask({ range }), [200, "abcdef", null]);
+    for (const tags of ['"e"', 'W/"e"', '"x, y", W/"e"', "*"]) equal((await ask({ "if-none-match": tags }))[0], 304);
+    equal((await ask({ "if-none-match": '"x", "y"', "if-modified-since": dated["last-modified"] }))[0], 200);
+    equal((await ask({ "if-modified-since": dated["last-modified"] }))[0], 304);
+    equal((await ask({ "if-modified-since": "Fri, 31 Dec 1999 00:00:00 GMT" }))[0], 200);
+    equal((await ask({ "if-modified-since": "never" }))[0], 200);
+});
+
 test("caches stay within their budget", async () => {
     for (let i = 0; i < 20; i++) await caches.default.put(`http://big/${i}`, new Response(new Uint8Array(1 << 20)));
     equal(await caches.default.match("http://big/0"), undefined);
