@@ -7,6 +7,8 @@ import { console } from "./web/console";
 
 const LOGS_MAX = 200;
 const DEPTH_MAX = 50;
+/** What is taken from an iterator that is a result. */
+const ITEMS_MAX = 1000;
 
 /** Calls a function of a namespace; the answer comes over RPC. */
 type Call = (namespace: string, name: string, args: unknown[]) => Promise<unknown>;
@@ -30,27 +32,71 @@ interface Outcome {
     logs: string[];
 }
 
+/** Promises and iterators of a result: what they came to, and those that are to be waited for first. */
+class Awaited {
+    readonly results = new Map<object, unknown>();
+    open: object[] = [];
+}
+
+type Iterated = AsyncIterable<unknown>;
+
+const isIterator = (value: object): value is Iterated =>
+    "next" in value && typeof value.next === "function" && (Symbol.iterator in value || Symbol.asyncIterator in value);
+
+/** A promise or an iterator; only a result's are waited for. */
+function pending(value: object, inside: object[], awaited?: Awaited): unknown {
+    if (awaited === undefined) return value instanceof Promise ? "[promise]" : "[iterator]";
+    if (awaited.results.has(value)) return plain(awaited.results.get(value), inside, awaited);
+    awaited.open.push(value);
+    return null;
+}
+
+async function itemsOf(iterator: Iterated): Promise<unknown[]> {
+    const items: unknown[] = [];
+    for await (const item of iterator) {
+        if (items.length === ITEMS_MAX) return [...items, `[more than ${ITEMS_MAX} items]`];
+        items.push(item);
+    }
+    return items;
+}
+
+/** The text of a result once everything in it has come. */
+async function showLate(value: unknown, awaited: Awaited): Promise<string> {
+    let text = "";
+    for (let depth = 0; awaited.open.length > 0 && depth < DEPTH_MAX; depth++) {
+        const open = new Set(awaited.open);
+        awaited.open = [];
+        const wait = async (one: object): Promise<unknown> => awaited.results.set(one, await (isIterator(one) ? itemsOf(one) : one));
+        await Promise.all([...open].map(wait));
+        text = show(value, awaited);
+    }
+    return text;
+}
+
 /** A value as JSON can have it. */
-function plain(value: unknown, seen: object[] = []): unknown {
+function plain(value: unknown, seen: object[] = [], awaited?: Awaited): unknown {
     if (typeof value === "bigint" || typeof value === "symbol") return String(value);
+    if (typeof value === "number" && !Number.isFinite(value)) return String(value);
     if (typeof value === "function") return "[function]";
     if (typeof value !== "object" || value === null) return value;
     if (seen.includes(value)) return "[circular]";
     if (seen.length > DEPTH_MAX) return "[too deep]";
     const inside = [...seen, value];
+    if (value instanceof Promise || isIterator(value)) return pending(value, inside, awaited);
     if (value instanceof Error) return `${value.name}: ${value.message}`;
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
-    if (value instanceof Map) return plain(Object.fromEntries(value as Map<PropertyKey, unknown>), inside);
-    if (value instanceof Set) return plain([...value], inside);
+    if (value instanceof Map) return plain(Object.fromEntries(value as Map<PropertyKey, unknown>), inside, awaited);
+    if (value instanceof Set) return plain([...value], inside, awaited);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
-    if ("toJSON" in value && typeof value.toJSON === "function") return plain((value.toJSON as () => unknown)(), inside);
-    if (Array.isArray(value)) return value.map((item) => plain(item, inside) ?? null);
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, inside)]));
+    if ("toJSON" in value && typeof value.toJSON === "function") return plain((value.toJSON as () => unknown)(), inside, awaited);
+    if (Array.isArray(value)) return value.map((item) => plain(item, inside, awaited) ?? null);
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, inside, awaited)]));
 }
 
-function show(value: unknown): string {
-    if (typeof value === "string") return value;
-    return (JSON.stringify(plain(value)) as string | undefined) ?? "undefined";
+function show(value: unknown, awaited?: Awaited): string {
+    const shown = plain(value, [], awaited);
+    if (typeof shown === "string") return shown;
+    return (JSON.stringify(shown) as string | undefined) ?? "undefined";
 }
 
 function captureConsole(logs: string[], charactersMax: number): void {
@@ -59,7 +105,7 @@ function captureConsole(logs: string[], charactersMax: number): void {
         const mark = level === "warn" || level === "error" ? `[${level}] ` : "";
         const log = (...args: unknown[]): void => {
             if (left <= 0 || logs.length > LOGS_MAX) return;
-            const line = mark + args.map(show).join(" ");
+            const line = mark + args.map((value) => show(value)).join(" ");
             logs.push(line.length > left ? `${line.slice(0, left)}… (no more is kept)` : line);
             left -= line.length;
         };
@@ -109,7 +155,9 @@ class Execution extends WorkerEntrypoint {
             for (const name of namespaces) scope[name] = namespaceOf(name, call);
             let value = await code!(scope);
             if (typeof value === "function" && !isClass(value)) value = await (value as Code)(scope);
-            const text = show(value);
+            const awaited = new Awaited();
+            let text = show(value, awaited);
+            if (awaited.open.length > 0) text = await showLate(value, awaited);
             return { text: text.slice(0, limits.result), length: text.length, logs };
         } catch (thrown) {
             return { failure: failureOf(thrown), logs };

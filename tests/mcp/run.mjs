@@ -51,6 +51,18 @@ await withStdio(SHOP, async (client, errors) => {
         equal(await result(client, "const a: any = {}; a.self = a; return a"), '{"self":"[circular]"}');
         equal(await result(client, "undefined"), "undefined");
     });
+    await test("promises and iterators in a result are waited for", async () => {
+        equal(await result(client, "return [1, 2].map(async (id) => (await shop.getItem({ id })).price)"), "[100,107]");
+        equal(await result(client, "return { a: shop.add(1, 2), b: [new Map([['c', Promise.resolve([Promise.resolve(4)])]])] }"), '{"a":3,"b":[{"c":[4]}]}');
+        equal(await result(client, "async function* pages() { yield 1; yield* [2, shop.add(1, 2)]; }\nreturn { pages: pages(), keys: new Map([['k', 1]]).keys() }"), '{"pages":[1,2,3],"keys":["k"]}');
+        matches(await result(client, "return (function* () { for (let n = 0; ; n++) yield n; })()"), /,998,999,"\[more than 1000 items\]"\]$/);
+        matches((await execute(client, "return { a: shop.getItem({ id: 99 }) }")).text, /^Error: there is no item 99 \(line 1, column 18\)/);
+        equal(await result(client, "console.log(shop.add(1, 2), [1].values()); return 1"), "1\n\nConsole:\n[promise] [iterator]");
+    });
+    await test("numbers that JSON does not have, and single values", async () => {
+        equal(await result(client, "[NaN, { a: -1 / 0 }]"), '["NaN",{"a":"-Infinity"}]');
+        for (const [code, shown] of [["0 / 0", "NaN"], ["1 / 0", "Infinity"], ["10n", "10"], ["new Date(0)", "1970-01-01T00:00:00.000Z"]]) equal(await result(client, code), shown);
+    });
     await test("the console comes back", async () => {
         equal(await result(client, "console.log('a', { b: 1 }); console.error('c'); return 1"), '1\n\nConsole:\na {"b":1}\n[error] c');
     });
