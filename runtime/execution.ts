@@ -142,7 +142,12 @@ function failureOf(thrown: unknown): Outcome["failure"] {
     return { name, message, stack: place + String(stack) };
 }
 
-const isClass = (f: object): boolean => /^class\b/.test(String(f));
+/** Calls what is no class. A first parameter that has a default is the code's own, unless it takes the scope apart. */
+function callFunction(f: Code, scope: Namespaces): unknown {
+    const source = String(f);
+    if (/^class\b/.test(source)) return f;
+    return f.length > 0 || /^[^(]*\(\s*\{/.test(source) ? f(scope) : (f as () => unknown)();
+}
 
 let code: Code | undefined;
 
@@ -154,7 +159,7 @@ class Execution extends WorkerEntrypoint {
             const scope: Namespaces = {};
             for (const name of namespaces) scope[name] = namespaceOf(name, call);
             let value = await code!(scope);
-            if (typeof value === "function" && !isClass(value)) value = await (value as Code)(scope);
+            if (typeof value === "function") value = await callFunction(value as Code, scope);
             const awaited = new Awaited();
             let text = show(value, awaited);
             if (awaited.open.length > 0) text = await showLate(value, awaited);

@@ -23,7 +23,7 @@ export class Named extends WorkerEntrypoint {
     add(a, b) { return { sum: a + b, list: [kind] }; }
     async each(call) { return { sum: (await call("a", [{ b: 1 }])).sum }; }
 }
-export const Execution = execution(({ api }) => ({ sum: typeof api }));
+export const Execution = execution(({ api }) => () => ({ sum: typeof api }));
 export const plain = { add(a) { return a; } };
 export default {
     async fetch(request, env) {

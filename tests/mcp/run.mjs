@@ -63,6 +63,11 @@ await withStdio(SHOP, async (client, errors) => {
         equal(await result(client, "[NaN, { a: -1 / 0 }]"), '["NaN",{"a":"-Infinity"}]');
         for (const [code, shown] of [["0 / 0", "NaN"], ["1 / 0", "Infinity"], ["10n", "10"], ["new Date(0)", "1970-01-01T00:00:00.000Z"]]) equal(await result(client, code), shown);
     });
+    await test("a function gets the scope where it takes one", async () => {
+        equal(await result(client, "async function main(limit = 2) { return (await shop.listItems()).slice(0, limit).length; }"), "2");
+        equal(await result(client, "async ({ shop } = {}) => shop.add(1, 2)"), "3");
+        equal(await result(client, "async (tools) => tools.shop.add(1, 2)"), "3");
+    });
     await test("the console comes back", async () => {
         equal(await result(client, "console.log('a', { b: 1 }); console.error('c'); return 1"), '1\n\nConsole:\na {"b":1}\n[error] c');
     });
