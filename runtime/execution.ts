@@ -4,6 +4,9 @@
 
 import { WorkerEntrypoint } from "./context";
 import { console } from "./web/console";
+import { hooks } from "./web/host";
+
+declare const require: (path: string) => unknown;
 
 const LOGS_MAX = 200;
 const DEPTH_MAX = 50;
@@ -99,16 +102,25 @@ function show(value: unknown, awaited?: Awaited): string {
     return (JSON.stringify(shown) as string | undefined) ?? "undefined";
 }
 
+/** As Node does it, where the first argument asks for it. */
+function format(args: unknown[]): string {
+    return (require("./web/format") as typeof import("./web/format")).format(args);
+}
+
+const isFormat = (args: unknown[]): boolean => args.length > 1 && typeof args[0] === "string" && /%[sdifjoOc]/.test(args[0]);
+
+/** The levels have their arguments as JSON; all else (tables, traces) comes as the console's text. */
 function captureConsole(logs: string[], charactersMax: number): void {
     let left = charactersMax;
+    const keep = (level: string, text: string): void => {
+        if (left <= 0 || logs.length > LOGS_MAX) return;
+        const line = level === "warn" || level === "error" ? `[${level}] ${text}` : text;
+        logs.push(line.length > left ? `${line.slice(0, left)}… (no more is kept)` : line);
+        left -= line.length;
+    };
+    hooks.log = (level, text) => keep(level, text.replace(/\n {4}at .*/g, "")); // a trace's frames are the runtime's
     for (const level of ["log", "info", "debug", "warn", "error"] as const) {
-        const mark = level === "warn" || level === "error" ? `[${level}] ` : "";
-        const log = (...args: unknown[]): void => {
-            if (left <= 0 || logs.length > LOGS_MAX) return;
-            const line = mark + args.map((value) => show(value)).join(" ");
-            logs.push(line.length > left ? `${line.slice(0, left)}… (no more is kept)` : line);
-            left -= line.length;
-        };
+        const log = (...args: unknown[]): void => keep(level, isFormat(args) ? format(args) : args.map((value) => show(value)).join(" "));
         Object.assign(console, { [level]: log });
     }
 }

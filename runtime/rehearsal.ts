@@ -8,7 +8,7 @@ import { openBudget } from "./budget";
 import { encode } from "./rpc/encoder";
 import { Worker } from "./worker";
 import { console } from "./web/console";
-import { native } from "./web/host";
+import { hooks, native } from "./web/host";
 import { warmWeb } from "./web/warm";
 
 declare const require: (path: string) => unknown;
@@ -61,9 +61,11 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 5, ["run"], [[[["api"]], ["export", -2], { result: 100, logs: 100 }]]]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
     const { log, info, debug, warn, error } = console; // an execution has its own
+    const sink = hooks.log;
     void answerCallback(worker).then(() => {
         unregister(worker.channel);
         Object.assign(console, { log, info, debug, warn, error });
+        hooks.log = sink;
     });
 }
 

@@ -68,6 +68,10 @@ await withStdio(SHOP, async (client, errors) => {
         equal(await result(client, "async ({ shop } = {}) => shop.add(1, 2)"), "3");
         equal(await result(client, "async (tools) => tools.shop.add(1, 2)"), "3");
     });
+    await test("the console's other methods and formats", async () => {
+        const code = "console.log('%s is %d', 'a', 5, 6); console.log('100%', 7); console.dir({ a: [1] }); console.assert(1 > 2, 'not %s', 'so'); console.trace('here'); console.table([{ a: 1 }]); return 1";
+        matches(await result(client, code), /^1\n\nConsole:\na is 5 6\n100% 7\n\{ a: \[ 1 \] \}\n\[error\] Assertion failed: not so\nTrace: here\n┌[^]*│ 0 +│ 1 │\n/);
+    });
     await test("the console comes back", async () => {
         equal(await result(client, "console.log('a', { b: 1 }); console.error('c'); return 1"), '1\n\nConsole:\na {"b":1}\n[error] c');
     });
