@@ -147,11 +147,16 @@ interface Placed extends Error {
     sourceURL?: string;
 }
 
+/** Looking at what was thrown may throw again. */
 function failureOf(thrown: unknown): Outcome["failure"] {
-    if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
-    const { name, message, stack, line, column, sourceURL } = thrown as Placed;
-    const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
-    return { name, message, stack: place + String(stack) };
+    try {
+        if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
+        const { name, message, stack, line, column, sourceURL } = thrown as Placed;
+        const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
+        return { name: String(name), message: String(message), stack: place + String(stack) };
+    } catch {
+        return { name: "Error", message: "A value was thrown that cannot be shown.", stack: "" };
+    }
 }
 
 /** Calls what is no class. A first parameter that has a default is the code's own, unless it takes the scope apart. */

@@ -1,9 +1,10 @@
 // Runs what a model wrote in a fresh sandbox, against a catalog, and says what came of it in words for the model.
 
-import { explainFailure } from "../code/errors";
+import { explainFailure, type Failure } from "../code/errors";
 import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
 import type { Place } from "../code/edits";
+import { isObject } from "../types/schema";
 import type { Catalog } from "./catalog";
 
 /** The part of a Worker Loader that is used here. */
@@ -11,16 +12,16 @@ export interface Loader {
     load(code: unknown): { getEntrypoint(): unknown };
 }
 
-/** What an execution gives; see runtime/execution.ts. */
+/** What an execution gives, see runtime/execution.ts; or whatever the code made of it. */
 interface Outcome {
-    text?: string;
-    length?: number;
-    failure?: { name: string; message: string; stack: string };
-    logs: string[];
+    text?: unknown;
+    length?: unknown;
+    failure?: unknown;
+    logs?: unknown;
 }
 
 interface Entrypoint {
-    run(namespaces: string[], call: unknown, limits: { result: number; logs: number }): Promise<Outcome>;
+    run(namespaces: string[], call: unknown, limits: { result: number; logs: number }): Promise<unknown>;
 }
 
 export interface ExecuteLimits {
@@ -40,6 +41,14 @@ export interface Executed {
 /** Globals that a worker has and a model may have misspelt. */
 const GLOBALS = ["console", "JSON", "Math", "Promise", "Date", "URL", "Object", "Array", "String", "Number", "Map", "Set", "setTimeout", "structuredClone"];
 
+const NAME_CHARACTERS_MAX = 100;
+const MESSAGE_CHARACTERS_MAX = 4000;
+const STACK_CHARACTERS_MAX = 20_000;
+/** The console's note that no more is kept. */
+const LOG_NOTE_CHARACTERS_MAX = 50;
+/** A text of the sandbox's, which may be anything. */
+const textOf = (value: unknown, charactersMax: number): string => (typeof value === "string" ? value.slice(0, charactersMax) : "");
+
 /** The first place in the code that a stack names. */
 function placeOf(stack: string, { original, source }: Normalized): Place | undefined {
     for (const match of stack.matchAll(/code\.js:(\d+):(\d+)/g)) {
@@ -49,15 +58,30 @@ function placeOf(stack: string, { original, source }: Normalized): Place | undef
     return undefined;
 }
 
-function withLogs(text: string, logs: unknown): string {
-    const lines = Array.isArray(logs) ? logs.filter((line) => typeof line === "string") : [];
+function withLogs(text: string, logs: unknown, charactersMax: number): string {
+    const lines: string[] = [];
+    let left = charactersMax + LOG_NOTE_CHARACTERS_MAX;
+    for (const line of Array.isArray(logs) ? (logs as unknown[]) : []) {
+        if (left <= 0) break;
+        lines.push(textOf(line, left));
+        left -= lines.at(-1)!.length + 1;
+    }
     return lines.length > 0 ? `${text}\n\nConsole:\n${lines.join("\n")}` : text;
 }
 
 /** A value that is too long keeps its beginning, and the model is told what to do about it. */
-function bounded(text: string, length: number, max: number): string {
-    if (length <= max) return text;
-    return `${text.slice(0, max)}\n… (cut: the first ${max} of ${length} characters; return less, e.g. only the fields you need)`;
+function bounded(text: string, length: unknown, max: number): string {
+    const whole = Math.max(text.length, Number.isSafeInteger(length) ? (length as number) : 0);
+    if (whole <= max) return text;
+    return `${text.slice(0, max)}\n… (cut: the first ${max} of ${whole} characters; return less, e.g. only the fields you need)`;
+}
+
+function failureOf(failed: unknown, normalized: Normalized): Failure {
+    const { name, message, stack } = isObject(failed) ? failed : {};
+    const words = textOf(message, MESSAGE_CHARACTERS_MAX);
+    const place = placeOf(textOf(stack, STACK_CHARACTERS_MAX), normalized);
+    const isCut = words.length < String(message).length;
+    return { name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) };
 }
 
 /** Code that may want Node's modules or globals; the others' cells need not prepare for them. */
@@ -80,6 +104,17 @@ function dispose(...stubs: unknown[]): void {
     }
 }
 
+/** What a promise gives in the time, or `otherwise`. */
+async function within<T, O>(promise: Promise<T>, ms: number, otherwise: O): Promise<T | O> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<O>((resolve) => (timer = setTimeout(resolve, ms, otherwise)));
+    try {
+        return await Promise.race([promise, late]);
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
 async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
@@ -97,19 +132,17 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         if (++calls > limits.callsMax) throw new Error(`More than ${limits.callsMax} calls in one execution.`);
         return catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
     };
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLate = new Promise<Outcome>((resolve) => {
-        const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
-        timer = setTimeout(() => resolve({ failure: { name: "TimeoutError", message, stack: "" }, logs: [] }), limits.timeoutMs);
-    });
     try {
         const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax });
-        return await Promise.race([running, tooLate]);
+        const late = Symbol("late");
+        const outcome = await within(running, limits.timeoutMs, late);
+        if (outcome !== late) return isObject(outcome) ? outcome : {};
+        const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
+        return { failure: { name: "TimeoutError", message } };
     } catch (error) {
-        return { failure: startFailure((error as Error).message), logs: [] };
+        return { failure: startFailure(error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.") };
     } finally {
         isOver = true;
-        clearTimeout(timer);
         dispose(entrypoint, worker);
     }
 }
@@ -125,10 +158,8 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text, known), isError: true };
     }
     const { text, length, failure, logs } = await runInSandbox(loader, catalog, normalized, limits);
-    if (failure === undefined) {
-        return { text: withLogs(bounded(String(text), Number(length), limits.resultCharactersMax), logs), isError: false };
-    }
-    const place = placeOf(String(failure.stack), normalized);
-    const explained = explainFailure({ name: failure.name, message: bounded(failure.message, failure.message.length, 4000), ...(place && { place }) }, normalized.source, known);
-    return { text: withLogs(explained, logs), isError: true };
+    const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words, logs, limits.logCharactersMax), isError });
+    if (failure === undefined && typeof text === "string") return said(bounded(text, length, limits.resultCharactersMax), false);
+    const failed = failure ?? { message: "The execution gave no result." };
+    return said(explainFailure(failureOf(failed, normalized), normalized.source, known), true);
 }

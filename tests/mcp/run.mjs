@@ -88,6 +88,24 @@ await withStdio(SHOP, async (client, errors) => {
         const { text } = await execute(client, "```ts\nconst a: number = 1;\nconst b = a +;\n```");
         matches(text, /^SyntaxError: Unexpected token \(line 3, column 14\)\n  const b = a \+;\n +\^$/);
     });
+    await test("whatever the code does to its realm, its texts are bounded", async () => {
+        const lengths = {
+            "String.prototype.slice = function () { return this + '' }; console.log('L'.repeat(3e6)); return 1": 8200,
+            "Array.prototype.push = function () { this[this.length] = 'P'.repeat(3e6) }; console.log('a'); throw new Error('x')": 8200,
+            "const e = new Error('m'); e.name = 'N'.repeat(3e6); throw e": 300,
+            "const e = new Error('m'.repeat(3e6)); e.stack = 's'.repeat(3e6); throw e": 4200,
+            "throw 'T'.repeat(3e6)": 4200,
+        };
+        for (const [code, most] of Object.entries(lengths)) {
+            const { text } = await execute(client, code);
+            if (text.length > most) throw new Error(`${text.length} characters of ${code}`);
+        }
+    });
+    await test("errors that cannot be looked at", async () => {
+        const thrown = (descriptor) => execute(client, `const e = new Error('x'); Object.defineProperty(e, 'message', ${descriptor}); throw e;`);
+        equal((await thrown("{ get() { throw 1 } }")).text, "Error: A value was thrown that cannot be shown.");
+        matches((await thrown("{ value: { toString: () => 'words' } }")).text, /^Error: words/);
+    });
     await test("a tool's error tells who failed and where it was called", async () => {
         const { text } = await execute(client, "const a = 1;\n\nawait shop.getItem({ id: 99 });");
         matches(text, /^Error: there is no item 99 \(line 3, column \d+\)\n  await shop\.getItem/);
