@@ -109,8 +109,11 @@ function format(args: unknown[]): string {
 
 const isFormat = (args: unknown[]): boolean => args.length > 1 && typeof args[0] === "string" && /%[sdifjoOc]/.test(args[0]);
 
+/** What the console has been told so far. */
+let logs: string[] = [];
+
 /** The levels have their arguments as JSON; all else (tables, traces) comes as the console's text. */
-function captureConsole(logs: string[], charactersMax: number): void {
+function captureConsole(charactersMax: number): void {
     let left = charactersMax;
     const keep = (level: string, text: string): void => {
         if (left <= 0 || logs.length > LOGS_MAX) return;
@@ -170,8 +173,8 @@ let code: Code | undefined;
 
 class Execution extends WorkerEntrypoint {
     async run(namespaces: string[], call: Call, limits: Limits): Promise<Outcome> {
-        const logs: string[] = [];
-        captureConsole(logs, limits.logs);
+        logs = [];
+        captureConsole(limits.logs);
         try {
             const scope: Namespaces = {};
             for (const name of namespaces) scope[name] = namespaceOf(name, call);
@@ -184,6 +187,11 @@ class Execution extends WorkerEntrypoint {
         } catch (thrown) {
             return { failure: failureOf(thrown), logs };
         }
+    }
+
+    /** For who ends the execution before it has. */
+    logs(): string[] {
+        return logs;
     }
 }
 

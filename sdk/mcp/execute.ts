@@ -22,6 +22,7 @@ interface Outcome {
 
 interface Entrypoint {
     run(namespaces: string[], call: unknown, limits: { result: number; logs: number }): Promise<unknown>;
+    logs(): Promise<unknown>;
 }
 
 export interface ExecuteLimits {
@@ -46,6 +47,9 @@ const MESSAGE_CHARACTERS_MAX = 4000;
 const STACK_CHARACTERS_MAX = 20_000;
 /** The console's note that no more is kept. */
 const LOG_NOTE_CHARACTERS_MAX = 50;
+/** How long an execution that has run out of time may take to give its console; one that loops gives none. */
+const LOGS_MS = 250;
+
 /** A text of the sandbox's, which may be anything. */
 const textOf = (value: unknown, charactersMax: number): string => (typeof value === "string" ? value.slice(0, charactersMax) : "");
 
@@ -115,6 +119,15 @@ async function within<T, O>(promise: Promise<T>, ms: number, otherwise: O): Prom
     }
 }
 
+/** The console of an execution that has not ended, if it can say it. */
+async function logsSoFar(entrypoint: Entrypoint): Promise<unknown> {
+    try {
+        return await within(entrypoint.logs(), LOGS_MS, []);
+    } catch {
+        return [];
+    }
+}
+
 async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
@@ -137,8 +150,9 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         const late = Symbol("late");
         const outcome = await within(running, limits.timeoutMs, late);
         if (outcome !== late) return isObject(outcome) ? outcome : {};
+        isOver = true;
         const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
-        return { failure: { name: "TimeoutError", message } };
+        return { failure: { name: "TimeoutError", message }, logs: await logsSoFar(entrypoint) };
     } catch (error) {
         return { failure: startFailure(error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.") };
     } finally {

@@ -233,6 +233,9 @@ await withStdio([...SHOP, "--timeout", "1500"], async (client) => {
         equal([isError, text], [true, "TimeoutError: The execution took longer than 1500 ms and was ended."]);
         equal(await result(client, "return 1"), "1");
     });
+    await test("what was logged until then comes back, unless it loops", async () => {
+        equal((await execute(client, "console.log('step 1'); await new Promise(() => {})")).text, "TimeoutError: The execution took longer than 1500 ms and was ended.\n\nConsole:\nstep 1");
+    });
     await test("a source that hangs is given up", async () => {
         matches((await execute(client, "await shop.never()")).text, /took longer than 1500 ms/);
         equal(await result(client, "return shop.add(1, 2)"), "3");
