@@ -28,18 +28,64 @@ function missingName(message: string): string | undefined {
     return /^(?:Can't find variable: |)([A-Za-z_$][\w$]*)(?: is not defined)?$/.exec(message)?.[1];
 }
 
-/** `known` are the names that the code could have used. */
-export function explainFailure(failure: Failure, source: string, known: readonly string[]): string {
+/** What calls of functions that do not exist were perhaps meant to be. */
+interface Functions {
+    namespaces: readonly string[];
+    near(wanted: string): string[];
+}
+
+/** `github.repos.get`, as in clients whose functions are in parts, if the error is about such a name. */
+function deepName(message: string, namespaces: readonly string[]): string | undefined {
+    const [, name] = /^([\w$]+(?:\.[\w$]+){2,}) is not a function|\(evaluating '([\w$.]+)'\)$/.exec(message)?.filter((part) => part) ?? [];
+    return name !== undefined && name.split(".").length > 2 && namespaces.includes(name.split(".")[0]!) ? name : undefined;
+}
+
+/** What may help who wrote the code. */
+function adviceOn({ name, message }: Failure, known: readonly string[], functions?: Functions): string | undefined {
+    const missing = name === "ReferenceError" ? missingName(message) : undefined;
+    if (missing === "require") return 'There is no require. Write import path from "path" or await import("path").';
+    if (missing !== undefined) {
+        const near = nearestNames(missing, new Set(known));
+        return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
+    }
+    if (/^No such module /.test(message)) return "Only modules of Node can be imported, as node:path.";
+    const deep = functions && deepName(message, functions.namespaces);
+    if (deep === undefined) return undefined;
+    const [namespace] = deep.split(".");
+    const near = functions!.near(deep).filter((one) => one.startsWith(`${namespace}.`));
+    return `The functions of ${namespace} are all its own: ${namespace}.name(). ${near.length > 0 ? `Did you mean ${near.join(", ")}?` : "Use search to find them."}`;
+}
+
+/** `known` are the names that the code could have used, and `functions` what it could have called. */
+export function explainFailure(failure: Failure, source: string, known: readonly string[] = [], functions?: Functions): string {
     const { name, message, place } = failure;
     const lines = [`${name}: ${message}`];
     if (place) lines[0] += ` (line ${place.line}, column ${place.column})`;
     if (place) lines.push(excerpt(source, place));
-    const missing = name === "ReferenceError" ? missingName(message) : undefined;
-    if (missing !== undefined) {
-        const near = nearestNames(missing, known);
-        lines.push(near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`);
-    }
+    const advice = adviceOn(failure, known, functions);
+    if (advice !== undefined) lines.push(advice);
     return lines.join("\n");
+}
+
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+/** What in the code a message without a place is about; its last part is the place. */
+function patternOf(message: string): RegExp | undefined {
+    const [, specifier] = /^No such module "(.+?)"/.exec(message) ?? [];
+    // Names of modules lose what makes no difference in them.
+    if (specifier) return new RegExp(`()["'](?:\\.{0,2}/)*${escaped(specifier).replaceAll("/", "/+")}["']`);
+    const [, module, name] = /^The requested module '(.+)' does not provide an export named '(.+)'$/.exec(message) ?? [];
+    if (name === "default") return new RegExp(`(\\bimport\\s+)[\\w$]+[^;]*?["']${escaped(module!)}["']`);
+    if (name) return new RegExp(`(\\bimport\\b[^;]*?)(?<![\\w$])${escaped(name)}(?![\\w$])[^;]*?["']${escaped(module!)}["']`);
+    return message === "Right side of assignment cannot be destructured" ? /(\b(?:const|let|var)\s+){/ : undefined;
+}
+
+/** The place that an error has, going by its message, if the engine names none. */
+export function placeByMessage(message: string, source: string): Place | undefined {
+    const found = patternOf(message)?.exec(source);
+    if (!found) return undefined;
+    const before = source.slice(0, found.index + found[1]!.length).split("\n");
+    return { line: before.length, column: before.at(-1)!.length + 1 };
 }
 
 /** The error for a method that a namespace does not have. */

@@ -6,7 +6,7 @@ import { Edits, type Place } from "./edits";
 import { extractCode } from "./extract";
 import { errorAt, type Node, type Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
-import { boundNames, declaredBy, usedNames } from "./tree";
+import { boundNames, declaredBy, declaredNames, usedNames } from "./tree";
 
 export interface Normalized {
     /** The imports of the module that it is to stand in, on one line. */
@@ -20,6 +20,8 @@ export interface Normalized {
     original: (place: Place) => Place;
     /** What was written, lines in place; for showing the line of an error. */
     source: string;
+    /** The names that the code declares, wherever. */
+    declared: () => string[];
 }
 
 /** Names under which a model defines what is to be run. */
@@ -264,6 +266,7 @@ export function normalizeCode(written: string, scope: readonly string[] = []): N
         imports: rewriter.imports.map((line) => `${line};`).join(""),
         code: `${head}\n${typeless.text}\n}}`,
         source: parsed.text,
+        declared: () => declaredNames(parsed.expression ? [parsed.expression] : parsed.body),
         // The head has a line of its own: what an engine's wrapper does to columns, it does to the first line.
         original: ({ line, column }) => original(typeless.original({ line: line - 1, column })),
     };

@@ -37,6 +37,18 @@ export function declaredBy(statement: Node): string[] {
     return (statement.declarations as Node[]).flatMap(({ id }) => boundNames(id as Node));
 }
 
+/** The names that are declared anywhere in the code. */
+export function declaredNames(statements: Node[]): string[] {
+    const names: string[] = [];
+    const see = ({ type, id, local, params, param }: Node): void => {
+        if (TYPE.test(type)) return;
+        const patterns = [id, local, param, ...((params as Node[] | undefined) ?? [])];
+        for (const pattern of patterns) if (pattern) names.push(...boundNames(pattern as Node));
+    };
+    for (const statement of statements) walk(statement, see);
+    return [...new Set(names)];
+}
+
 /** Nodes that hold types alone. */
 const TYPE = /^TS(?!As|Satisfies|NonNull|Instantiation|TypeAssertion|ParameterProperty|Enum|Module|Export)/;
 

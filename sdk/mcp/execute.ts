@@ -1,6 +1,6 @@
 // Runs what a model wrote in a fresh sandbox, against a catalog, and says what came of it in words for the model.
 
-import { explainFailure, type Failure } from "../code/errors";
+import { explainFailure, placeByMessage, type Failure } from "../code/errors";
 import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
 import type { Place } from "../code/edits";
@@ -53,11 +53,18 @@ const LOGS_MS = 250;
 /** A text of the sandbox's, which may be anything. */
 const textOf = (value: unknown, charactersMax: number): string => (typeof value === "string" ? value.slice(0, charactersMax) : "");
 
+/** The beginning of the name that the place stands behind: that is where the engine says that errors are. */
+function atName({ line, column }: Place, source: string): Place {
+    const text = source.split("\n")[line - 1]!;
+    const name = /^[\w$]/.test(text.slice(column - 1)) ? "" : /[\w$]*$/.exec(text.slice(0, column - 1))![0];
+    return { line, column: column - name.length };
+}
+
 /** The first place in the code that a stack names. */
 function placeOf(stack: string, { original, source }: Normalized): Place | undefined {
     for (const match of stack.matchAll(/code\.js:(\d+):(\d+)/g)) {
         const place = original({ line: Number(match[1]), column: Number(match[2]) });
-        if (place.line >= 1 && place.line <= source.split("\n").length && place.column >= 1) return place;
+        if (place.line >= 1 && place.line <= source.split("\n").length && place.column >= 1) return atName(place, source);
     }
     return undefined;
 }
@@ -83,7 +90,7 @@ function bounded(text: string, length: unknown, max: number): string {
 function failureOf(failed: unknown, normalized: Normalized): Failure {
     const { name, message, stack } = isObject(failed) ? failed : {};
     const words = textOf(message, MESSAGE_CHARACTERS_MAX);
-    const place = placeOf(textOf(stack, STACK_CHARACTERS_MAX), normalized);
+    const place = placeOf(textOf(stack, STACK_CHARACTERS_MAX), normalized) ?? placeByMessage(words, normalized.source);
     const isCut = words.length < String(message).length;
     return { name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) };
 }
@@ -93,7 +100,7 @@ const WANTS_NODE = /\b(?:import|Buffer|process|global)\b/;
 
 /** What a sandbox that did not start says of it: the error, and its place. */
 function startFailure(message: string): { name: string; message: string; stack: string } {
-    const [, name, text, place] = /^Failed to start Worker:\n(?:(\w*Error): )?([^]*?)(?:\n {4}at (\S+))?$/.exec(message) ?? [];
+    const [, name, text, place] = /^Failed to start Worker:\n(?:(\w*Error): )?([^]*?)(?:\n {2}imported from "code\.js")?(?:\n {4}at (\S+))?$/.exec(message) ?? [];
     return { name: name ?? "Error", message: text ?? message, stack: place ?? "" };
 }
 
@@ -162,18 +169,18 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
 }
 
 export async function execute(loader: Loader, catalog: Catalog, written: string, limits: ExecuteLimits = DEFAULT_LIMITS): Promise<Executed> {
-    const known = [...catalog.namespaces, ...GLOBALS];
     let normalized: Normalized;
     try {
         normalized = normalizeCode(written, catalog.namespaces);
     } catch (error) {
         if (!(error instanceof CodeError)) throw error;
         const { line, column, message, text } = error;
-        return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text, known), isError: true };
+        return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };
     }
     const { text, length, failure, logs } = await runInSandbox(loader, catalog, normalized, limits);
     const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words, logs, limits.logCharactersMax), isError });
     if (failure === undefined && typeof text === "string") return said(bounded(text, length, limits.resultCharactersMax), false);
     const failed = failure ?? { message: "The execution gave no result." };
-    return said(explainFailure(failureOf(failed, normalized), normalized.source, known), true);
+    const names = [...catalog.namespaces, ...normalized.declared(), ...GLOBALS];
+    return said(explainFailure(failureOf(failed, normalized), normalized.source, names, catalog), true);
 }

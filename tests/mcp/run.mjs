@@ -88,6 +88,25 @@ await withStdio(SHOP, async (client, errors) => {
         const { text } = await execute(client, "```ts\nconst a: number = 1;\nconst b = a +;\n```");
         matches(text, /^SyntaxError: Unexpected token \(line 3, column 14\)\n  const b = a \+;\n +\^$/);
     });
+    await test("names that the code declares are known", async () => {
+        const { text } = await execute(client, "const customerName = 'x';\nreturn customrName;");
+        equal(text, "ReferenceError: Can't find variable: customrName (line 2, column 8)\n  return customrName;\n         ^\nDid you mean customerName?");
+    });
+    await test("a namespace with parts is explained", async () => {
+        for (const code of ["await shop.items.get({ id: 1 })", "await shop.rest.items.get({ id: 1 })"]) {
+            matches((await execute(client, code)).text, /\nThe functions of shop are all its own: shop\.name\(\)\. Did you mean shop\.getItem/);
+        }
+    });
+    await test("imports that fail are explained", async () => {
+        const imported = await execute(client, "const a = 1;\nimport _ from 'lodash';\n_.sum([a])");
+        equal(imported.text, 'Error: No such module "lodash". (line 2, column 15)\n  import _ from \'lodash\';\n                ^\nOnly modules of Node can be imported, as node:path.');
+        matches((await execute(client, "const a = 1;\nawait import('./helper')")).text, /^Error: No such module "helper"\. \(line 2, column 14\)/);
+        matches((await execute(client, "import { basename, nope } from 'node:path';\nnope")).text, /'nope' \(line 1, column 20\)/);
+        matches((await execute(client, "const path = require('path');")).text, /\nThere is no require\. Write import path from "path"/);
+    });
+    await test("an assignment without a place has that of its pattern", async () => {
+        matches((await execute(client, "const { a } = null;")).text, /cannot be destructured \(line 1, column 7\)/);
+    });
     await test("whatever the code does to its realm, its texts are bounded", async () => {
         const lengths = {
             "String.prototype.slice = function () { return this + '' }; console.log('L'.repeat(3e6)); return 1": 8200,

@@ -5,9 +5,9 @@ import { isDeepStrictEqual } from "node:util";
 import { cases } from "./code-cases.mjs";
 import { equal, importSdk, notOk, ok } from "./bundle.mjs";
 
-const { normalizeCode, explainFailure, missingMethod, nearestNames, CodeError } = await importSdk("code", {
+const { normalizeCode, explainFailure, missingMethod, placeByMessage, nearestNames, CodeError } = await importSdk("code", {
     "code/normalize": ["normalizeCode"],
-    "code/errors": ["explainFailure", "missingMethod"],
+    "code/errors": ["explainFailure", "missingMethod", "placeByMessage"],
     "code/nearest": ["nearestNames"],
     "code/parse": ["CodeError"],
 });
@@ -86,6 +86,18 @@ equal(
     "code: an error shows its line and what was meant",
     explainFailure(failure, "const a = 1;\n  const b = await gihub.get();", ["github", "stripe"]),
     "ReferenceError: Can't find variable: gihub (line 2, column 19)\n  const b = await gihub.get();\n                  ^\nDid you mean github?",
+);
+equal(
+    "code: names that the code declares",
+    normalizeCode("import { a as b } from 'node:x';\nconst { c, d: [e] } = b; function f(g, { h }: { i: number }) { try {} catch (j) {} }\nclass K {}").declared().join(),
+    "b,c,e,f,g,h,j,K",
+);
+equal("code: the place of a module by its message", JSON.stringify(placeByMessage('No such module "a/b".', "x;\nimport y from './a/b';")), '{"line":2,"column":15}');
+const parts = { name: "TypeError", message: "undefined is not an object (evaluating 'api.rest.repos.get')" };
+equal(
+    "code: a namespace has no parts",
+    explainFailure(parts, "", [], { namespaces: ["api"], near: () => ["api.reposGet", "other.reposGet"] }).split("\n")[1],
+    "The functions of api are all its own: api.name(). Did you mean api.reposGet?",
 );
 const known = ["reposGet", "reposListForUser", "issuesCreate", "issuesUpdate", "usersGetByUsername"];
 equal("code: nearest by spelling", nearestNames("reposGte", known).join(), "reposGet");
