@@ -173,6 +173,7 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
     try {
         normalized = normalizeCode(written, catalog.namespaces);
     } catch (error) {
+        if (error instanceof RangeError) return { text: "SyntaxError: The code is nested too deeply.", isError: true };
         if (!(error instanceof CodeError)) throw error;
         const { line, column, message, text } = error;
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };

@@ -88,6 +88,10 @@ await withStdio(SHOP, async (client, errors) => {
         const { text } = await execute(client, "```ts\nconst a: number = 1;\nconst b = a +;\n```");
         matches(text, /^SyntaxError: Unexpected token \(line 3, column 14\)\n  const b = a \+;\n +\^$/);
     });
+    await test("code that is long or nested", async () => {
+        equal((await execute(client, `return ${"(".repeat(20_000)}1${")".repeat(20_000)}`)).text, "SyntaxError: The code is nested too deeply.");
+        matches((await execute(client, `const sum = ${"1 + ".repeat(30_000)}1;\nreturn sun;`)).text, /\nDid you mean sum\?$/);
+    });
     await test("names that the code declares are known", async () => {
         const { text } = await execute(client, "const customerName = 'x';\nreturn customrName;");
         equal(text, "ReferenceError: Can't find variable: customrName (line 2, column 8)\n  return customrName;\n         ^\nDid you mean customerName?");
