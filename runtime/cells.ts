@@ -46,8 +46,6 @@ export interface CellOwner {
     idle(): void;
     /** Work handed to waitUntil goes on, or has ended. */
     background(isBusy: boolean): void;
-    /** A call, or work that outlives one, has ended. */
-    settles(): void;
     /** The cell's memory is needed. */
     evicted(): void;
     /** The channel ended. Calls under way are told the reason as soon as it is known. */
@@ -160,7 +158,7 @@ export class Cell {
         return number;
     }
 
-    /** Whether calls, bodies or work that outlives them are under way. */
+    /** Whether calls of it, what they answer with, or work that outlives them are under way; what it asks for keeps nobody. */
     get isInUse(): boolean {
         return this.channel.active > 0 || this.isInBackground;
     }
@@ -202,7 +200,6 @@ export class Cell {
     }
 
     #settle(): void {
-        this.#owner?.settles();
         if (this.isInUse) return;
         if (this.#isLeaving) this.close();
         else this.#owner?.idle();

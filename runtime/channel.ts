@@ -55,9 +55,10 @@ export class Channel {
         return this.#open;
     }
 
-    /** Exchanges and calls under way that somebody waits for: the rest of a request that was answered is not among them. */
+    /** Exchanges and calls of this side that are under way and that somebody waits for, and streams that answers brought:
+     * the rest of a request that was answered is not among them. */
     get active(): number {
-        return this.#awaited + (this.#rpc?.pending ?? 0);
+        return this.#awaited + (this.#rpc?.unanswered ?? 0);
     }
 
     /** Calls of this side that are under way; counted when asked for, which is seldom. */
@@ -65,6 +66,18 @@ export class Channel {
         let calls = this.#rpc?.unanswered ?? 0;
         for (const exchange of this.#exchanges.values()) if (exchange.isAsking) calls++;
         return calls;
+    }
+
+    /** No exchange of either side is under way. */
+    get isEmpty(): boolean {
+        return this.#exchanges.size === 0;
+    }
+
+    /** Gives up what the other side asked for: the call has ended in which it did. */
+    endAsked(): void {
+        if (this.isEmpty) return;
+        const error = new Error("Requests and connections end with the call that made them.");
+        for (const exchange of [...this.#exchanges.values()]) if (exchange.isAnswering) exchange.reset(error);
     }
 
     /** Stubs of the other side's objects that are held here. */
@@ -108,11 +121,11 @@ export class Channel {
         return [stream.kind, exchange.id];
     }
 
-    /** The stream that a message names. */
-    openStream(kind: StreamEnd["kind"], id: number): object {
+    /** The stream that a message names, which may be an answer. */
+    openStream(kind: StreamEnd["kind"], id: number, isAnswer: boolean): object {
         this.#checkNew(id);
         const { openStream } = require("./rpc/platform") as typeof import("./rpc/platform");
-        return openStream(kind, this.#begin(id, "receives", kind === "readable"));
+        return openStream(kind, this.#begin(id, "receives", isAnswer && kind === "readable"));
     }
 
     /** The other side's ids are even or odd, as ours are not, and a cell that is not trusted has so many at most. */
@@ -121,7 +134,7 @@ export class Channel {
         if (this.#isOwner && this.#exchanges.size >= EXCHANGES_MAX) throw new ProtocolError("too many exchanges");
     }
 
-    /** What is only sent, or waits for what may never come, keeps nobody. */
+    /** What is only sent, waits for what may never come, or is the other side's to wait for, keeps nobody. */
     #begin(id: number, role: Role, isAwaited = true): Exchange {
         const exchange = new Exchange(this, id, role, isAwaited);
         this.#exchanges.set(id, exchange);
@@ -144,7 +157,7 @@ export class Channel {
         switch (frame.type) {
             case F.FETCH: {
                 this.#checkNew(frame.id);
-                this.#handler.fetch(this.#begin(frame.id, "answers"), frame);
+                this.#handler.fetch(this.#begin(frame.id, "answers", false), frame);
                 break;
             }
             case F.RESPONSE:

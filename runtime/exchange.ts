@@ -193,10 +193,16 @@ export class Exchange {
         return this.#role === "asks" && !this.#incomingDone;
     }
 
+    /** Whether the other side asked, and the exchange is under way. */
+    get isAnswering(): boolean {
+        return this.#role === "answers";
+    }
+
     // --- Sending -----------------------------------------------------------------------------------------------------
 
     /** Sends FETCH or RESPONSE with the body behind it. Small bodies travel in the same frame. */
     send(type: number, head: unknown, body: OutgoingBody): void {
+        if (this.#outgoingDone) return body?.source?.cancel(this.reason);
         const text = JSON.stringify(head);
         if (body === undefined) {
             this.#channel.send(type, F.FIN | F.NOBODY, this.id, text);

@@ -246,11 +246,6 @@ class DynamicWorker implements CellOwner, Leased {
         this.#requests.count();
     }
 
-    settles(): void {
-        if (!this.#requests.hasConnections || this.calls > 0 || this.#cell?.isInBackground) return;
-        this.#requests.endConnections();
-    }
-
     /** Calls of it that are under way. */
     get calls(): number {
         return this.#cell?.channel.calls ?? 0;
@@ -269,10 +264,13 @@ class DynamicWorker implements CellOwner, Leased {
         this.#tracer?.background(isBusy);
     }
 
+    /** No call is under way, or may begin by an object that is held: what it asked for ends, or all of it. */
     idle(): void {
-        if ((this.#handles > 0 && !this.#isExpired) || this.#calls > 0 || this.#name !== undefined) return;
-        if (this.#cell?.isInUse || (this.#cell?.isHeld && !this.#isExpired)) return;
-        this.#unload()?.close();
+        const cell = this.#cell;
+        if (this.#calls > 0 || cell?.isInUse || (cell?.isHeld && !this.#isExpired)) return;
+        const mayBeCalled = this.#name !== undefined || (this.#handles > 0 && !this.#isExpired);
+        if (mayBeCalled) cell?.channel.endAsked();
+        else this.#unload()?.close();
     }
 
     /** Out of the table now; a stub that is used later begins anew. */

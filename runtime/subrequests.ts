@@ -3,7 +3,7 @@
 // Requests that wait for their answer's head are `connections` at most for each call under way; further ones wait for
 // their turn, as at Cloudflare, where code that asks for a hundred things at once is usual. Connections made by connect()
 // are as many, counted by themselves: one that is too many cannot wait, since those before it may stay open for ever, and
-// is refused. They end with the last call under way.
+// is refused. All end with the last call under way (loader.ts).
 
 import type { Exchange } from "./exchange";
 import { limitError, limitOf, type LimitName, type Limits, type SomeLimits } from "./limits";
@@ -80,15 +80,6 @@ export class SubRequests {
         this.#connections.add(exchange);
         exchange.whenEnded(() => void this.#connections.delete(exchange));
         void send();
-    }
-
-    get hasConnections(): boolean {
-        return this.#connections.size > 0;
-    }
-
-    endConnections(): void {
-        const error = new Error("The connection ended with the call that made it.");
-        for (const exchange of [...this.#connections]) exchange.reset(error);
     }
 
     #send(send: () => Promise<void>): void {

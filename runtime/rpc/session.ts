@@ -79,11 +79,12 @@ export class RpcSession {
         this.#bootstrap = bootstrap;
     }
 
-    /** Calls under way in either direction. */
-    get pending(): number {
-        return this.#unanswered + this.#answering;
+    /** Calls of the other side that are under way. */
+    get answering(): number {
+        return this.#answering;
     }
 
+    /** Calls of this side likewise. */
     get unanswered(): number {
         return this.#unanswered;
     }
@@ -236,10 +237,10 @@ export class RpcSession {
 
     // --- Capabilities that this side gets ----------------------------------------------------------------------------
 
-    /** Opens a value that came over this channel, with the tail of its frame, which is nobody else's. */
-    open(head: unknown, tail: Uint8Array | undefined): Opened {
+    /** Opens a value that came over this channel, an answer's or a call's, with the tail of its frame, which is nobody else's. */
+    open(head: unknown, tail: Uint8Array | undefined, isAnswer: boolean): Opened {
         const stubs: Disposable[] = [];
-        const transferer: Transferer = { transfer: (expression) => this.#transfer(expression, stubs) };
+        const transferer: Transferer = { transfer: (expression) => this.#transfer(expression, stubs, isAnswer) };
         try {
             return { value: decode(head, tail, transferer, true), stubs };
         } catch (error) {
@@ -248,12 +249,12 @@ export class RpcSession {
         }
     }
 
-    #transfer(expression: unknown[], stubs: Disposable[]): object {
+    #transfer(expression: unknown[], stubs: Disposable[], isAnswer: boolean): object {
         const [kind, id] = expression;
         if (kind === "writable") return writableFor(this.#stubHook(expression.slice(1)));
         if (kind === "readable" || kind === "signal") {
             if (!isInteger(id) || id <= 0 || id > 0xffffffff) throw new ProtocolError("a stream without id");
-            return this.#channel.openStream(kind, id);
+            return this.#channel.openStream(kind, id, isAnswer);
         }
         return makeStubFor(this.#stubHook(expression), stubs);
     }
@@ -276,7 +277,7 @@ export class RpcSession {
     }
 
     transferForEver(expression: unknown[]): object {
-        return this.#transfer(expression, []);
+        return this.#transfer(expression, [], false);
     }
 
     #import(id: number, isService: boolean): Import {
@@ -305,7 +306,7 @@ export class RpcSession {
         if (!Array.isArray(path) || path.length > PATH_MAX || !path.every((p) => typeof p === "string")) {
             throw new ProtocolError("bad path");
         }
-        const opened = argsHead === undefined ? undefined : this.open(argsHead, tail);
+        const opened = argsHead === undefined ? undefined : this.open(argsHead, tail, false);
         if (opened !== undefined && !Array.isArray(opened.value)) throw new ProtocolError("bad arguments");
         const id = this.#nextAnswer++;
         if (target === 0) {
@@ -407,13 +408,13 @@ export class RpcSession {
             case "push":
                 return this.#push(first, second, tail);
             case "resolve": {
-                const opened = this.open(second, tail);
+                const opened = this.open(second, tail, true);
                 // What was awaited there is none. Here it would be called, and could keep its caller beyond every limit.
                 if (isThenable(opened.value)) throw new ProtocolError("a result that is a promise");
                 return this.#settle(first, tail?.length ?? 0, (result) => result.resolve(opened));
             }
             case "reject": {
-                const { value } = this.open(second, tail);
+                const { value } = this.open(second, tail, true);
                 return this.#settle(first, 0, (result) => result.reject(value));
             }
             case "release":

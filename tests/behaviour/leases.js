@@ -31,6 +31,58 @@ export default class extends WorkerEntrypoint {
     close() { tool[Symbol.dispose](); return "closed"; }
 }`;
 
+/** Leaves open what it asked for, or hands that on. */
+const ASKER = `
+import { WorkerEntrypoint } from "cloudflare:workers";
+const drip = () => fetch("http://outside/");
+let left;
+export default class extends WorkerEntrypoint {
+    async fetch(request) {
+        if (request.headers.has("upgrade")) return fetch(request);
+        return drip();
+    }
+    async stream() { return (await drip()).body; }
+    async leave() { left = (await drip()).body.getReader(); }
+    async body() {
+        await this.leave();
+        (async () => { for (;;) if ((await left.read()).done) return; else fetch("http://outside/"); })().catch(() => {});
+    }
+    async socket() {
+        const { webSocket } = await fetch("http://outside/", { headers: { upgrade: "websocket" } });
+        webSocket.accept();
+        webSocket.addEventListener("message", ({ data }) => webSocket.send(data));
+        webSocket.send("hello");
+    }
+    hanging() { for (let i = 0; i < 2; i++) (async () => { for (;;) await this.env.OUTSIDE.hang(); })(); }
+    async read() { while (!(await left.read()).done); }
+}`;
+
+/** The world of ASKER: a body and a socket that go on until they are given up. */
+const outside = { open: 0, heard: 0 };
+
+export class Outside extends WorkerEntrypoint {
+    fetch(request) {
+        outside.open++;
+        if (request.headers.has("upgrade")) {
+            const [client, server] = Object.values(new WebSocketPair());
+            server.accept();
+            server.addEventListener("message", ({ data }) => (outside.heard++, server.send(data)));
+            server.addEventListener("close", () => outside.open--);
+            return new Response(null, { status: 101, webSocket: client });
+        }
+        const pull = async (controller) => {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            controller.enqueue(new TextEncoder().encode("tick "));
+        };
+        return new Response(new ReadableStream({ pull, cancel: () => void outside.open-- }));
+    }
+    async hang() {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+}
+
+const asker = (ctx) => worker(ASKER, { env: { OUTSIDE: ctx.exports.Outside({}) }, globalOutbound: ctx.exports.Outside({}) });
+
 /** An object of the host worker's with a worker inside. */
 class Tool extends RpcTarget {
     #child;
@@ -96,6 +148,14 @@ export default cases(
             return new Response("answered");
         },
         "/unawaited-result": async () => new Response(await kept.later),
+        "/asker": (request, env, ctx) => env.LOADER.load(asker(ctx)).getEntrypoint().fetch(request),
+        "/asker-leaves": async (request, env, ctx) => {
+            const { searchParams } = new URL(request.url);
+            const entrypoint = (searchParams.has("named") ? env.LOADER.get("asker", () => asker(ctx)) : env.LOADER.load(asker(ctx))).getEntrypoint();
+            return new Response(await told(async () => String(await entrypoint[searchParams.get("what")]())));
+        },
+        "/asker-stream": async (request, env, ctx) => new Response(await env.LOADER.load(asker(ctx)).getEntrypoint().stream()),
+        "/outside": () => Response.json(outside),
         "/keeper": async (request, env, ctx) => {
             const keeper = env.LOADER.get("keeper", () => worker(KEEPER, { env: { TOOLS: ctx.exports.Tools({}) } })).getEntrypoint();
             return new Response(await told(() => keeper[new URL(request.url).searchParams.get("call")]()));

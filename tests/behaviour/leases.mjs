@@ -65,6 +65,35 @@ const cases = {
         assert.equal(await ask(server, "/keeper?call=run"), "child");
         await oneEndsAfter(server, async () => assert.equal(await ask(server, "/keeper?call=close"), "closed"));
     },
+    ...Object.fromEntries(["body", "socket", "hanging"].map((what) => [
+        `what it asked for and left open does not keep it: ${what}`,
+        async (server) => {
+            await oneEndsAfter(server, () => ask(server, `/asker-leaves?what=${what}`));
+            await until("the end of what it asked for", async () => (await json(server, "/outside")).open === 0);
+        },
+    ])),
+    "what a named one left open ends with its last call": async (server) => {
+        assert.equal(await ask(server, "/asker-leaves?named&what=leave"), "undefined");
+        await until("the end of what it asked for", async () => (await json(server, "/outside")).open === 0);
+        const words = await ask(server, "/asker-leaves?named&what=read");
+        assert.equal(words, "Error: Requests and connections end with the call that made them.");
+    },
+    "what it hands on of it keeps it": async (server) => {
+        for (const path of ["/asker", "/asker-stream"]) {
+            const reader = (await fetch(server.url + path)).body.getReader();
+            for (let i = 0; i < 10; i++) assert.equal((await reader.read()).done, false);
+            await reader.cancel();
+        }
+        const socket = new WebSocket(`${server.url.replace("http", "ws")}/asker`);
+        await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+        for (let i = 0; i < 5; i++) {
+            await sleep(50);
+            socket.send(i);
+            assert.equal(await new Promise((resolve) => (socket.onmessage = ({ data }) => resolve(data))), String(i));
+        }
+        socket.close();
+        await until("the end of what it asked for", async () => (await json(server, "/outside")).open === 0);
+    },
     "what stays open leaves the others to the collector": async (server) => {
         const quiet = await whenQuiet(server);
         const socket = new WebSocket(`${server.url.replace("http", "ws")}/socket`);
