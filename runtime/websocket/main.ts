@@ -39,6 +39,8 @@ let receiverOf: (socket: WebSocket) => Receiver;
 let join: (socket: WebSocket, link: Link, state: number) => void;
 let take: (socket: WebSocket, receiver: Receiver) => Link;
 
+const nobody: Receiver = { message: () => {}, closed: () => {} };
+
 type Happening = (receiver: Receiver) => void;
 
 const unconnected = Symbol("unconnected");
@@ -51,6 +53,8 @@ export class WebSocket extends EventTarget {
     /** Who takes what comes: the socket's own events, or a wire that the platform tied it to. */
     #receiver: Receiver;
     #isTaken = false;
+    /** The connection ended without a word. */
+    #isLost = false;
     #url: string | null = null;
     #protocol = "";
     #binaryType = defaultBinaryType();
@@ -82,6 +86,7 @@ export class WebSocket extends EventTarget {
             message: (data) => void dispatchTrusted(this, new MessageEvent("message", { data: this.#shown(data) })),
             closed: (code, reason, wasClean) => {
                 this.#state = CLOSED;
+                this.#isLost = !wasClean;
                 dispatchTrusted(this, new CloseEvent("close", { code, reason, wasClean }));
             },
         };
@@ -125,6 +130,10 @@ export class WebSocket extends EventTarget {
             const response = await fetch(url, { headers });
             const remote = response.webSocket as WebSocket | null;
             if (remote === null) throw new Error(`The server answered ${response.status} and opened no WebSocket.`);
+            if (this.#state === CLOSING) {
+                take(remote, nobody).close(undefined, "");
+                throw new Error("The WebSocket was closed before it was open.");
+            }
             this.#protocol = response.headers.get("sec-websocket-protocol") ?? "";
             this.#early = undefined;
             join(this, take(remote, this.#receiver), OPEN);
@@ -145,12 +154,16 @@ export class WebSocket extends EventTarget {
         setTimeout(() => this.#release(), 0);
     }
 
+    #requireAccepted(): void {
+        if (this.#early === undefined || this.#url !== null || this.#state !== CONNECTING) return;
+        throw new TypeError("You must call accept() on this WebSocket before sending messages.");
+    }
+
     send(data: unknown): void {
-        if (this.#early !== undefined && this.#url === null && this.#state === CONNECTING) {
-            throw new TypeError("You must call accept() on this WebSocket before sending messages.");
-        }
+        this.#requireAccepted();
         if (this.#state === CONNECTING) throw new DOMException("The WebSocket is not open yet.", "InvalidStateError");
-        if (this.#state > OPEN) return;
+        if (this.#isLost) return;
+        if (this.#state > OPEN) throw new TypeError("Can't call WebSocket send() after close().");
         if (data instanceof Blob) this.#link!.send(blobBytes(data));
         else this.#link!.send(isBufferSource(data) ? viewBytes(data).slice() : String(data).toWellFormed());
     }
@@ -164,6 +177,7 @@ export class WebSocket extends EventTarget {
         if (native.utf8Length(text) > REASON_BYTES_MAX) {
             throw new DOMException("WebSocket close reason must not exceed 123 bytes when encoded as UTF-8.", "SyntaxError");
         }
+        this.#requireAccepted();
         if (this.#state >= CLOSING) return;
         this.#state = CLOSING;
         this.#link?.close(number ?? (text === "" ? undefined : 1000), text);
@@ -275,7 +289,7 @@ export function acceptOver(
     const wire = new Wire(true);
     const link = take(response.webSocket as WebSocket, {
         message: (data) => void wire.send(typeof data === "string" ? data : new Uint8Array(data)),
-        closed: (code, reason) => (code === 1006 ? wire.lose() : wire.close(code === 1005 ? undefined : code, reason)),
+        closed: (code, reason) => wire.close(code, reason),
     });
     wire.run(incoming, {
         message: (data) => link.send(typeof data === "string" ? data : new Uint8Array(data)),

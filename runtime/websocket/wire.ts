@@ -16,9 +16,10 @@ const TEXT = 1;
 const BINARY = 2;
 const CLOSE = 8;
 
-/** No status, and a connection that was lost: codes that are never sent. */
+/** A close without a status, a connection that was lost, and one without TLS: codes that are never sent. */
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
+const NO_TLS = 1015;
 
 export class Wire implements ByteSource {
     readonly #number: number;
@@ -87,8 +88,11 @@ export class Wire implements ByteSource {
         return taken;
     }
 
+    /** Says so, with any code that a receiver may be told. */
     close(code: number | undefined, reason: string): void {
+        if (code === ABNORMAL || code === NO_TLS) return this.#end(ABNORMAL, "", false);
         if (this.#isOver) return;
+        if (code === NO_STATUS) code = undefined;
         const text = native.utf8Encode(reason);
         const payload = new Uint8Array(code === undefined ? 0 : 2 + text.length);
         if (code !== undefined) {
@@ -98,11 +102,6 @@ export class Wire implements ByteSource {
         this.#isClosing = true;
         native.socket("put", this.#number, CLOSE, payload);
         this.#flush();
-    }
-
-    /** Ends it without a word, as a connection ends that is lost; what was sent before still goes. */
-    lose(): void {
-        this.#end(ABNORMAL, "", false);
     }
 
     #flush(): void {
@@ -115,12 +114,15 @@ export class Wire implements ByteSource {
         if (native.socket("ended", this.#number)) this.#end(ABNORMAL, "", false);
     }
 
+    /** Without a word, as a connection ends that is lost; what was sent before still goes. */
     #end(code: number, reason: string, wasClean: boolean): void {
         if (this.#isOver) return;
         this.#isOver = true;
         native.socket("close", this.#number);
-        this.#waiting?.resolve(undefined);
-        this.#incoming?.cancel();
+        if (this.#waiting !== undefined) {
+            this.#waiting.resolve(undefined);
+            this.#incoming?.cancel();
+        }
         const receiver = this.#receiver;
         this.#receiver = undefined;
         receiver?.closed(code, reason, wasClean);
@@ -130,13 +132,20 @@ export class Wire implements ByteSource {
 
     read(): Promise<Uint8Array | undefined> {
         const chunk = this.#chunks.shift();
-        if (chunk !== undefined || this.#isOver) return Promise.resolve(chunk);
+        if (chunk !== undefined) return Promise.resolve(chunk);
+        if (this.#isOver) {
+            // Not before the last word has gone: the connection ends with what comes in.
+            this.#incoming?.cancel();
+            return Promise.resolve(undefined);
+        }
         this.#waiting = Promise.withResolvers();
         return this.#waiting.promise;
     }
 
     /** The other side reads no more. If that is because it got our close, its own is still under way. */
     cancel(): void {
-        if (!this.#isClosing) this.#end(ABNORMAL, "", false);
+        if (this.#isClosing && !this.#isOver) return;
+        this.#end(ABNORMAL, "", false);
+        this.#incoming?.cancel();
     }
 }

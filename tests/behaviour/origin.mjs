@@ -247,6 +247,7 @@ function acceptSockets(server, hits) {
         if (pathname === "/ws/pieces") return void writeInPieces(request, socket, JSON.parse(searchParams.get("how")));
         sockets.handleUpgrade(request, socket, head, (ws) => {
             ws.on("error", () => {});
+            ws.on("close", (code, reason) => hits.push({ method: "CLOSE", code, reason: String(reason) }));
             ws.on("message", (data, isBinary) => {
                 if (String(data) === "bye") ws.close(3001, "as you wish");
                 else if (String(data) === "vanish") ws.send("gone", () => ws.terminate());

@@ -80,7 +80,7 @@ export default {
                     socket.addEventListener("error", ({ message }) => reject(new Error(message)));
                 });
                 for (const message of init.send) socket.send(typeof message === "number" ? new Uint8Array(message) : message);
-                if (init.closes) socket.close(3002, "enough");
+                if (init.closes) socket.close(...init.closes);
                 const end = await new Promise((resolve) => socket.addEventListener("close", ({ code, reason, wasClean }) => resolve([code, reason, wasClean])));
                 return Response.json({ text: { heard, end, protocol: socket.protocol, url: socket.url } });
             }

@@ -423,8 +423,18 @@ const sockets = both({
         expect("talk", text ?? error, { heard: ["hello", "one", 300_000, "x".repeat(70_000)], end: [3001, "as you wish", true], protocol: "b", url });
     },
     "new WebSocket() over TLS, closed by the worker": async (who) => {
-        const { text, error } = await socketed(who, place.https("api.test", "/ws").replace("http", "ws"), { send: [], closes: true });
+        const { text, error } = await socketed(who, place.https("api.test", "/ws").replace("http", "ws"), { send: [], closes: [3002, "enough"] });
         expect("end", text?.end ?? error, [3002, "enough", true]);
+    },
+    "the close of either side reaches the other, and is answered": async (who) => {
+        const talks = [[{ send: ["bye"] }, [3001, "as you wish"]], [{ send: [], closes: [3002, "enough"] }, [3002, "enough"]], [{ send: [], closes: [] }, [1005, ""]]];
+        for (const [init, words] of talks) {
+            const { text, error } = await socketed(who, place.http("api.test", "/ws").replace("http", "ws"), init);
+            expect("the worker's end", text?.end ?? error, [...words, true]);
+            await until("the server's end", () => place.origin.hits.at(-1).method === "CLOSE");
+            const { code, reason } = place.origin.hits.at(-1);
+            expect("the server's end", [code, reason], words);
+        }
     },
     "a server that vanishes": async (who) => {
         const { text, error } = await socketed(who, place.http("api.test", "/ws").replace("http", "ws"), { send: ["one", "vanish"] });

@@ -39,9 +39,34 @@ async function inner(entrypoint) {
     return Response.json([...(await closed), ...heard]);
 }
 
+/** What becomes of calls that come too early or too late. */
+async function untimely() {
+    const tell = (f) => {
+        try {
+            return f() ?? "nothing";
+        } catch ({ name, message }) {
+            return `${name}: ${message}`;
+        }
+    };
+    const [a, b] = Object.values(new WebSocketPair());
+    const words = [tell(() => a.send("x")), tell(() => a.close())];
+    a.accept();
+    b.accept();
+    a.close(3000);
+    words.push(tell(() => a.send("x")), tell(() => a.close()));
+    await new Promise((resolve) => b.addEventListener("close", resolve));
+    words.push(tell(() => b.send("x")));
+    const early = new WebSocket("ws://inner/");
+    const events = ["open", "error", "close"].map((type) => new Promise((resolve) => early.addEventListener(type, () => resolve(type))));
+    early.close();
+    words.push(await Promise.race(events), early.readyState);
+    return Response.json(words);
+}
+
 export default {
     async fetch(request, env) {
         const { pathname } = new URL(request.url);
+        if (pathname === "/untimely") return untimely();
         if (pathname === "/own") return own();
         if (pathname === "/uninvited") return new Response(null, { status: 101, webSocket: new WebSocketPair()[0] });
         const code = () => ({ compatibilityDate: "2026-01-01", mainModule: "main.js", modules: { "main.js": source }, globalOutbound: null });

@@ -59,6 +59,11 @@ const cases = {
         const response = await fetch(`${server.url}/uninvited`);
         expect("status", response.status, 500);
     },
+    "calls that come too early or too late": async (server) => {
+        const [unaccepted, closed] = ["You must call accept() on this WebSocket before sending messages.", "Can't call WebSocket send() after close()."];
+        expect("words", JSON.parse(await ask(server, "/untimely")), [`TypeError: ${unaccepted}`, `TypeError: ${unaccepted}`, `TypeError: ${closed}`, "nothing",
+            `TypeError: ${closed}`, "error", 3]);
+    },
     "garbage in place of frames ends the connection": async (server) => {
         const head = "GET /own HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         const { text } = await new Raw(server).write(head).write("\xff\xff\xff\xff garbage").untilEnded();
