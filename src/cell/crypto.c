@@ -163,6 +163,20 @@ static int pbkdf2(const struct engine_value *args, struct engine_value *ret) {
     return 0;
 }
 
+/* scrypt(password, salt, N, r, p, bytes) */
+static int scrypt(const struct engine_value *args, struct engine_value *ret) {
+    for (int i = 2; i < 6; i++) {
+        if (!(args[i].number >= 0 && args[i].number <= INT_MAX)) return 0;
+    }
+    size_t n = (size_t)args[5].number;
+    if (EVP_PBE_scrypt((const char *)crypto_bytes(&args[0]), args[0].len, crypto_bytes(&args[1]), args[1].len,
+                       (uint64_t)args[2].number, (uint64_t)args[3].number, (uint64_t)args[4].number, INT_MAX,
+                       crypto_room(n), n)) {
+        *ret = crypto_answer(n);
+    }
+    return 0;
+}
+
 /* --- AES -------------------------------------------------------------------------------------------------------- */
 
 enum aes_mode { AES_MODE_CBC, AES_MODE_CTR, AES_MODE_GCM, AES_MODE_KW };
@@ -307,6 +321,7 @@ static const struct crypto_row rows[] = {
     {"equal", equal, "bb"},
     {"hkdf", hkdf, "tbbbn"},
     {"pbkdf2", pbkdf2, "tbbnn"},
+    {"scrypt", scrypt, "bbnnnn"},
     {"aes-cbc", aes_cbc, "bbbn"},
     {"aes-ctr", aes_ctr, "bbbn"},
     {"aes-kw", aes_kw, "bbn"},
@@ -348,7 +363,7 @@ static bool kinds_fit(const char *kinds, const struct engine_value *args) {
 }
 
 static const struct crypto_row *find(const char *name) {
-    const struct crypto_row *const tables[] = {rows, crypto_key_rows};
+    const struct crypto_row *const tables[] = {rows, crypto_key_rows, crypto_cipher_rows};
     for (size_t t = 0; t < COUNT_OF(tables); t++) {
         for (const struct crypto_row *row = tables[t]; row->name; row++) {
             if (strcmp(row->name, name) == 0) return row;

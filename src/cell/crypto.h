@@ -16,7 +16,7 @@ struct crypto_row {
     const char *kinds; /* of the arguments: b bytes, t text, n number */
 };
 
-extern const struct crypto_row crypto_key_rows[]; /* ends with a NULL name */
+extern const struct crypto_row crypto_key_rows[], crypto_cipher_rows[]; /* end with a NULL name */
 
 /* Room for n bytes of answer, and the answer of the n bytes written there. The memory lives until the next answer. */
 uint8_t *crypto_room(size_t n);
