@@ -1,5 +1,17 @@
 // Node's modules in workers with nodejs_compat: the same module runs in node and in a cell, and gives the same.
 
+import { generateKeyPairSync } from "node:crypto";
+
+/** The text of a constant with keys, the same for node and the cell. */
+function keys() {
+    const [rsa, ec, ed] = [["rsa", { modulusLength: 2048 }], ["ec", { namedCurve: "P-256" }], ["ed25519"]].map((args) => generateKeyPairSync(...args));
+    const pem = (key, type) => key.export({ format: "pem", type });
+    return `const K = ${JSON.stringify({
+        rsa: pem(rsa.privateKey, "pkcs8"), rsa1: pem(rsa.privateKey, "pkcs1"), rsaPublic: pem(rsa.publicKey, "spki"), rsaPublic1: pem(rsa.publicKey, "pkcs1"),
+        ec: pem(ec.privateKey, "pkcs8"), ec1: pem(ec.privateKey, "sec1"), ecPublic: pem(ec.publicKey, "spki"), ed: pem(ed.privateKey, "pkcs8"),
+    })};`;
+}
+
 /** Modules whose default export is called; results must survive JSON. */
 const snippets = {
     "Buffer from text": `import { Buffer } from "node:buffer";
@@ -126,6 +138,42 @@ const snippets = {
             randomFillSync(new Uint8Array(4)).length, (await new Promise((r) => randomBytes(8, (error, bytes) => r(bytes)))).length, typeof webcrypto.subtle, randomBytes(8).equals(randomBytes(8))];`,
     "crypto says what it has not": `import { createHash } from "node:crypto";
         export default () => { try { createHash("nothing"); } catch (error) { return error.message; } };`,
+    "crypto keys": `import { createPrivateKey, createPublicKey, createSecretKey, KeyObject, generateKeyPairSync } from "node:crypto"; ${keys()}
+        export default () => {
+            const of = (k) => [k.type, k.asymmetricKeyType, String(k.asymmetricKeyDetails?.modulusLength), String(k.asymmetricKeyDetails?.publicExponent), k.asymmetricKeyDetails?.namedCurve, k.symmetricKeySize];
+            const sorted = (jwk) => Object.entries(jwk).sort();
+            const all = ["rsa", "rsa1", "ec", "ec1", "ed"].map((name) => createPrivateKey(K[name]));
+            const fails = [() => createPrivateKey("nonsense"), () => createPrivateKey(K.rsaPublic), () => createPrivateKey(), () => createSecretKey(), () => createPublicKey(createSecretKey(Buffer.from("x"))), () => new KeyObject()]
+                .map((f) => { try { return f(); } catch (error) { return error instanceof Error; } });
+            return [all.map(of), all.map((k) => sorted(k.export({ format: "jwk" }))), all.map((k) => createPrivateKey({ key: k.export({ format: "jwk" }), format: "jwk" }).equals(k)),
+                ["rsaPublic", "rsaPublic1", "ecPublic", "rsa", "ec1", "ed"].map((name) => createPublicKey(K[name]).export({ format: "pem", type: "spki" })),
+                [all[0].equals(all[1]), all[0].export({ format: "pem", type: "pkcs1" }) === K.rsa1, all[2].export({ format: "pem", type: "sec1" }) === K.ec1, all[3].export({ format: "pem", type: "pkcs8" }) === K.ec, createPublicKey(K.rsa).export({ format: "pem", type: "pkcs1" }) === K.rsaPublic1],
+                createPrivateKey({ key: all[0].export({ format: "der", type: "pkcs1" }), format: "der", type: "pkcs1" }).equals(all[0]), of(createSecretKey(Buffer.from("abc"))), createSecretKey("abc", "utf8").export({ format: "jwk" }),
+                of(generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey), of(generateKeyPairSync("ec", { namedCurve: "secp384r1" }).privateKey), fails];
+        };`,
+    "crypto signatures": `import crypto from "node:crypto"; import { promisify } from "node:util"; ${keys()}
+        export default async () => {
+            const data = Buffer.from("data"), { sign, verify, constants } = crypto, pss = { padding: constants.RSA_PKCS1_PSS_PADDING };
+            const signature = sign("sha256", data, K.ec), flat = sign("sha256", data, { key: K.ec, dsaEncoding: "ieee-p1363" }), salted = sign("sha256", data, { key: K.rsa, ...pss, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });
+            return [crypto.createSign("RSA-SHA256").update("da").update("ta").sign(K.rsa, "base64"), sign("sha512", data, crypto.createPrivateKey(K.rsa1)).toString("hex"), sign(null, data, K.ed).toString("hex"),
+                crypto.createVerify("sha256").update(data).verify(K.ecPublic, signature), verify("sha256", Buffer.from("else"), K.ecPublic, signature), verify("sha256", data, K.ecPublic, Buffer.from("junk")), verify("sha256", data, { key: K.ecPublic, dsaEncoding: "ieee-p1363" }, flat), signature[0], flat.length,
+                [32, 20, undefined].map((saltLength) => verify("sha256", data, { key: K.rsaPublic, ...pss, ...(saltLength && { saltLength }) }, salted)), (await promisify(sign)("sha256", data, K.rsa)).length,
+                ["sha1", "sha256"].map((oaepHash) => crypto.privateDecrypt({ key: K.rsa, oaepHash }, crypto.publicEncrypt({ key: K.rsaPublic, oaepHash }, data)).toString()),
+                crypto.createHmac("sha256", crypto.createSecretKey(data)).update("x").digest("hex"), (() => { const [a, b] = [0, 1].map(() => crypto.generateKeyPairSync("x25519")); return crypto.diffieHellman({ privateKey: a.privateKey, publicKey: b.publicKey }).equals(crypto.diffieHellman({ privateKey: b.privateKey, publicKey: a.publicKey })); })()];
+        };`,
+    "crypto ciphers": `import { createCipheriv, createDecipheriv } from "node:crypto";
+        export default () => ["aes-128-cbc", "aes-256-cbc", "aes-192-ctr", "aes-128-ecb", "aes-128-gcm", "AES-256-GCM", "chacha20-poly1305"].map((name) => {
+            const secret = /chacha/.test(name) ? 32 : name.match(/\\d+/)[0] / 8, isTagged = /gcm|poly/i.test(name), key = Buffer.alloc(secret, 7), iv = name.endsWith("ecb") ? null : Buffer.alloc(isTagged ? 12 : 16, 9), options = isTagged ? { authTagLength: 16 } : undefined;
+            const cipher = createCipheriv(name, key, iv, options); if (isTagged) cipher.setAAD(Buffer.from("aad"));
+            const parts = [cipher.update("hello ", "utf8", "base64"), cipher.update("wörld, and a longer text", "utf8", "base64"), cipher.final("base64")], tag = isTagged ? cipher.getAuthTag() : undefined;
+            const open = (aad) => { const d = createDecipheriv(name, key, iv, options); if (isTagged) d.setAAD(Buffer.from(aad)).setAuthTag(tag); return d.update(parts.join(""), "base64", "utf8") + d.final("utf8"); };
+            let refused; try { open("else"); } catch (error) { refused = error.message; }
+            return [parts, tag?.toString("hex"), open("aad"), refused];
+        }).concat([["nothing", 16, 16], ["aes-128-cbc", 15, 16], ["aes-128-cbc", 16, 12]].map(([name, k, v]) => { try { createCipheriv(name, Buffer.alloc(k), Buffer.alloc(v)); } catch (error) { return [error.name, error.code]; } }));`,
+    "crypto's derivation of keys": `import crypto from "node:crypto"; import { promisify } from "node:util";
+        export default async () => [crypto.pbkdf2Sync("pw", "salt", 1000, 32, "sha256").toString("hex"), (await promisify(crypto.pbkdf2)("pw", "salt", 10, 20, "sha512")).toString("hex"),
+            crypto.scryptSync("pw", "salt", 32).toString("hex"), (await promisify(crypto.scrypt)("pw", "salt", 16, { N: 1024, r: 4, p: 2 })).toString("hex"), Buffer.from(crypto.hkdfSync("sha256", "key", "salt", "info", 42)).toString("hex"),
+            [3, 1 << 20].map((N) => { try { crypto.scryptSync("pw", "salt", 32, { N }); } catch (error) { return error.code; } })];`,
     "process.env is the worker's": `import process, { env } from "node:process";
         export default () => [env === process.env, globalThis.process === process, typeof process.nextTick, process.platform, Array.isArray(process.hrtime()), typeof process.hrtime.bigint()];`,
     "nextTick comes before timers": `export default () => new Promise((r) => { const o = []; setTimeout(() => { o.push("timer"); r(o); }, 0); process.nextTick((x) => o.push(x), "tick"); o.push("now"); });`,

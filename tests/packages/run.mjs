@@ -33,7 +33,7 @@ const standaloneValidators = {
 const requiredBuiltins = {
     name: "required-builtins",
     setup(build) {
-        build.onResolve({ filter: /^(?:node:)?(?:async_hooks|events|stream|util|zlib)$/ }, ({ path, kind }) => {
+        build.onResolve({ filter: /^(?:node:)?(?:async_hooks|buffer|crypto|events|stream|util|zlib)$/ }, ({ path, kind }) => {
             const name = `node:${path.replace(/^node:/, "")}`;
             return kind === "require-call" ? { path: name, namespace: "required" } : { path: name, external: true };
         });

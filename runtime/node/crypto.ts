@@ -1,33 +1,17 @@
-// node:crypto's basics: random values, hashes, HMACs, comparison; and WebCrypto. Ciphers, keys and signatures are
-// WebCrypto's here (crypto.subtle).
+// node:crypto: random values, hashes, HMACs, comparison and WebCrypto here; keys, signatures, ciphers and derivation in the
+// files beside this one. On the natives that WebCrypto stands on as well.
 
+import * as constants from "unenv/node/internal/crypto/constants";
 import { native } from "../web/host";
 import { Buffer } from "./buffer";
-
-type Data = string | ArrayBuffer | ArrayBufferView;
-type Encoding = "hex" | "base64" | "base64url" | "latin1" | "binary";
-
-const HASHES: Record<string, string> = {
-    md5: "MD5", sha1: "SHA-1", "sha-1": "SHA-1", sha256: "SHA-256", "sha-256": "SHA-256", sha384: "SHA-384",
-    "sha-384": "SHA-384", sha512: "SHA-512", "sha-512": "SHA-512",
-};
-
-function hashName(algorithm: string): string {
-    const name = HASHES[algorithm.toLowerCase()];
-    if (name === undefined) throw new Error("Digest method not supported");
-    return name;
-}
-
-function bytesOf(data: Data, encoding?: string): Uint8Array {
-    if (typeof data === "string") return Buffer.from(data, encoding as "utf8");
-    if (!ArrayBuffer.isView(data)) return new Uint8Array(data);
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function encoded(bytes: Uint8Array, encoding?: string): Uint8Array | string {
-    const buffer = Buffer.from(bytes);
-    return encoding === undefined || encoding === "buffer" ? buffer : buffer.toString(encoding as Encoding);
-}
+import * as ciphers from "./crypto-ciphers";
+import { bytesOf, encoded, hashName, tellLater, type Data, type Done } from "./crypto-data";
+import * as derivation from "./crypto-derivation";
+import {
+    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync,
+    KeyObject, secretOf,
+} from "./crypto-keys";
+import * as signatures from "./crypto-signatures";
 
 /** What update() collects and digest() ends. */
 abstract class Digesting {
@@ -77,10 +61,10 @@ export class Hmac extends Digesting {
     readonly #name: string;
     readonly #key: Uint8Array;
 
-    constructor(algorithm: string, key: Data) {
+    constructor(algorithm: string, key: Data | KeyObject) {
         super();
         this.#name = hashName(algorithm);
-        this.#key = Uint8Array.from(bytesOf(key));
+        this.#key = Uint8Array.from(secretOf(key));
     }
 
     protected override compute(data: Uint8Array): Uint8Array {
@@ -89,13 +73,18 @@ export class Hmac extends Digesting {
 }
 
 export const createHash = (algorithm: string): Hash => new Hash(algorithm);
-export const createHmac = (algorithm: string, key: Data): Hmac => new Hmac(algorithm, key);
+export const createHmac = (algorithm: string, key: Data | KeyObject): Hmac => new Hmac(algorithm, key);
 export const hash = (algorithm: string, data: Data, encoding = "hex") => new Hash(algorithm).update(data).digest(encoding);
 export const getHashes = (): string[] => ["md5", "sha1", "sha256", "sha384", "sha512"];
 
 export function randomFillSync<T extends ArrayBufferView>(view: T, offset = 0, size = view.byteLength - offset): T {
     native.random(new Uint8Array(view.buffer, view.byteOffset + offset, size));
     return view;
+}
+
+export function randomFill<T extends ArrayBufferView>(view: T, ...args: [...bounds: number[], done: Done<T>]): void {
+    const done = args.pop() as Done<T>;
+    tellLater(done, () => randomFillSync(view, ...(args as number[])));
 }
 
 type RandomDone = (error: null, bytes: Uint8Array) => void;
@@ -140,7 +129,17 @@ export const subtle = new Proxy({} as Record<string, unknown>, {
     },
 });
 
+const keys = { KeyObject, createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync };
+
+export { constants };
+export * from "./crypto-ciphers";
+export * from "./crypto-derivation";
+export * from "./crypto-signatures";
+export {
+    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync, KeyObject,
+} from "./crypto-keys";
+
 export default {
-    Hash, Hmac, createHash, createHmac, hash, getHashes, randomBytes, randomFillSync, randomInt, randomUUID, timingSafeEqual,
-    webcrypto, getRandomValues, subtle,
+    Hash, Hmac, createHash, createHmac, hash, getHashes, randomBytes, randomFill, randomFillSync, randomInt, randomUUID,
+    timingSafeEqual, webcrypto, getRandomValues, subtle, constants, ...ciphers, ...derivation, ...keys, ...signatures,
 };
