@@ -2,6 +2,7 @@
 // folded to lower case when they are compared or listed, not when they arrive, so that a request which only passes
 // through costs nothing.
 
+import { wrongType } from "./arguments";
 import { brand } from "./brand";
 import { definePairIteration, type PairIteration } from "./pair-iterator";
 
@@ -33,6 +34,10 @@ function checkValue(value: unknown): string {
         throw new TypeError("Invalid header value.");
     }
     return trimmed;
+}
+
+function needStrings(method: string, wanted: number, given: number): void {
+    if (given < wanted) throw wrongType(`execute '${method}' on 'Headers'`, given + 1, "string");
 }
 
 /** `lower` is in lower case; names mostly differ in length or in their last letter. */
@@ -113,18 +118,21 @@ export class Headers {
     }
 
     append(name: string, value: string): void {
+        needStrings("append", 2, arguments.length);
         const pair: [string, string] = [checkName(name), checkValue(value)];
         this.#checkMutable();
         this.#list.push(pair);
     }
 
     delete(name: string): void {
+        needStrings("delete", 1, arguments.length);
         const lower = checkName(name).toLowerCase();
         this.#checkMutable();
         this.#list = this.#list.filter((pair) => !sameName(pair[0], lower));
     }
 
     get(name: string): string | null {
+        needStrings("get", 1, arguments.length);
         const lower = checkName(name).toLowerCase();
         let found: string | null = null;
         for (const pair of this.#list) {
@@ -137,6 +145,7 @@ export class Headers {
 
     /** An old Workers method, for the one header whose values cannot be joined. */
     getAll(name: string): string[] {
+        needStrings("getAll", 1, arguments.length);
         if (String(name).toLowerCase() !== "set-cookie") {
             throw new TypeError('getAll() can only be used with the header name "Set-Cookie".');
         }
@@ -148,11 +157,13 @@ export class Headers {
     }
 
     has(name: string): boolean {
+        needStrings("has", 1, arguments.length);
         const lower = checkName(name).toLowerCase();
         return indexOf(this.#list, lower) >= 0;
     }
 
     set(name: string, value: string): void {
+        needStrings("set", 2, arguments.length);
         const pair: [string, string] = [checkName(name), checkValue(value)];
         this.#checkMutable();
         const lower = pair[0].toLowerCase();

@@ -84,6 +84,14 @@ test("set-cookie is not combined in iteration", () => {
 test("get combines set-cookie", () => equal(new Headers([["set-cookie", "a"], ["set-cookie", "b"]]).get("set-cookie"), "a, b"));
 test("getSetCookie", () => equal(new Headers([["set-cookie", "a"], ["Set-Cookie", "b"]]).getSetCookie(), ["a", "b"]));
 test("getSetCookie without any", () => equal(new Headers().getSetCookie(), []));
+test("arguments that are missing throw", () => {
+    throws("TypeError", () => new Headers().set("a"), "Failed to execute 'set' on 'Headers': parameter 2 is not of type 'string'.");
+    throws("TypeError", () => new Headers().append("a"));
+    for (const method of ["get", "has", "delete", "getAll"]) throws("TypeError", () => new Headers()[method]());
+    const headers = new Headers();
+    headers.set("a", undefined);
+    equal(headers.get("a"), "undefined");
+});
 test("getAll is for set-cookie", () => equal(new Headers([["set-cookie", "a"]]).getAll("Set-Cookie"), ["a"]));
 test("getAll of another throws", () => throws("TypeError", () => new Headers().getAll("a")));
 test("white space around values goes", () => equal(new Headers({ a: " \t\r\nx y\n" }).get("a"), "x y"));
