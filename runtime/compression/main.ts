@@ -51,8 +51,9 @@ function codecTransform(format: unknown, decodes: boolean, where: string): Trans
     const transform = new TransformStream({
         transform(chunk, controller) {
             closing(() => {
-                if (!isBufferSource(chunk) || isShared(chunk)) throw new TypeError(`${where} takes chunks that are BufferSource.`);
-                native.codec("give", number, viewBytes(chunk));
+                const isText = typeof chunk === "string";
+                if (!isText && (!isBufferSource(chunk) || isShared(chunk))) throw new TypeError(`${where} takes chunks that are BufferSource.`);
+                native.codec("give", number, isText ? native.utf8Encode(chunk) : viewBytes(chunk));
                 drain(number, controller);
             });
         },

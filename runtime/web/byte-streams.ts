@@ -6,14 +6,12 @@ import {
 } from "web-streams-polyfill";
 import { brand } from "./brand";
 import { isBufferSource, viewBytes } from "./bytes";
+import { native } from "./host";
 import { promiseLength } from "./streams";
 
 function pipeBytes(chunk: unknown): Uint8Array {
     if (typeof chunk === "string") {
-        throw new TypeError(
-            "This TransformStream is being used as a byte stream, but received a string on its writable side. If you " +
-                "wish to write a string, you'll probably want to explicitly UTF-8-encode it with TextEncoder.",
-        );
+        return native.utf8Encode(chunk);
     }
     if (!isBufferSource(chunk)) {
         throw new TypeError(

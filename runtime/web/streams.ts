@@ -38,13 +38,23 @@ brand(WritableStream, "WritableStream", ["locked"]);
 brand(WritableStreamDefaultController, "WritableStreamDefaultController");
 brand(WritableStreamDefaultWriter, "WritableStreamDefaultWriter");
 
-/** Workers' old name for a read with a minimum. */
-define(ReadableStreamBYOBReader.prototype, "readAtLeast", function (
+/** Workers' older read with a minimum: at the end it gives what there is, and says only afterwards that it is the end. */
+define(ReadableStreamBYOBReader.prototype, "readAtLeast", async function readAtLeast(
     this: ReadableStreamBYOBReader,
     minElements: number,
-    view: ArrayBufferView,
+    view: Uint8Array,
 ) {
-    return this.read(view, { min: minElements });
+    const [min, size] = [Math.trunc(Number(minElements)), view.BYTES_PER_ELEMENT ?? 1];
+    const [type, from, length] = [view.constructor as Uint8ArrayConstructor, view.byteOffset, view.byteLength / size];
+    if (!(min > 0)) throw new TypeError(`Requested invalid minimum number of bytes to read (${min}).`);
+    if (min > length) throw new TypeError(`Minimum bytes to read (${min}) exceeds size of buffer (${length}).`);
+    for (let filled = 0, rest = view; ; ) {
+        const { done, value } = await this.read(rest);
+        if (value === undefined) return { value, done };
+        filled += value.byteLength / size;
+        if (done || filled >= min) return { value: new type(value.buffer, from, filled), done: done && filled === 0 };
+        rest = new type(value.buffer, from + filled * size, length - filled);
+    }
 });
 
 kinds.stream = (value): value is ReadableStream => value instanceof ReadableStream;
