@@ -46,7 +46,9 @@ export function refusal(given: null | undefined): Error {
 
 export async function fetch(input: unknown, init?: unknown): Promise<Response> {
     const request = input instanceof Request && init === undefined ? input : new Request(input as Request, init as object);
-    if (request.url.startsWith("data:")) return (require("./web/data-url") as typeof import("./web/data-url")).fetchData(request);
+    const { url } = request;
+    if (url.startsWith("data:")) return (require("./web/data-url") as typeof import("./web/data-url")).fetchData(request);
+    if (!url.startsWith("http:") && !url.startsWith("https:")) throw new TypeError(`Fetch API cannot load: ${url}`);
     if (outbound === null || outbound === undefined) throw refusal(outbound);
     return outbound.fetch(request);
 }

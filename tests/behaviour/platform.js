@@ -22,6 +22,11 @@ const confinement = {
             message: FORBIDDEN,
         });
     },
+    "fetch is for http and https": async ({ env }) => {
+        for (const url of ["ftp://x/", "ws://x/", "about:blank", "file:///x"]) {
+            await rejects(run(env, `await fetch(${JSON.stringify(url)})`), { name: "TypeError", message: `Fetch API cannot load: ${url}` });
+        }
+    },
     "fetch rejects, it does not throw": async ({ env }) => {
         equal(await run(env, "return fetch('http://x/').catch(() => 'rejected')", { globalOutbound: null }), "rejected");
     },
