@@ -76,6 +76,14 @@ export class URL {
         return parts === undefined ? null : new URL(new Parsed(parts));
     }
 
+    static createObjectURL(_object: unknown): never {
+        throw new Error("URL.createObjectURL() is not implemented");
+    }
+
+    static revokeObjectURL(_url: unknown): never {
+        throw new Error("URL.revokeObjectURL() is not implemented");
+    }
+
     #edit(component: string, value: unknown): void {
         const text = String(value).toWellFormed();
         this.#parts = editPlain(this.#parts, component, text) ?? machine().edit(this.#parts.href, component, text);

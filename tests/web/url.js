@@ -299,3 +299,8 @@ test("deleting during iteration", () => {
 });
 test("too few arguments throw", () => throws("TypeError", () => new URLSearchParams().append("a")));
 test("toStringTags", () => equal([String(Object.prototype.toString.call(new URL("http://a"))), Object.prototype.toString.call(new URLSearchParams())], ["[object URL]", "[object URLSearchParams]"]));
+
+test("object URLs are not there, as in Workers", () => {
+    throws("Error", () => URL.createObjectURL(new Blob(["x"])), "URL.createObjectURL() is not implemented");
+    throws("Error", () => URL.revokeObjectURL("blob:x"), "URL.revokeObjectURL() is not implemented");
+});
