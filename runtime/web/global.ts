@@ -34,7 +34,7 @@ export function reportException(error: unknown): void {
     if (target !== undefined && !reporting) {
         reporting = true;
         try {
-            const message = error instanceof Error ? `Uncaught ${error}` : "Uncaught exception";
+            const message = `Uncaught ${typeof error === "object" && error !== null && !(error instanceof Error) ? "#<Object>" : String(error)}`;
             if (!target.dispatchEvent(new (events().ErrorEvent)("error", { error, message, cancelable: true }))) {
                 return;
             }

@@ -138,5 +138,6 @@ export function install(native: Native): void {
     }
     define(globalThis, "scheduler", new timers.Scheduler());
     define(globalThis, "self", globalThis);
+    define(globalThis, Symbol.toStringTag, "ServiceWorkerGlobalScope");
     define(globalThis, "origin", "null");
 }

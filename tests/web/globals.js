@@ -143,6 +143,16 @@ test("classes have their names", () => {
 });
 test("classes have their constructors", () => ok(new Blob().constructor === Blob && new Headers().constructor === Headers));
 
+test("the global scope has its name", () => equal(Object.prototype.toString.call(globalThis), "[object ServiceWorkerGlobalScope]"));
+test("an error event says what was thrown", () => {
+    const said = [];
+    const listen = (event) => (event.preventDefault(), said.push(event.message));
+    addEventListener("error", listen);
+    for (const thrown of ["text", undefined, { a: 1 }, new TypeError("x")]) reportError(thrown);
+    removeEventListener("error", listen);
+    equal(said, ["Uncaught text", "Uncaught undefined", "Uncaught #<Object>", "Uncaught TypeError: x"]);
+});
+
 test("console has its methods", () => {
     const names = ["log", "info", "warn", "error", "debug", "trace", "dir", "table", "group", "groupEnd", "count", "countReset", "time", "timeEnd", "timeLog", "assert"];
     equal(names.filter((name) => typeof console[name] !== "function"), []);
