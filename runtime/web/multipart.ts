@@ -8,7 +8,7 @@ import { native } from "./host";
 import { parseUrlencoded } from "./urlencoded";
 
 /** Bounds on what is parsed. */
-const partsMax = 10_000;
+const partsMax = 100_000;
 const partHeadBytesMax = 16 * 1024;
 const boundaryLengthMax = 70;
 
