@@ -113,8 +113,9 @@ static int put_request(const struct ingress_req *req, struct buf *out) {
     size_t headers_len;
     const struct ingress_header *headers = ingress_headers(req, &headers_len);
     struct buf url = {0};
-    int r = target[0] == '/' ? buf_printf(&url, "http://%s%s", host[0] ? host : "localhost", target)
-                             : buf_append_text(&url, target);
+    bool is_relative = target[0] == '/' || strcmp(target, "*") == 0;
+    int r = is_relative ? buf_printf(&url, "http://%s%s", host[0] ? host : "localhost", target)
+                        : buf_append_text(&url, target);
     const char *method = ingress_method(req);
     if (r == 0) r = buf_append_text(out, "{\"method\":");
     if (r == 0) r = buf_append_json(out, method, strlen(method));

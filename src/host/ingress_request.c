@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "host/ingress_private.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -174,6 +175,21 @@ struct refusal {
     const char *why;
 };
 
+/* A name or an address in brackets, and a port or none, or nothing at all: anything else, in front of a path, would
+   make another URL than it seems. */
+static bool is_host(const char *text) {
+    static const char name[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~!$&'()*+,;=%";
+    if (*text == '[') {
+        text += 1 + strspn(text + 1, "0123456789ABCDEFabcdef:.");
+        if (*text++ != ']') return false;
+    } else {
+        text += strspn(text, name);
+    }
+    if (*text == 0) return true;
+    size_t digits = *text == ':' ? strspn(text + 1, "0123456789") : 0;
+    return *text == ':' && text[1 + digits] == 0 && (digits == 0 || strtoul(text + 1, NULL, 10) <= UINT16_MAX);
+}
+
 /* What the headers say about framing, host and expectations, beyond what llhttp checks. */
 static struct refusal headers_check(struct conn *c) {
     struct ingress_req *req = &c->req;
@@ -197,6 +213,7 @@ static struct refusal headers_check(struct conn *c) {
     }
     if (hosts > 1) return (struct refusal){400, "more than one Host header"};
     if (hosts == 0 && !old) return (struct refusal){400, "no Host header"};
+    if (!is_host(req->host)) return (struct refusal){400, "bad Host header"};
     if (codings && old) return (struct refusal){400, "Transfer-Encoding in HTTP/1.0"};
     if (lengths + codings > 1) return (struct refusal){400, "more than one of Content-Length and Transfer-Encoding"};
     if (codings && req->body_len != -1) return (struct refusal){400, "bad Transfer-Encoding header"};

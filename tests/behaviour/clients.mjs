@@ -273,6 +273,18 @@ const hostile = Object.fromEntries(
 );
 
 const others = {
+    "a Host header that is none is refused": async (server) => {
+        const statusOf = async (host) => {
+            const raw = new Raw(server).write(`GET /own/mirror HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+            return (await raw.untilEnded()).text.split(" ")[1];
+        };
+        for (const host of ["a b", "a/b", "a@b", "a?b", "a#b", "a\\b", "a:99999", "a:x", "a:80:80", "[::1", "[x]", "<a>", "\u00fc"]) expect(host, await statusOf(host), "400");
+        for (const host of ["a", "A.b-c_d", "a:", "a:80", "[::1]", "[::1]:8080", "127.0.0.1:1", "xn--bcher-kva.example"]) expect(host, await statusOf(host), "200");
+    },
+    "OPTIONS * has a URL": async (server) => {
+        const { text } = await new Raw(server).write("OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").untilEnded();
+        expect("status", text.split(" ")[1], "200");
+    },
     "connections that say nothing cost nothing": async (server) => {
         const raws = Array.from({ length: 200 }, () => new Raw(server));
         expect("the next one", await ask(server, "/own/slow?ms=0&tag=next"), "next");
