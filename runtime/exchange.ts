@@ -17,7 +17,7 @@ export interface Connection {
 }
 
 /** What takeBody gives: nothing, bytes, or a source. */
-export type OutgoingBody = { bytes?: Uint8Array; source?: ByteSource; length?: number } | undefined;
+export type OutgoingBody = { bytes?: Uint8Array; source?: ByteSource; length?: number; isBuffer?: boolean } | undefined;
 
 /** What reading a request's body throws once it was answered without that; Cloudflare's words. */
 const ANSWERED = "Can't read from request stream after response has been sent.";
@@ -204,15 +204,16 @@ export class Exchange {
     send(type: number, head: unknown, body: OutgoingBody): void {
         if (this.#outgoingDone) return body?.source?.cancel(this.reason);
         const text = JSON.stringify(head);
+        const buffer = type === F.FETCH && body?.isBuffer ? F.BUFFER : 0;
         if (body === undefined) {
             this.#channel.send(type, F.FIN | F.NOBODY, this.id, text);
             this.#endOutgoing();
         } else if (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES) {
             this.sentBytes = body.bytes.length;
-            this.#channel.send(type, F.FIN, this.id, text, body.bytes);
+            this.#channel.send(type, F.FIN | buffer, this.id, text, body.bytes);
             this.#endOutgoing();
         } else {
-            this.#channel.send(type, 0, this.id, text);
+            this.#channel.send(type, buffer, this.id, text);
             this.#outgoingSource = body.source ?? bytesSource(body.bytes!);
             void this.#pump(this.#outgoingSource);
         }

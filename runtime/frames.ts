@@ -32,6 +32,8 @@ export const WANT = 27;
 export const FIN = 1;
 /** FETCH, RESPONSE: there is no body at all. */
 export const NOBODY = 2;
+/** FETCH: the body is a buffer of the worker's, which a redirect may have sent again. */
+export const BUFFER = 8;
 /** DATA of a connection: from here on the bytes are TLS's (START_TLS of web/body-source.ts). */
 export const TLS = 16;
 /** LOAD: the worker is kept under a name. */

@@ -131,7 +131,7 @@ export class EgressOutbound implements Outbound {
     /** Sends on a worker's request as it came, and its answer likewise: egress judges the one, the worker reads the other. */
     async relay(exchange: Exchange, frame: F.Frame, worker: string | undefined, tell: Tell): Promise<void> {
         const { method, url, headers, redirect } = frame.head as RequestHead;
-        const body = outgoing(exchange.takeIncoming(frame));
+        const body = outgoing(exchange.takeIncoming(frame), (frame.flags & F.BUFFER) !== 0);
         try {
             const found = channelToEgress();
             const channel = found instanceof Promise ? await found : found;
@@ -152,9 +152,9 @@ export class EgressOutbound implements Outbound {
     }
 }
 
-function outgoing(body: Uint8Array | ByteSource | undefined): OutgoingBody {
+function outgoing(body: Uint8Array | ByteSource | undefined, isBuffer = false): OutgoingBody {
     if (body === undefined) return undefined;
-    return body instanceof Uint8Array ? { bytes: body } : { source: body };
+    return body instanceof Uint8Array ? { bytes: body, isBuffer } : { source: body, isBuffer };
 }
 
 // --- Dynamic workers -------------------------------------------------------------------------------------------------

@@ -180,6 +180,8 @@ TEST(frames_ts_agrees_with_frame_h) {
             EXPECT_INT(number, FRAME_TLS);
         } else if (strcmp(name, "NAMED") == 0) {
             EXPECT_INT(number, FRAME_NAMED);
+        } else if (strcmp(name, "BUFFER") == 0) {
+            EXPECT_INT(number, FRAME_BUFFER);
         } else if (strcmp(name, "THREADS") == 0) {
             EXPECT_INT(number, FRAME_THREADS);
         } else {

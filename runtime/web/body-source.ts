@@ -27,6 +27,8 @@ export interface Content {
     /** The bytes are also held by somebody else and must be copied before a worker gets them. */
     shared?: boolean;
     source?: ByteSource;
+    /** A stream gave it, of a worker's or from the wire, so there is no buffer that could be sent again. */
+    isStream?: boolean;
     /** Length in bytes of a source or stream, where it was promised. */
     length?: number;
     /** The stream that stands for this body, once `body` was read or a stream was given. */
@@ -46,7 +48,7 @@ export function usedError(): TypeError {
 
 /** What a message from the wire holds; bytes are kept, not copied. */
 export function contentFromWire(body: BodyBytes, length?: number): Content {
-    return body instanceof Uint8Array ? { bytes: body } : { source: body, length };
+    return body instanceof Uint8Array ? { bytes: body, isStream: true } : { source: body, length };
 }
 
 /** Whether somebody has read from the body's stream, or cancelled it. */

@@ -101,7 +101,8 @@ export abstract class Body {
             this.#content = {};
             return content;
         }
-        return release(content);
+        const released = release(content);
+        return content.isStream ? { ...released, isStream: true } : released;
     }
 
     #clone(): Content | undefined {
@@ -137,7 +138,7 @@ export function extractBody(init: unknown): { content: Content; type: string | u
         return { content: { bytes: copyBytes(init) }, type: undefined };
     }
     if (kinds.stream(init)) {
-        const content = { stream: init, length: streams().promisedLength(init) };
+        const content = { stream: init, length: streams().promisedLength(init), isStream: true };
         checkUnused(content);
         return { content, type: undefined };
     }
@@ -178,7 +179,7 @@ export function spareContent(message: Body): Content | undefined {
  * Takes a message's body for the wire and marks it used; undefined for a null body. Throws TypeError if it was used
  * or is locked. A source from the wire that nobody read comes back as that same source.
  */
-export function takeBody(message: Body): { bytes?: Uint8Array; source?: ByteSource; length?: number } | undefined {
+export function takeBody(message: Body): { bytes?: Uint8Array; source?: ByteSource; length?: number; isBuffer?: boolean } | undefined {
     const content = take(message);
     if (content === undefined) {
         return undefined;
@@ -187,5 +188,5 @@ export function takeBody(message: Body): { bytes?: Uint8Array; source?: ByteSour
         return { source: content.source, length: content.length };
     }
     const bytes = content.bytes ?? native.utf8Encode(content.text ?? "");
-    return { bytes, length: bytes.byteLength };
+    return { bytes, length: bytes.byteLength, isBuffer: !content.isStream };
 }

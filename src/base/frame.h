@@ -66,7 +66,8 @@ enum {
     FRAME_FIN = 1,    /* FETCH, RESPONSE, DATA: the body ends with this frame */
     FRAME_NOBODY = 2, /* FETCH, RESPONSE: there is no body at all (null), which differs from an empty one */
     FRAME_NAMED = 4,  /* LOAD: the worker is kept under a name, so the cell will rest between calls */
-    FRAME_TLS = 16, /* DATA of a connection: from here on its bytes are TLS's; back: the handshake is done */
+    FRAME_BUFFER = 8, /* FETCH: the body is a buffer of the worker's, which a redirect may have sent again */
+    FRAME_TLS = 16,   /* DATA of a connection: from here on its bytes are TLS's; back: the handshake is done */
 };
 
 /* GRANT: what its descriptor is. */

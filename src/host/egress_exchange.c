@@ -10,10 +10,15 @@
 
 #define CHUNK_BYTES (64u * 1024u)
 
+/* What is kept of all bodies together that were sent, since a redirect may have them sent again. */
+#define KEPT_BYTES_MAX (64u << 20)
+
 #define TOO_MANY_BYTES "it went over the bytes that its rule allows"
 
 /* What of a redirect's body is read for the sake of its connection. */
 #define REDIRECT_BODY_BYTES_MAX (256u * 1024u)
+
+static size_t kept_bytes;
 
 static void route(struct exchange *e);
 static void try_address(struct exchange *e);
@@ -24,6 +29,20 @@ static struct exchange **place_of(struct tenant *t, uint32_t id) {
     struct exchange **place = &t->exchanges[id / 2 % EXCHANGE_BUCKETS];
     while (*place && (*place)->id != id) place = &(*place)->next;
     return place;
+}
+
+static void free_body(struct exchange *e) {
+    kept_bytes -= e->body_kept;
+    e->body_at = e->body_kept = 0;
+    buf_done(&e->body);
+}
+
+void exchange_drop_body(struct exchange *e) {
+    if (e->has_body && !e->body_ended) tenant_send(e->tenant, FRAME_STOP, 0, e->id, NULL, NULL, 0);
+    free_body(e);
+    e->has_body = false;
+    e->body_is_dropped = true;
+    e->body_len = -1;
 }
 
 static void free_headers(struct exchange *e) {
@@ -64,7 +83,7 @@ static void finish(struct exchange *e, const char *why) {
     reset_response(e);
     free_headers(e);
     url_done(&e->url);
-    buf_done(&e->body);
+    free_body(e);
     free(e->method);
     free(e->caller);
     free(e);
@@ -111,17 +130,28 @@ bool exchange_is_over_bytes(const struct exchange *e) {
 
 /* --- The request's body ----------------------------------------------------------------------------------------- */
 
+/* What has been sent is sent no more. */
+static void forget_sent(struct exchange *e) {
+    e->body_is_kept = false;
+    buf_consume(&e->body, e->body_at);
+    e->body_kept -= e->body_at;
+    kept_bytes -= e->body_at;
+    e->body_at = 0;
+}
+
 static size_t read_body(void *context, char *out, size_t max, bool *ret_ended) {
     struct exchange *e = context;
     size_t left = buf_len(&e->body) - e->body_at, n = left < max ? left : max;
     if (n) memcpy(out, buf_bytes(&e->body) + e->body_at, n);
     e->sent += n;
-    if (e->body_is_whole) {
-        e->body_at += n;
-    } else {
-        buf_consume(&e->body, n);
-        e->owed += (uint32_t)n;
+    e->body_at += n;
+    if (e->body_at > e->body_kept) {
+        size_t first = e->body_at - e->body_kept;
+        e->owed += (uint32_t)first;
+        e->body_kept += first;
+        kept_bytes += first;
     }
+    if (!e->body_is_kept || kept_bytes > KEPT_BYTES_MAX) forget_sent(e);
     *ret_ended = e->body_ended && n == left;
     if (exchange_is_over_bytes(e)) snprintf(e->failure, sizeof e->failure, "%s", TOO_MANY_BYTES);
     return n;
@@ -135,6 +165,7 @@ void exchange_pay_window(struct exchange *e) {
 }
 
 static int take_data(struct exchange *e, const struct frame *frame) {
+    if (e->body_is_dropped) return 0;
     if (!e->has_body || e->body_ended) return -EPROTO;
     if (frame->flags & FRAME_TLS) {
         if (!e->is_tunnel || e->url.is_https || e->wants_tls) {
@@ -146,7 +177,7 @@ static int take_data(struct exchange *e, const struct frame *frame) {
         tunnel_turn(e);
         return 0;
     }
-    if (buf_len(&e->body) + frame->payload_len > FRAME_WINDOW_BYTES) return -EPROTO;
+    if (buf_len(&e->body) - e->body_kept + frame->payload_len > FRAME_WINDOW_BYTES) return -EPROTO;
     CHECK(buf_append(&e->body, frame->payload, frame->payload_len) == 0);
     if (frame->flags & FRAME_FIN) e->body_ended = true;
     if (e->tunnel)
@@ -229,6 +260,7 @@ void exchange_take_head(struct exchange *e, int status) {
     e->status = status;
     e->has_head = true;
     e->is_redirecting = e->follows && is_redirect(status) && e->location;
+    if (!e->is_redirecting) forget_sent(e);
     if (e->is_redirecting || has_no_body(e) || !e->coding) return;
     int r = decoder_new(e->coding, &e->decoder);
     if (r == -ENOMEM) snprintf(e->failure, sizeof e->failure, "out of memory");
@@ -448,7 +480,7 @@ static void try_address(struct exchange *e) {
                                        .is_tunnel = is_raw,
                                        .headers = headers,
                                        .has_body = e->has_body && !is_raw,
-                                       .body_len = e->body_is_whole ? (int64_t)buf_len(&e->body) : e->body_len,
+                                       .body_len = e->body_ended ? (int64_t)buf_len(&e->body) : e->body_len,
                                        .timeout_ms = e->rule->timeout_ms};
     e->transfer = transfer_start(e->way->transport, &request, &events, e);
     if (!e->transfer) fail_request(e, "out of memory");
@@ -536,7 +568,8 @@ static int begin(struct tenant *t, const struct frame *frame, const char *text, 
     e->body_len = -1;
     e->began_ms = uv_now(t->loop);
     e->has_body = !(frame->flags & FRAME_NOBODY);
-    e->body_is_whole = e->body_ended = frame->flags & FRAME_FIN;
+    e->body_ended = frame->flags & FRAME_FIN;
+    e->body_is_kept = frame->flags & FRAME_BUFFER;
     CHECK(tail_len == 0 || buf_append(&e->body, tail, tail_len) == 0);
     *place_of(t, e->id) = e;
     t->exchanges_len++;

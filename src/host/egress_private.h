@@ -80,9 +80,10 @@ struct exchange {
     bool follows, is_foreign; /* is_foreign: it was sent on to another origin, which gets no secret */
     unsigned redirects;
 
-    bool has_body, body_is_whole, body_ended; /* whole: it came with FETCH and can be sent again */
-    struct buf body;
-    size_t body_at; /* what of a whole body has been sent */
+    bool has_body, body_ended;
+    bool body_is_kept, body_is_dropped; /* a redirect may have it sent again, as a buffer; one had no use for it */
+    struct buf body;                    /* what has come, without what was sent and is not kept */
+    size_t body_at, body_kept;          /* of it, what this transfer has sent, and what any has */
     int64_t body_len;
     uint32_t owed; /* body bytes that libcurl took and no WINDOW has told of */
 
@@ -129,6 +130,8 @@ int exchange_on_frame(struct tenant *tenant, const struct frame *frame);
 void exchange_drop_all(struct tenant *tenant);
 /* The channel takes bytes again. */
 void exchange_resume_all(struct tenant *tenant);
+/* The next request has no body; the cell need not send the rest. */
+void exchange_drop_body(struct exchange *exchange);
 /* Fails it towards the cell and ends it. */
 void exchange_fail(struct exchange *exchange, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -243,9 +243,7 @@ static void drop_body(struct exchange *e) {
     static const char *const about_body[] = {"content-encoding", "content-language", "content-location",
                                              "content-type"};
     for (size_t i = 0; i < COUNT_OF(about_body); i++) remove_header(e, about_body[i]);
-    buf_done(&e->body);
-    e->has_body = false;
-    e->body_len = -1;
+    exchange_drop_body(e);
 }
 
 int request_redirect(struct exchange *e, int status, const char *location, char *ret_why, size_t why_len) {
@@ -263,9 +261,10 @@ int request_redirect(struct exchange *e, int status, const char *location, char 
         e->method = strdup("GET");
         CHECK(e->method);
         drop_body(e);
-    } else if (e->has_body && !e->body_is_whole) {
+    } else if (e->has_body && !e->body_is_kept) {
         url_done(&next);
-        return refuse(ret_why, why_len, "it was redirected, and a body that is a stream cannot be sent again");
+        return refuse(ret_why, why_len,
+                      "it was redirected, and its body is a stream or very large: it cannot be sent again");
     }
     if (!url_same_origin(&e->url, &next)) {
         e->is_foreign = true;

@@ -95,6 +95,7 @@ export default {
                 webSocket.close();
                 return Response.json({ status, text });
             }
+            if (init?.streams) init.body = new Response(init.body).body;
             const response = await fetch(url, init);
             if (action === "stream") return response;
             const headers = [...response.headers];

@@ -177,6 +177,21 @@ const fetches = {
             const got = JSON.parse(answer.text);
             expect("request", [got.method, got.body, got.headers["content-type"]], ["GET", "", undefined]);
         },
+        "307 and 308 send a buffer again, however large": async (who) => {
+            for (const [code, size] of [[307, 3_000_000], [308, 65_537]]) {
+                const url = place.http("api.test", `/redirect?code=${code}&to=${encodeURIComponent(`/redirect?code=${code}&to=/echo`)}`);
+                const { method, body } = JSON.parse((await reached(who, url, { method: "POST", body: "x".repeat(size) })).text);
+                expect("request", [method, body.length], ["POST", size]);
+            }
+            const seen = JSON.parse((await reached(who, place.http("api.test", "/redirect?code=303&to=/echo"), { method: "POST", body: "x".repeat(3_000_000) })).text);
+            expect("request", [seen.method, seen.body], ["GET", ""]);
+        },
+        "307 does not send a stream again, however small": async (who) => {
+            const init = { method: "POST", body: "a stream", streams: true };
+            const { error } = await request(who, place.http("api.test", "/redirect?code=307&to=/echo"), init);
+            matches("error", error, /its body is a stream or very large: it cannot be sent again/);
+            expect("body", JSON.parse((await reached(who, place.http("api.test", "/echo"), init)).text).body, "a stream");
+        },
         "307 keeps method and body": async (who) => {
             const answer = await reached(who, place.http("api.test", "/redirect?code=307&to=/echo"), { method: "POST", body: "kept" });
             const got = JSON.parse(answer.text);
