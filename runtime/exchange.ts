@@ -398,7 +398,7 @@ export function errorFromHead(head: unknown): Error {
         text,
     );
     if (typeof name === "string" && error.name !== name) {
-        Object.defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false });
+        Object.defineProperty(error, "name", { __proto__: null, value: name, writable: true, configurable: true, enumerable: false });
     }
     return error;
 }

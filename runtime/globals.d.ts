@@ -14,3 +14,8 @@ declare namespace WebAssembly {
     function instantiate(module: Module, imports?: object): Promise<unknown>;
     function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
 }
+
+/** A descriptor that inherits nothing: a worker may have put `get` or `set` into Object.prototype. */
+interface PropertyDescriptor {
+    __proto__?: null;
+}

@@ -197,11 +197,11 @@ export class Decoder {
                 ? new DOMException(message, name)
                 : new (Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error)(message);
         if (error.name !== name) {
-            Object.defineProperty(error, "name", { value: name, writable: true, configurable: true, enumerable: false });
+            Object.defineProperty(error, "name", { __proto__: null, value: name, writable: true, configurable: true, enumerable: false });
         }
         // Where it was thrown stays at home, and where it was decoded is nobody's affair.
         const stack = `${name}: ${message}`;
-        Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
+        Object.defineProperty(error, "stack", { __proto__: null, value: stack, writable: true, configurable: true, enumerable: false });
         this.remember(error);
         if (typeof own === "object" && own !== null && !Array.isArray(own)) {
             for (const key of Object.keys(own)) {
@@ -209,7 +209,7 @@ export class Decoder {
                 if (key === "name" || key === "message" || key === "stack") continue;
                 const value = this.decode((own as Record<string, unknown>)[key]);
                 const enumerable = key !== "cause";
-                Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
+                Object.defineProperty(error, key, { __proto__: null, value, writable: true, configurable: true, enumerable });
             }
         }
         return error;

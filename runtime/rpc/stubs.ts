@@ -313,7 +313,7 @@ function nothingToDispose(): void {}
 export function ownResult(value: unknown, stubs: Disposable[]): unknown {
     if (typeof value !== "object" || value === null || stateOf(value) !== undefined) return value;
     const dispose = stubs.length === 0 ? nothingToDispose : () => disposeAll(stubs);
-    return Object.defineProperty(value, Symbol.dispose, { value: dispose, writable: true, configurable: true });
+    return Object.defineProperty(value, Symbol.dispose, { __proto__: null, value: dispose, writable: true, configurable: true });
 }
 
 /** What was thrown in this cell, as a caller over RPC gets it. */

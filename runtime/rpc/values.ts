@@ -64,7 +64,7 @@ export class ProtocolError extends Error {
 /** Sets an own property, also one with the name __proto__. */
 export function put(target: Record<string, unknown>, key: string, value: unknown): void {
     if (key === "__proto__") {
-        Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
+        Object.defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
     } else {
         target[key] = value;
     }
@@ -96,7 +96,7 @@ export function encodeThrown(thrown: unknown): Encoded {
         return encode(thrown, "plain");
     } catch {
         const { name, message } = describeThrown(thrown);
-        return encode(Object.defineProperty(new Error(message), "name", { value: name }), "plain");
+        return encode(Object.defineProperty(new Error(message), "name", { __proto__: null, value: name }), "plain");
     }
 }
 
