@@ -308,10 +308,11 @@ export function onDied(number: number, flags: number, head: unknown): void {
     );
 }
 
-/** Cloudflare's words, and the worker's. */
+/** Cloudflare's words, and the cell's. */
 function abortError(head: unknown): Error {
-    const { reason } = (head ?? {}) as { reason?: unknown };
-    const said = typeof reason === "string" && reason !== "" ? `; the worker aborted its isolate: ${reason}` : "";
+    const { reason, failure } = (head ?? {}) as { reason?: unknown; failure?: unknown };
+    let said = typeof reason === "string" && reason !== "" ? `; the worker aborted its isolate: ${reason}` : "";
+    if (typeof failure === "string") said = `; the worker broke its runtime: ${failure}`;
     const bytes = new Uint8Array(12);
     native.random(bytes);
     const reference = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -225,6 +225,8 @@ export function onFrame(
         if (!channel.isOpen) return; // given up in the middle of the frame, for a reason that was told
         // Whatever the reason, the peer's bytes made no sense: the channel ends.
         hooks.log("error", `A channel ends: frame ${type} of exchange ${id}: ${String(error)}`);
+        // A dynamic worker has one, and changed what the runtime stands on.
+        if (!native.isHost()) native.abort(JSON.stringify({ failure: String(error) }));
         channel.close();
         onClosed(number);
     }

@@ -86,6 +86,11 @@ const confinement = {
         equal(await stub("return [globalThis.mark, [].odd, {}.worse]"), [undefined, undefined, undefined]);
         equal([globalThis.mark, [].odd, {}.worse], [undefined, undefined, undefined]);
     },
+    "a worker that adds to Object.prototype still calls, and one that breaks calls is told so": async ({ env, ctx }) => {
+        const lines = (value) => `Object.prototype.get = Object.prototype.set = 1; Object.prototype.then = ${value}; return (await (await env.SELF.echo({ a: 1 }))).a`;
+        equal(await run(env, lines("undefined"), { env: { SELF: ctx.exports.Echo({}) } }), 1);
+        await rejects(run(env, lines("(f) => f(1)"), { env: { SELF: ctx.exports.Echo({}) } }), { message: /^internal error; reference = \w+; the worker broke its runtime: ProtocolError/ });
+    },
     "broken prototypes are the worker's own trouble": async ({ env }) => {
         const source = `
             for (const type of [Object, Array, Map, Promise, String, Function, Uint8Array, Error, RegExp, Proxy.constructor]) {
@@ -187,6 +192,12 @@ const work = {
 };
 
 const beacons = [];
+
+export class Echo extends WorkerEntrypoint {
+    echo(value) {
+        return value;
+    }
+}
 
 export class Beacons extends WorkerEntrypoint {
     async fetch(request) {
