@@ -607,7 +607,7 @@ const inward = {
     "a fragment before another host": () => refused("open", `http://127.0.0.1:${place.origin.port}#@api.test/`, REFUSED),
     "a tab in a host": () => refused("open", `http://127.0.\t0.1:${place.origin.port}/`, REFUSED),
     ...Object.fromEntries(["file:///etc/passwd", "ftp://127.0.0.1/", "unix:/run/docker.sock", "gopher://127.0.0.1:70/", "ws://127.0.0.1/", "http+unix://%2frun%2fx/"]
-        .map((url) => [`no scheme of fetch(): ${url}`, () => refused("open", url, /only http and https|Invalid URL|no host|not a valid URL|is not valid/)])),
+        .map((url) => [`no scheme of fetch(): ${url}`, () => refused("open", url, /Fetch API cannot load|only http and https|Invalid URL|no host|not a valid URL|is not valid/)])),
     "data: is answered within the cell": async () => {
         const before = place.origin.hits.length;
         const answer = await reached("public", "data:,x");
