@@ -120,7 +120,7 @@ export abstract class Body {
 
     #spare(): Content | undefined {
         const content = this.#content;
-        return content === undefined || content.stream !== undefined || content.source !== undefined ? undefined : this.#clone();
+        return content === undefined || content.stream !== undefined || content.source !== undefined ? undefined : { ...content };
     }
 }
 brand(Body as unknown as { prototype: object }, "Body", ["bodyUsed"]);
@@ -170,7 +170,7 @@ export function cloneContent(message: Body): Content | undefined {
     return clone(message);
 }
 
-/** A second content of a body that is not a stream, for sending it again; undefined for any other. */
+/** The content of a body that is not a stream, for sending it again, not copied; undefined for any other. */
 export function spareContent(message: Body): Content | undefined {
     return spare(message);
 }
