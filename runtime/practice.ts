@@ -141,7 +141,7 @@ async function answerCall(): Promise<void> {
     for (let call = 1; call <= CALLBACKS; call++) {
         const push = ["push", ["pipeline", -1, [], encode([{ a: call, b: 1 }], "rpc").head]];
         take(CELL, F.RPC, 0, 0, call === 1 ? push : [...push, [call - 1]]);
-        await until(() => rpc.answering === 0);
+        await until(() => rpc.pending === 1);
     }
     take(CELL, F.RPC, 0, 0, ["release", -1]);
     take(CELL, F.RPC, 0, 0, ["resolve", 2, encode({ sum: 1 }, "rpc").head]);

@@ -79,12 +79,11 @@ export class RpcSession {
         this.#bootstrap = bootstrap;
     }
 
-    /** Calls of the other side that are under way. */
-    get answering(): number {
-        return this.#answering;
+    /** Calls under way in either direction. */
+    get pending(): number {
+        return this.#unanswered + this.#answering;
     }
 
-    /** Calls of this side likewise. */
     get unanswered(): number {
         return this.#unanswered;
     }
