@@ -15,6 +15,8 @@ export interface ChannelHandler {
     fetch(exchange: Exchange, frame: F.Frame): void;
     /** Any other frame. */
     frame(frame: F.Frame, granted: number | undefined): void;
+    /** A frame could not be taken; closed() follows. */
+    broken?(error: unknown): void;
     /** The other side closed, or broke the protocol. */
     closed(): void;
     /** What RPC calls from the other side reach. */
@@ -183,6 +185,12 @@ export class Channel {
         native.close(this.number);
     }
 
+    /** A frame made no sense, or there was none to be made of it here. */
+    broken(error: unknown): void {
+        this.#handler.broken?.(error);
+        this.close();
+    }
+
     /** The C side says that the channel is gone. */
     closed(): void {
         this.#open = false;
@@ -225,9 +233,7 @@ export function onFrame(
         if (!channel.isOpen) return; // given up in the middle of the frame, for a reason that was told
         // Whatever the reason, the peer's bytes made no sense: the channel ends.
         hooks.log("error", `A channel ends: frame ${type} of exchange ${id}: ${String(error)}`);
-        // A dynamic worker has one, and changed what the runtime stands on.
-        if (!native.isHost()) native.abort(JSON.stringify({ failure: String(error) }));
-        channel.close();
+        channel.broken(error);
         onClosed(number);
     }
 }

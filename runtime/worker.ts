@@ -349,6 +349,11 @@ export class Worker implements ChannelHandler {
         else onGrant(id, granted, flags, this.channel);
     }
 
+    /** A dynamic worker may have changed what the runtime stands on. */
+    broken(error: unknown): void {
+        if (!native.isHost()) native.abort(JSON.stringify({ failure: String(error) }));
+    }
+
     closed(): void {
         native.exit(0);
     }
