@@ -1,7 +1,8 @@
 // Redirects that a stub answers with, as the Fetch Standard follows them. Egress follows those of what leaves through it.
-// Evaluated at the first redirect.
+// Evaluated at the first request over a stub.
 
-import { hasNullBody } from "./web/body";
+import type { Hook } from "./rpc/hook";
+import { hasNullBody, spareContent } from "./web/body";
 import type { Content } from "./web/body-source";
 import { Headers } from "./web/headers";
 import { Request } from "./web/request";
@@ -43,13 +44,8 @@ function nextRequest(request: Request, content: Content | undefined, response: R
     return new Request(location, { method, headers, body: content?.text ?? content?.bytes, cf, signal });
 }
 
-/** Goes on from the first redirect, which `fetch` gave for `request`, to what stands at the end. */
-export async function followRedirects(
-    request: Request,
-    content: Content | undefined,
-    response: Response,
-    fetch: (request: Request) => Promise<Response>,
-): Promise<Response> {
+/** Goes on from the first redirect to what stands at the end. */
+async function follow(request: Request, content: Content | undefined, response: Response, hook: Hook): Promise<Response> {
     const urls = [request.url];
     do {
         if (urls.length > REDIRECTS_MAX) throw new TypeError(`Too many redirects.${urls.join(", ")}`);
@@ -57,8 +53,15 @@ export async function followRedirects(
         void response.body?.cancel();
         urls.push(next.url);
         request = next;
-        response = await fetch(next);
+        response = await hook.fetch!(next);
     } while (isRedirect(response));
     markRedirected(response, request.url);
     return response;
+}
+
+/** Sends a request over a stub, and on to where its answer says. */
+export async function fetchFollowing(request: Request, hook: Hook): Promise<Response> {
+    const content = spareContent(request);
+    const response = await hook.fetch!(request);
+    return isRedirect(response) ? follow(request, content, response, hook) : response;
 }

@@ -1,9 +1,7 @@
 // What workers hold: RpcStub, RpcPromise, RpcProperty and Fetcher. All are proxies whose members are remote, but for
 // the few that JavaScript or RPC itself gives a meaning.
 
-import { spareContent } from "../web/body";
 import { Request } from "../web/request";
-import { isRedirect, type Response } from "../web/response";
 import { DOMException } from "../web/domexception";
 import { decode } from "./decoder";
 import { BrokenHook, disposeAll, disposedError, type Disposable, type Hook, type Path } from "./hook";
@@ -260,17 +258,12 @@ function toRequest(input: unknown, init: unknown): Request {
     return input instanceof Request && init === undefined ? input : new Request(input as Request, init as object);
 }
 
-async function fetchOver(hook: Hook, input: unknown, init: unknown): Promise<Response> {
-    const request = toRequest(input, init);
-    if (request.redirect !== "follow") return hook.fetch!(request);
-    const content = spareContent(request);
-    const response = await hook.fetch!(request);
-    return isRedirect(response) ? redirects().followRedirects(request, content, response, (next) => hook.fetch!(next)) : response;
-}
-
 function serviceMembers(hook: Hook): Record<string, unknown> {
     return {
-        fetch: (input: unknown, init?: unknown) => fetchOver(hook, input, init),
+        fetch: async (input: unknown, init?: unknown) => {
+            const request = toRequest(input, init);
+            return request.redirect === "follow" ? redirects().fetchFollowing(request, hook) : hook.fetch!(request);
+        },
         connect: (address: unknown, options?: object) => sockets().connectTo(hook.connect?.bind(hook), address, options),
     };
 }
