@@ -102,6 +102,7 @@ async function checkFaults() {
         await server.stop();
         return;
     }
+    await sleep(4000); // the host worker's cell practises
     await checkBelow("page faults of a fresh load in a rewound address space", 1, () => faultsOf(server, "/fresh", 1000, 2500)); // 0.02 to 0.9, once the host worker's heap has its size
     // 0.04 to 0.4, once both heaps have their size and all code is compiled; 2 in the first thousand
     await checkBelow("page faults of a warm call", 0.5, () => faultsOf(server, "/named?id=warm", 2000, 5000));
