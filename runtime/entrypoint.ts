@@ -8,7 +8,7 @@ import { checkName, follow, missing, notFunction, type Method } from "./rpc/memb
 import { hookOf, onward } from "./rpc/target";
 import type { ConnectTarget } from "./sockets";
 import type { ByteSource } from "./web/body-source";
-import { handOver, type Request } from "./web/request";
+import type { Request } from "./web/request";
 import { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
@@ -42,8 +42,8 @@ export class Entrypoints {
         return Object.keys(this.#exports).filter((name) => isEntrypoint(this.#exports[name]));
     }
 
-    /** Runs the handler of an event with its one argument: a method of a class, or a function (argument, env, ctx). */
-    async handle(event: Event, name: string | undefined, argument: unknown, ctx: ExecutionContext): Promise<unknown> {
+    /** Runs the handler of an event with its one argument, and gives what that gives: a method of a class, or a function (argument, env, ctx). */
+    handle(event: Event, name: string | undefined, argument: unknown, ctx: ExecutionContext): unknown {
         const entrypoint = this.#find(name);
         const isClass = typeof entrypoint === "function";
         const owner = (isClass ? Reflect.construct(entrypoint, [ctx, this.#env]) : entrypoint) as Record<string, unknown>;
@@ -54,7 +54,6 @@ export class Entrypoints {
 
     /** Runs the fetch handler; the answer is a Response or the promise of one. */
     async fetch(name: string | undefined, props: unknown, request: Request): Promise<Response> {
-        handOver(request);
         const answer = await this.handle("fetch", name, request, new ExecutionContext(props));
         if (!(answer instanceof Response)) {
             throw new TypeError(
@@ -67,7 +66,7 @@ export class Entrypoints {
     /** Runs the connect handler with a socket, which is the other end of the connection that this gives. */
     async connect(name: string | undefined, props: unknown, target: ConnectTarget, body: ByteSource): Promise<Connection> {
         const { accept } = require("./sockets") as typeof import("./sockets");
-        return accept(target, body, (socket) => this.handle("connect", name, socket, new ExecutionContext(props)));
+        return accept(target, body, async (socket) => this.handle("connect", name, socket, new ExecutionContext(props)));
     }
 
     /** Calls over RPC, or reads without arguments; a class is made anew for each call. */

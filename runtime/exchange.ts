@@ -28,7 +28,7 @@ export class IncomingBody implements ByteSource {
     readonly #chunks: Uint8Array[] = [];
     #queuedBytes = 0;
     #consumedBytes = 0;
-    #ended = false;
+    hasEnded = false;
     #error: unknown;
     #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
     /** What has come, as far as it was taken. */
@@ -55,7 +55,7 @@ export class IncomingBody implements ByteSource {
     }
 
     push(chunk: Uint8Array): void {
-        if (this.#ended || !this.weigh(chunk.length)) return;
+        if (this.hasEnded || !this.weigh(chunk.length)) return;
         if (this.#waiting) {
             this.#waiting.resolve(chunk);
             this.#waiting = undefined;
@@ -68,15 +68,15 @@ export class IncomingBody implements ByteSource {
     }
 
     end(): void {
-        if (this.#ended) return;
-        this.#ended = true;
+        if (this.hasEnded) return;
+        this.hasEnded = true;
         this.#waiting?.resolve(undefined);
         this.#waiting = undefined;
     }
 
     fail(error: unknown): void {
-        if (this.#ended) return;
-        this.#ended = true;
+        if (this.hasEnded) return;
+        this.hasEnded = true;
         this.#error = error;
         this.#waiting?.reject(error);
         this.#waiting = undefined;
@@ -85,7 +85,7 @@ export class IncomingBody implements ByteSource {
     /** Windows are opened in halves, so that small reads do not each cost a frame. */
     #consumed(bytes: number): void {
         this.#consumedBytes += bytes;
-        if (this.#consumedBytes >= F.WINDOW_BYTES / 2 && !this.#ended) {
+        if (this.#consumedBytes >= F.WINDOW_BYTES / 2 && !this.hasEnded) {
             this.#exchange.openWindow(this.#consumedBytes);
             this.#consumedBytes = 0;
         }
@@ -100,13 +100,13 @@ export class IncomingBody implements ByteSource {
             return Promise.resolve(chunk);
         }
         if (this.#error !== undefined) return Promise.reject(this.#error);
-        if (this.#ended) return Promise.resolve(undefined);
+        if (this.hasEnded) return Promise.resolve(undefined);
         this.#waiting = Promise.withResolvers();
         return this.#waiting.promise;
     }
 
     cancel(): void {
-        if (this.#ended) return;
+        if (this.hasEnded) return;
         this.end();
         this.#chunks.length = 0;
         this.#exchange.stopIncoming();
@@ -114,7 +114,6 @@ export class IncomingBody implements ByteSource {
 
     /** Nobody began to read, and it is too late now. */
     refuse(error: unknown): void {
-        if (this.#ended) return;
         this.fail(error);
         this.#chunks.length = 0;
         this.#exchange.stopIncoming();
@@ -261,7 +260,7 @@ export class Exchange {
         this.#outgoingDone = true;
         this.#outgoingSource = undefined;
         this.#creditWaiting?.();
-        if (this.#role === "answers" && !this.incoming.isTouched) this.incoming.refuse(new TypeError(ANSWERED));
+        if (this.#role === "answers" && !this.incoming.isTouched && !this.incoming.hasEnded) this.incoming.refuse(new TypeError(ANSWERED));
         this.#settle(this.#role === "answers" || this.#role === "sends");
     }
 
@@ -314,7 +313,7 @@ export class Exchange {
     takeIncoming(frame: F.Frame): Uint8Array | ByteSource | undefined {
         const done = (frame.flags & F.FIN) !== 0;
         if (done) {
-            if (this.#role === "answers") this.incoming.weigh(frame.tail?.length ?? 0); // a RESPONSE's was weighed when it came
+            if (this.#role === "answers" && frame.tail !== undefined) this.incoming.weigh(frame.tail.length); // a RESPONSE's was weighed when it came
             this.incoming.end();
             this.#endIncoming();
             return frame.flags & F.NOBODY ? undefined : (frame.tail ?? new Uint8Array(0));

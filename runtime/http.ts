@@ -8,7 +8,7 @@ import type { Frame } from "./frames";
 import type { Connect } from "./sockets";
 import { lazy } from "./web/lazy";
 import { requestFromWire, whenAborted, type Request } from "./web/request";
-import { isEncoded, responseFromWire, type Response } from "./web/response";
+import { responseFields, responseFromWire, type Response, type ResponseFields } from "./web/response";
 import { takeBody } from "./web/body";
 import { wireHeaders } from "./web/headers";
 import { websockets } from "./web/websockets";
@@ -25,6 +25,7 @@ export interface RequestHead {
     method: string;
     url: string;
     headers: [string, string][];
+    /** To what leads out alone. What else answers follows nothing, as in Workers: whoever asks over a stub follows. */
     redirect?: string;
 }
 
@@ -40,25 +41,23 @@ interface ResponseHead {
 }
 
 export function requestHead(request: Request): RequestHead {
-    const head: RequestHead = { method: request.method, url: request.url, headers: wireHeaders(request.headers) };
-    if (request.redirect !== "follow") head.redirect = request.redirect;
-    return head;
+    return { method: request.method, url: request.url, headers: wireHeaders(request.headers) };
 }
 
-export function responseHead(response: Response): ResponseHead {
-    const { status, statusText, url, redirected } = response;
-    const head: ResponseHead = { status, statusText, headers: wireHeaders(response.headers) };
+function responseHead({ status, statusText, headers, url, redirected, isEncoded }: ResponseFields): ResponseHead {
+    const head: ResponseHead = { status, statusText, headers: wireHeaders(headers) };
     if (url !== "") head.url = url;
     if (redirected) head.redirected = true;
-    if (isEncoded(response)) head.encoded = true;
+    if (isEncoded) head.encoded = true;
     return head;
 }
 
 function isHeaderList(value: unknown): value is [string, string][] {
-    return (
-        Array.isArray(value) &&
-        value.every((h) => Array.isArray(h) && h.length === 2 && typeof h[0] === "string" && typeof h[1] === "string")
-    );
+    if (!Array.isArray(value)) return false;
+    for (const h of value as unknown[]) {
+        if (!Array.isArray(h) || h.length !== 2 || typeof h[0] !== "string" || typeof h[1] !== "string") return false;
+    }
+    return true;
 }
 
 /** Whether a request asks to go on as WebSocket. What follows it is then no body of it. */
@@ -78,7 +77,7 @@ export function isRequestHead(value: unknown): value is RequestHead {
 export function requestFrom(exchange: Exchange, frame: Frame): Request {
     const { head } = frame;
     if (!isRequestHead(head)) throw new Error("FETCH without method, url or headers");
-    const redirect = typeof head.redirect === "string" ? head.redirect : undefined;
+    const redirect = head.redirect === "follow" ? "follow" : "manual";
     const isUpgrade = (frame.flags & F.FIN) === 0 && wantsWebSocket(head);
     const body = isUpgrade ? undefined : exchange.takeIncoming(frame);
     return requestFromWire(head.method, head.url, head.headers, body, exchange, { redirect });
@@ -119,7 +118,7 @@ function withoutLength<T extends Head>(head: T): T {
 
 /** The head of a message whose body has a length that was promised, which the head then tells. */
 function withLength<T extends Head>(head: T, body: OutgoingBody): T {
-    if (body?.source === undefined || body.length === undefined) return head;
+    if (body?.length === undefined) return head;
     const told = withoutLength(head);
     told.headers.push(["content-length", String(body.length)]);
     return told;
@@ -129,14 +128,14 @@ function withLength<T extends Head>(head: T, body: OutgoingBody): T {
 export function ask(channel: Channel, head: RequestHead, request: Request, begin?: (exchange: Exchange) => void, limit = 0): Promise<Response> {
     const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
     const body = wire === undefined ? takeBody(request) : { source: wire };
-    const exchange = channel.fetch(withLength(head, body), body);
+    const exchange = channel.fetch(body?.source === undefined ? head : withLength(head, body), body);
     if (wire === undefined) exchange.incoming.limit(limit);
     begin?.(exchange);
     return responseFrom(exchange, request, wire);
 }
 
 /** Answers an exchange that the other side began, with a request or a connection. */
-export async function answerAsk(
+export function answerAsk(
     exchange: Exchange,
     frame: Frame,
     service: { fetch(request: Request): Promise<Response>; connect?: Connect },
@@ -150,14 +149,13 @@ export async function answerAsk(
     });
 }
 
-/** Sends a response; to a client compressed, where its headers say that it is and nobody has done so yet. */
-function sendResponse(exchange: Exchange, response: Response): void {
-    const body = takeBody(response);
-    const head = responseHead(response);
-    const coding = exchange.isFromOutside && body !== undefined && !isEncoded(response) ? response.headers.get("content-encoding") : null;
-    const source = coding === null ? undefined : encodings().encodedSource(coding, body!);
-    if (source === undefined) exchange.send(F.RESPONSE, withLength(head, body), body);
-    else exchange.send(F.RESPONSE, withoutLength(head), { source });
+/** Sends a response with a body; to a client compressed, where its headers say that it is and nobody has done so yet. */
+function sendBody(exchange: Exchange, fields: ResponseFields, body: NonNullable<OutgoingBody>): void {
+    const head = responseHead(fields);
+    const coding = exchange.isFromOutside && !fields.isEncoded ? fields.headers.get("content-encoding") : null;
+    const source = coding === null ? undefined : encodings().encodedSource(coding, body);
+    if (source !== undefined) exchange.send(F.RESPONSE, withoutLength(head), { source });
+    else exchange.send(F.RESPONSE, body.source === undefined ? head : withLength(head, body), body);
 }
 
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
@@ -169,12 +167,15 @@ async function answerFetch(
     const request = requestFrom(exchange, frame);
     try {
         const response = await service.fetch(request);
-        if (response.webSocket === null) {
-            sendResponse(exchange, response);
-        } else {
+        const fields = responseFields(response);
+        if (fields.webSocket !== null) {
             const { head, source } = websockets().acceptOver(response, request, exchange.incoming);
-            exchange.send(F.RESPONSE, { ...responseHead(response), ...head }, { source });
+            return exchange.send(F.RESPONSE, { ...responseHead(fields), ...head }, { source });
         }
+        const body = takeBody(response);
+        // What a worker's buffer holds goes to its owner as it is; all else is looked at.
+        if (body !== undefined && (exchange.isFromOutside || body.source !== undefined)) sendBody(exchange, fields, body);
+        else exchange.send(F.RESPONSE, responseHead(fields), body);
     } catch (thrown) {
         exchange.reset(thrown);
     }

@@ -5,7 +5,7 @@ import type { LoadHead } from "./code";
 import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
-import { contextWatcher, nodeFinder } from "./nodejs";
+import { contextWatcher, nodeFinder, nodeShare } from "./nodejs";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -46,14 +46,16 @@ export async function linkWorker(
     askOwner: AskOwner,
 ): Promise<Record<string, unknown>> {
     let isOverriding = false;
-    const findNode = nodeFinder(head.compatibilityFlags, head.compatibilityDate, env);
+    const { compatibilityFlags: flags, compatibilityDate: date } = head;
+    const share = nodeShare(flags, date);
+    const findNode = share && nodeFinder(share, flags, date, env);
     const findBuiltin = (name: string): ModuleRecord | undefined => {
         const namespace = builtins(name);
         if (namespace === undefined) return findNode?.(name);
         const shown = isOverriding && name === "cloudflare:workers" ? overridable(namespace) : namespace;
         return declareExports(makeRecord(name, "builtin", shown));
     };
-    const watch = contextWatcher(head.compatibilityFlags, head.compatibilityDate);
+    const watch = contextWatcher(share !== undefined);
     const findMore = async (name: string): Promise<ModuleRecord | undefined> => {
         const found = await askOwner(name);
         if (found) watch(found.kind, found.bytes);
@@ -62,12 +64,12 @@ export async function linkWorker(
     const linker = new Linker(findMore, findBuiltin);
     try {
         let offset = 0;
-        const sources = head.modules.map(({ name, kind, size }) => {
-            const bytes = tail.subarray(offset, offset + size);
-            offset += size;
+        const sources = [];
+        for (const { name, kind, size } of head.modules) {
+            const bytes = tail.subarray(offset, (offset += size));
             isOverriding = watch(kind, bytes) || isOverriding;
-            return { name, kind, bytes };
-        });
+            sources.push({ name, kind, bytes });
+        }
         for (const { name, kind, bytes } of sources) linker.add(record(name, kind, bytes));
         return await linker.import(head.mainModule);
     } catch (thrown) {

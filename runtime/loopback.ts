@@ -33,7 +33,8 @@ export function ownService(whenStarted: WhenStarted, name: string | undefined, p
     return new ServiceHook(
         {
             call: (path, args) => whenStarted((entrypoints) => entrypoints.call(name, open(), path, args)),
-            fetch: async (request) => whenStarted((entrypoints) => entrypoints.fetch(name, open(), new Request(request))),
+            fetch: async (request) =>
+                whenStarted((entrypoints) => entrypoints.fetch(name, open(), new Request(request, { redirect: "manual" }))),
             connect: async (target, body) => whenStarted((entrypoints) => entrypoints.connect(name, open(), target, body)),
             tail: async (events) => {
                 const lease = begin();

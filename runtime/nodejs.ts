@@ -19,9 +19,13 @@ const ENV_DATE = "2025-04-01";
 /** The date since which a worker has it without a flag. */
 const NODE_DATE = "2026-08-04";
 
-export function wantsNode(flags: readonly string[], date: string): boolean {
-    if (flags.includes("nodejs_compat") || flags.includes("nodejs_compat_v2")) return true;
-    return date >= NODE_DATE && !flags.includes("no_nodejs_compat");
+/** What of Node a worker gets: all there is, node:async_hooks alone, or nothing. */
+export type NodeShare = "whole" | "contexts" | undefined;
+
+export function nodeShare(flags: readonly string[], date: string): NodeShare {
+    if (flags.includes("nodejs_compat") || flags.includes("nodejs_compat_v2")) return "whole";
+    if (date >= NODE_DATE && !flags.includes("no_nodejs_compat")) return "whole";
+    return flags.includes(ALS_FLAG) ? "contexts" : undefined;
 }
 
 /** Follows asynchronous contexts from now on, once. */
@@ -36,23 +40,19 @@ const CODE = new Set(["js", "cjs", "ts", "snippet"]);
 
 /** Whether a module uses withEnv, withExports or both at once of cloudflare:workers; see overrides.ts. */
 function overrides(source: Uint8Array): boolean {
-    return (
-        native.mentions(source, "withE") &&
-        native.mentions(source, "cloudflare:workers") &&
-        (native.mentions(source, "withEnv") || native.mentions(source, "withExports"))
-    );
+    const isNamed = native.mentions(source, "withEnv") || native.mentions(source, "withExports");
+    return isNamed && native.mentions(source, "cloudflare:workers");
 }
 
 /**
- * For a worker with these flags, what looks at each of its modules before any is compiled: where one names
+ * What looks at each of its modules before any is compiled: where one names
  * node:async_hooks or overrides env, all of them are rewritten (runtime/async). Others pay for the look alone. True for a
  * module that overrides.
  */
-export function contextWatcher(flags: readonly string[], date: string): (kind: string, source: Uint8Array) => boolean {
-    const isNode = wantsNode(flags, date) || flags.includes(ALS_FLAG);
+export function contextWatcher(isNode: boolean): (kind: string, source: Uint8Array) => boolean {
     return (kind, source) => {
         if (!CODE.has(kind)) return false;
-        const isOverriding = overrides(source);
+        const isOverriding = native.mentions(source, "withE") && overrides(source);
         if (isOverriding || (isNode && native.mentions(source, "async_hooks"))) followContexts();
         return isOverriding;
     };
@@ -77,15 +77,10 @@ function loadDefault(name: string): Namespace {
     return node().load(name)!.default as Namespace;
 }
 
-/**
- * What finds the builtin modules of Node for a worker with these flags, whose globals it defines; for a worker without
- * them, nothing.
- */
-export function nodeFinder(flags: readonly string[], date: string, env: unknown) {
-    const isWhole = wantsNode(flags, date);
-    if (!isWhole && !flags.includes(ALS_FLAG)) return undefined;
+/** What finds the builtin modules of Node for a worker that has a share of it, whose globals it defines. */
+export function nodeFinder(share: NonNullable<NodeShare>, flags: readonly string[], date: string, env: unknown) {
     const find = (name: string): ModuleRecord => declareExports(makeRecord(`node:${name}`, "builtin", node().load(name)!));
-    if (!isWhole) return (specifier: string) => (/^(?:node:)?async_hooks$/.test(specifier) ? find("async_hooks") : undefined);
+    if (share === "contexts") return (specifier: string) => (/^(?:node:)?async_hooks$/.test(specifier) ? find("async_hooks") : undefined);
     const process = lazy(() => {
         const made = loadDefault("process");
         if (wantsEnv(flags, date)) Object.assign(made.env as object, environment(env));

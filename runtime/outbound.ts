@@ -17,6 +17,11 @@ import type { ByteSource } from "./web/body-source";
 import type { Request } from "./web/request";
 import type { Response } from "./web/response";
 
+/** Who leads out follows redirects, too. */
+function headOutwards(request: Request): RequestHead {
+    return { ...requestHead(request), redirect: request.redirect };
+}
+
 /** Behind the owner of this cell. */
 export class OwnerOutbound implements Outbound {
     readonly #channel: Channel;
@@ -26,7 +31,7 @@ export class OwnerOutbound implements Outbound {
     }
 
     fetch(request: Request): Promise<Response> {
-        return ask(this.#channel, requestHead(request), request);
+        return ask(this.#channel, headOutwards(request), request);
     }
 
     connect(connect: ConnectTarget, source: ByteSource): Promise<Connection> {
@@ -124,7 +129,7 @@ export class EgressOutbound implements Outbound {
     async fetch(request: Request, worker?: string, tell?: Tell): Promise<Response> {
         const found = channelToEgress();
         const channel = found instanceof Promise ? await found : found;
-        const head = this.#head(requestHead(request), worker, tell) as unknown as RequestHead;
+        const head = this.#head(headOutwards(request), worker, tell) as unknown as RequestHead;
         return ask(channel, head, request, (exchange) => void tellOf(exchange, tell));
     }
 

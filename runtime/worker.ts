@@ -114,7 +114,7 @@ export class Worker implements ChannelHandler {
                 this.#started = entrypoints;
                 this.channel.send(F.STARTED, 0, 0, "{}");
                 if (crons !== undefined && crons.length > 0) scheduled().start(crons, this.#handleScheduled);
-                if (hasLoader(head)) practice().startPractice();
+                if (head.bindings !== undefined && hasLoader(head.bindings)) practice().startPractice();
             },
             (error: unknown) => this.channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) })),
         );
@@ -207,16 +207,15 @@ export class Worker implements ChannelHandler {
         return {
             call: (path, args) => this.#run(cpuMs, (entrypoints) => entrypoints.call(name, props, path, args)),
             fetch: async (request) => {
-                const run = async (): Promise<Response> => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request));
-                if (this.#tracer === undefined) return run();
-                return this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
+                const run = (): Response | Promise<Response> => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request));
+                return this.#tracer === undefined ? run() : this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
             },
             connect: (target, body) => this.#run(cpuMs, (entrypoints) => entrypoints.connect(name, props, target, body)) as Promise<Connection>,
         };
     }
 
     /** Runs a handler of a host worker that has tail consumers. */
-    async #trace<T>(trace: Trace, run: () => Promise<T>): Promise<T> {
+    async #trace<T>(trace: Trace, run: () => T | Promise<T>): Promise<T> {
         try {
             const answer = await run();
             trace.responded(answer);
@@ -388,9 +387,8 @@ export class Worker implements ChannelHandler {
     }
 }
 
-/** Of host workers alone: others have no such bindings. */
-function hasLoader({ bindings }: LoadHead): boolean {
-    return bindings !== undefined && Object.values(bindings).some(({ type }) => type === "loader");
+function hasLoader(bindings: NonNullable<LoadHead["bindings"]>): boolean {
+    return Object.values(bindings).some(({ type }) => type === "loader");
 }
 
 /** The props that the configuration gives a binding. */

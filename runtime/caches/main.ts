@@ -3,7 +3,7 @@
 
 import { brand } from "../web/brand";
 import { Request } from "../web/request";
-import { isEncoded, Response } from "../web/response";
+import { Response, responseFields } from "../web/response";
 
 const BUDGET_BYTES = 16 * 1024 * 1024;
 
@@ -93,9 +93,9 @@ export class Cache {
         const fresh = freshMs(response.headers);
         const body = new Uint8Array(await response.arrayBuffer());
         if (fresh === undefined) return;
-        const { status, statusText } = response;
+        const { status, statusText, isEncoded } = responseFields(response);
         const [headers, storedMs] = [[...response.headers], Date.now()];
-        keep(this.#key(request), { status, statusText, headers, isEncoded: isEncoded(response), body, storedMs, freshMs: fresh });
+        keep(this.#key(request), { status, statusText, headers, isEncoded, body, storedMs, freshMs: fresh });
     }
 
     async match(input: unknown, options?: { ignoreMethod?: boolean }): Promise<Response | undefined> {

@@ -1,6 +1,6 @@
 // CommonJS modules: sloppy functions of (exports, require, module, __filename, __dirname).
 
-import { asyncHelpers, compileText, scanModule } from "./compile";
+import { follower, compileText, scanModule } from "./compile";
 import type { ModuleRecord } from "./record";
 
 const PREFIX = "(function(exports,require,module,__filename,__dirname,$mf_im,$mf_a){";
@@ -18,5 +18,5 @@ export function evaluateCommonJs(
     record.commonJs = module;
     const require = (specifier: unknown): unknown => requireSync(`${specifier as string}`, record);
     const directory = path.slice(0, path.lastIndexOf("/")) || "/";
-    run.call(module.exports, module.exports, require, module, path, directory, dynamicImport, asyncHelpers());
+    run.call(module.exports, module.exports, require, module, path, directory, dynamicImport, follower?.helpers);
 }

@@ -64,14 +64,13 @@ export interface Follower {
     helpers: object;
 }
 
-let follower: Follower | undefined;
+/** Undefined until modules are rewritten. */
+export let follower: Follower | undefined;
 
 /** From now on modules are rewritten before they are compiled. */
 export function rewriteBy(given: Follower): void {
     follower = given;
 }
-
-export const asyncHelpers = (): object | undefined => follower?.helpers;
 
 /** Compiles a scanned body, rewritten if that is wanted and the rewriter can read it. */
 export function compileText(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
@@ -123,21 +122,20 @@ export function compileModule(module: EsModule): Body {
     for (const entry of scan.exports) {
         if (entry.request !== undefined && !entry.namespace) resolveImport(module, entry.request, entry.name!, entry);
     }
-    scan.imports.forEach((entry, index) => {
+    for (const [index, entry] of scan.imports.entries()) {
         const resolution = resolveImport(module, entry.request, entry.namespace ? undefined : entry.name, entry);
         const isLive = !isFinalFor(module, resolution);
         if (isLive) live.add(entry.local);
         // A live name is declared as well, though never read, since nothing else in the module may be called so.
         constants.push(`${entry.local}=${isLive ? "0" : `$mf.i[${index}]`}`);
-    });
-    const locals = localExports(module);
-    const getters = locals.map(({ local }) => `()=>${local}`);
-    const values = locals.map(({ local, mutable }) => (mutable ? `()=>${local}` : local));
+    }
+    const values: string[] = [];
+    for (const { local, mutable } of localExports(module)) values.push(isCycle || mutable ? `()=>${local}` : local);
     const kind = (scan.topLevelAwait ? "async " : "") + (isCycle ? "function*" : "function");
     let prefix = `(${kind}($mf,$mf_im){"use strict";`;
     if (constants.length > 0) prefix += `const ${constants.join(",")};`;
     if (follower !== undefined) prefix += "const $mf_a=$mf.a;";
-    if (isCycle) prefix += `$mf.e([${getters}]);yield;`;
+    if (isCycle) prefix += `$mf.e([${values}]);yield;`;
     const suffix = isCycle || values.length === 0 ? "\n})" : `\n;return[${values}]})`;
     if (live.size === 0) return compileText(module, scan, false, prefix, suffix) as Body;
     const body = rewriteLiveImports(module, live);

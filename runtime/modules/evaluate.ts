@@ -2,9 +2,9 @@
 // something awaits. What failed fails for ever with the same error.
 
 import { evaluateCommonJs } from "./commonjs";
-import { asyncHelpers, compileModule, localExports } from "./compile";
+import { compileModule, follower, localExports } from "./compile";
 import { isFinalFor, readResolution, resolveImport } from "./exports";
-import type { Body, EsModule, ModuleRecord } from "./record";
+import type { EsModule, ModuleRecord } from "./record";
 import { evaluateSynthetic } from "./synthetic";
 
 /** The identifier that a body declares for an anonymous default export; MODULE_DEFAULT in module_scan.h. */
@@ -32,7 +32,7 @@ export function evaluate(module: ModuleRecord, around: Surroundings): Promise<vo
     module.state = "evaluating";
     try {
         if (module.component!.isCycle) hoist(module.component!.members as EsModule[], around);
-        const waiting = evaluateRequested(module, around);
+        const waiting = module.requested.length > 0 ? evaluateRequested(module, around) : [];
         const pending = waiting.length > 0 ? Promise.all(waiting).then(() => run(module, around)) : run(module, around);
         if (pending) return wait(module, pending);
         module.state = "evaluated";
@@ -70,11 +70,6 @@ function fail(module: ModuleRecord, error: unknown): never {
     throw error;
 }
 
-/** Links and compiles an ES module, once. */
-export function prepare(module: EsModule): Body {
-    return (module.body ??= compileModule(module));
-}
-
 /** Runs each member of a cycle up to its hoisted functions. */
 function hoist(members: EsModule[], around: Surroundings): void {
     const component = members[0]!.component!;
@@ -87,7 +82,8 @@ function hoist(members: EsModule[], around: Surroundings): void {
 function start(module: EsModule, around: Surroundings): unknown {
     const { dynamicImport, importMeta } = module.scan;
     const imports = dynamicImport || importMeta ? around.dynamicImport(module) : undefined;
-    return prepare(module).call(undefined, frameOf(module), imports);
+    module.body ??= compileModule(module); // not yet, if linking failed before it, and it is imported again
+    return module.body.call(undefined, frameOf(module), imports);
 }
 
 function frameOf(module: EsModule): Frame {
@@ -100,7 +96,7 @@ function frameOf(module: EsModule): Frame {
     });
     const e = (getters: (() => unknown)[]): void =>
         localExports(module).forEach(({ local }, index) => module.bindings.set(local, { get: getters[index]! }));
-    return { i: values, l: live, e, a: asyncHelpers() };
+    return { i: values, l: live, e, a: follower?.helpers };
 }
 
 function run(module: ModuleRecord, around: Surroundings): Promise<void> | undefined {
@@ -114,21 +110,21 @@ function run(module: ModuleRecord, around: Surroundings): Promise<void> | undefi
     }
     const esm = module as EsModule;
     const result = esm.run ? (esm.run.next() as unknown) : start(esm, around);
-    const finish = (values: unknown): void => bind(esm, values);
-    if (result instanceof Promise) return result.then(finish);
-    finish(result);
+    if (result instanceof Promise) return result.then((values) => bind(esm, values));
+    bind(esm, result);
     return undefined;
 }
 
 /** Takes the values that a plain body returned; a cyclic one left getters before. */
 function bind(module: EsModule, values: unknown): void {
-    localExports(module).forEach(({ local, mutable }, index) => {
+    let index = 0;
+    for (const { local, mutable } of localExports(module)) {
         if (!module.run) {
-            const value = (values as unknown[])[index];
+            const value = (values as unknown[])[index++];
             module.bindings.set(local, mutable ? { get: value as () => unknown } : { value });
         }
         if (local === DEFAULT) nameDefault(readResolution({ module, local, mutable }));
-    });
+    }
 }
 
 /** An anonymous function or class that is exported as default is called "default", not as the body calls it. */

@@ -2,7 +2,7 @@
 // and namespace objects.
 
 import type { ScanExport } from "../native";
-import { errorAt, type Binding, type EsModule, type ModuleRecord, type Place } from "./record";
+import { errorAt, type EsModule, type ModuleRecord, type Place } from "./record";
 
 /** A name of a module's own, or a whole namespace. */
 export interface Resolution {
@@ -13,7 +13,10 @@ export interface Resolution {
 }
 
 function exportOf(module: ModuleRecord, name: string): ScanExport | undefined {
-    module.exported ??= new Map(module.scan!.exports.map((entry) => [entry.exported, entry]));
+    if (module.exported === undefined) {
+        module.exported = new Map();
+        for (const entry of module.scan!.exports) module.exported.set(entry.exported, entry);
+    }
     return module.exported.get(name);
 }
 
@@ -89,16 +92,12 @@ function exportedNames(module: ModuleRecord, seen: Set<ModuleRecord>): Set<strin
     return names;
 }
 
-function read(binding: Binding): unknown {
-    return binding.get ? binding.get() : binding.value;
-}
-
 /** The current value; throws as the engine does if its declaration has not been reached. */
 export function readResolution({ module, local }: Resolution): unknown {
     if (local === undefined) return namespaceOf(module);
     const binding = module.bindings.get(local);
     if (binding === undefined) throw new ReferenceError(`Cannot access '${local}' before initialization.`);
-    return read(binding);
+    return binding.get ? binding.get() : binding.value;
 }
 
 /** The namespace object: names sorted, no prototype, nothing can be added or changed from outside. */

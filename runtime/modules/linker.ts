@@ -2,9 +2,9 @@
 // be done with scripts. The scanner (src/cell/module_scan.h) takes imports and exports out of a module's text;
 // compile.ts makes a function of it, exports.ts finds what names stand for, evaluate.ts runs everything in order.
 
-import { scanModule } from "./compile";
+import { compileModule, scanModule } from "./compile";
 import { findComponents } from "./components";
-import { evaluate, prepare, type Surroundings } from "./evaluate";
+import { evaluate, type Surroundings } from "./evaluate";
 import { namespaceOf, readResolution } from "./exports";
 import { locate } from "./locate";
 import { errorAt, type EsModule, type Kind, type ModuleRecord, type Place } from "./record";
@@ -38,7 +38,7 @@ export class Linker implements Surroundings {
 
     /** Loads, links and evaluates the main module with all it needs; gives its namespace. */
     async import(name: string): Promise<Record<string, unknown>> {
-        const found = this.#find([name, normalName(name)]);
+        const found = this.#modules.get(name) ?? this.#find([name, normalName(name)]);
         const module = found instanceof Promise ? await found : found;
         if (module === undefined) throw new Error(`No such module "${name}".`);
         this.#main ??= module;
@@ -162,7 +162,7 @@ export class Linker implements Surroundings {
         for (const module of findComponents(root)) {
             if (module.kind !== "esm") continue;
             try {
-                prepare(module as EsModule);
+                module.body ??= compileModule(module as EsModule);
             } catch (error) {
                 module.state = "failed";
                 module.error = error;

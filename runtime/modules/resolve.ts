@@ -16,6 +16,7 @@ function normalPath(path: string): string | undefined {
 
 /** A module's name in the form that specifiers are resolved to. */
 export function normalName(name: string): string {
+    if (!name.includes("/") && name !== "" && name !== "." && name !== "..") return name;
     return SCHEME.test(name) ? name : (normalPath(name) ?? name);
 }
 

@@ -34,7 +34,25 @@ export abstract class Body {
     #used = false;
 
     static {
-        take = (body) => body.#take();
+        take = (body) => {
+            const content = body.#content;
+            if (content === undefined) {
+                return undefined;
+            }
+            if (body.#used) {
+                throw usedError();
+            }
+            if (content.stream === undefined) {
+                body.#used = true;
+                // The stream that `body` may still be asked for must be one that was read to its end.
+                body.#content = {};
+                return content;
+            }
+            checkUnused(content);
+            body.#used = true;
+            const released = release(content);
+            return content.isStream ? { ...released, isStream: true } : released;
+        };
         clone = (body) => body.#clone();
         spare = (body) => body.#spare();
         isNull = (body) => body.#content === undefined;
@@ -63,7 +81,7 @@ export abstract class Body {
     }
 
     async text(): Promise<string> {
-        const content = this.#take();
+        const content = take(this);
         return content === undefined ? "" : contentText(content);
     }
 
@@ -82,27 +100,8 @@ export abstract class Body {
     }
 
     async #bytes(): Promise<Uint8Array> {
-        const content = this.#take();
+        const content = take(this);
         return content === undefined ? new Uint8Array(0) : contentBytes(content);
-    }
-
-    #take(): Content | undefined {
-        const content = this.#content;
-        if (content === undefined) {
-            return undefined;
-        }
-        if (this.#used) {
-            throw usedError();
-        }
-        checkUnused(content);
-        this.#used = true;
-        if (content.stream === undefined) {
-            // The stream that `body` may still be asked for must be one that was read to its end.
-            this.#content = {};
-            return content;
-        }
-        const released = release(content);
-        return content.isStream ? { ...released, isStream: true } : released;
     }
 
     #clone(): Content | undefined {

@@ -13,9 +13,11 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const notValue = /[\0\r\n]|[^\0-\xff]/;
 const edgeSpace = /^[\t\n\r ]+|[\t\n\r ]+$/g;
 
-let listOf: (headers: Headers) => HeaderList;
+/** The list as it travels; Set-Cookie headers stay apart. The caller must not change it. */
+export let wireHeaders: (headers: Headers) => HeaderList;
+/** Headers over a trusted list, which is kept and not copied. */
+export let headersFromWire: (list: HeaderList, immutable: boolean) => Headers;
 let walk: (headers: Headers) => (at: number) => [string, string] | undefined;
-let adopt: (headers: Headers, list: HeaderList, immutable: boolean) => void;
 
 function checkName(name: unknown): string {
     const text = `${name as string}`; // which throws TypeError for a symbol
@@ -66,11 +68,13 @@ export class Headers {
     #immutable = false;
 
     static {
-        listOf = (headers) => headers.#list;
+        wireHeaders = (headers) => headers.#list;
         walk = (headers) => headers.#walk();
-        adopt = (headers, list, immutable) => {
+        headersFromWire = (list, immutable) => {
+            const headers = new Headers();
             headers.#list = list;
             headers.#immutable = immutable;
+            return headers;
         };
     }
 
@@ -216,21 +220,9 @@ export interface Headers extends PairIteration<string> {}
 definePairIteration(Headers, "Headers", walk);
 brand(Headers, "Headers");
 
-/** Headers over a trusted list, which is kept and not copied. */
-export function headersFromWire(list: HeaderList, immutable: boolean): Headers {
-    const headers = new Headers();
-    adopt(headers, list, immutable);
-    return headers;
-}
-
-/** The list as it travels; Set-Cookie headers stay apart. The caller must not change it. */
-export function wireHeaders(headers: Headers): HeaderList {
-    return listOf(headers);
-}
-
 /** Appends a header whose name and value are known to be valid, unless one of that name is there. */
 export function addDefault(headers: Headers, lowerName: string, value: string): void {
-    const list = listOf(headers);
+    const list = wireHeaders(headers);
     if (indexOf(list, lowerName) < 0) {
         list.push([lowerName, value]);
     }

@@ -229,11 +229,6 @@ function signalOf(aborting: Aborting | undefined): AbortSignal | undefined {
     return controller.signal;
 }
 
-/** For a request that a handler gets: sent on, it follows no redirects, which whoever made it does. */
-export function handOver(request: Request): void {
-    fieldsOf(request).redirect = "manual";
-}
-
 /** What a request from the wire may carry besides its head and body. */
 export interface RequestExtra {
     redirect?: string;

@@ -19,7 +19,8 @@ export interface ResponseInit {
     encodeBody?: string;
 }
 
-interface Fields {
+/** What a response holds of its own. */
+export interface ResponseFields {
     status: number;
     statusText: string;
     headers: Headers;
@@ -35,12 +36,12 @@ interface Fields {
 /** A response whose parts are known to be valid; no worker can get hold of this class. */
 class Parts {
     constructor(
-        readonly fields: Fields,
+        readonly fields: ResponseFields,
         readonly content: Content | undefined,
     ) {}
 }
 
-function fieldsOf(status: number, statusText: string, headers: Headers): Fields {
+function newFields(status: number, statusText: string, headers: Headers): ResponseFields {
     return {
         status,
         statusText,
@@ -55,7 +56,9 @@ function fieldsOf(status: number, statusText: string, headers: Headers): Fields 
 }
 
 const nullBodyStatuses = new Set([101, 204, 205, 304]);
-let fieldsIn: (response: Response) => Fields;
+const NO_BODY = "Response with null body status (101, 204, 205, or 304) cannot have a body.";
+/** A response's fields at once: its getters are for workers, and each would cost a cell pages. */
+export let responseFields: (response: Response) => ResponseFields;
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -70,7 +73,7 @@ function statusFrom(init: ResponseInit): number {
     return status;
 }
 
-function fieldsFrom(init: ResponseInit): Fields {
+function fieldsFrom(init: ResponseInit): ResponseFields {
     if (typeof init !== "object") {
         throw new TypeError("Failed to construct 'Response': The provided value is not of type 'ResponseInit'.");
     }
@@ -79,17 +82,17 @@ function fieldsFrom(init: ResponseInit): Fields {
     if (statusText !== "" && !reasonPhrase.test(statusText)) {
         throw new TypeError("Invalid statusText.");
     }
-    const fields = fieldsOf(status, statusText, new Headers(init.headers ?? undefined));
+    const fields = newFields(status, statusText, new Headers(init.headers ?? undefined));
     fields.cf = init.cf;
     fields.webSocket = init.webSocket ?? null;
-    fields.isEncoded = init instanceof Response ? isEncoded(init) : isManual(init.encodeBody);
+    if (init instanceof Response) fields.isEncoded = responseFields(init).isEncoded;
+    else if (init.encodeBody !== undefined) fields.isEncoded = isManual(init.encodeBody);
     return fields;
 }
 
 function isManual(encodeBody: unknown): boolean {
-    if (encodeBody === undefined || encodeBody === "automatic") return false;
-    if (encodeBody !== "manual") throw new TypeError(`encodeBody: unexpected value: ${String(encodeBody)}`);
-    return true;
+    if (encodeBody !== "automatic" && encodeBody !== "manual") throw new TypeError(`encodeBody: unexpected value: ${String(encodeBody)}`);
+    return encodeBody === "manual";
 }
 
 function partsFrom(body: unknown, init: ResponseInit): Parts {
@@ -100,7 +103,7 @@ function partsFrom(body: unknown, init: ResponseInit): Parts {
     const { content, type } = extractBody(body);
     if (nullBodyStatuses.has(fields.status)) {
         if (content.text === "" || content.bytes?.byteLength === 0) return new Parts(fields, undefined);
-        throw new TypeError("Response with null body status (101, 204, 205, or 304) cannot have a body.");
+        throw new TypeError(NO_BODY);
     }
     if (type !== undefined) {
         addDefault(fields.headers, "content-type", type);
@@ -110,10 +113,10 @@ function partsFrom(body: unknown, init: ResponseInit): Parts {
 
 /** Throws RangeError for a wrong status and TypeError for anything else that is wrong. */
 export class Response extends Body {
-    readonly #fields: Fields;
+    readonly #fields: ResponseFields;
 
     static {
-        fieldsIn = (response) => response.#fields;
+        responseFields = (response) => response.#fields;
     }
 
     constructor(body?: BodyInit | Parts | null, init?: ResponseInit | null) {
@@ -123,7 +126,7 @@ export class Response extends Body {
     }
 
     static error(): Response {
-        const fields = fieldsOf(0, "", headersFromWire([], true));
+        const fields = newFields(0, "", headersFromWire([], true));
         fields.type = "error";
         return new Response(new Parts(fields, undefined));
     }
@@ -133,9 +136,10 @@ export class Response extends Body {
         if (text === undefined) {
             throw new TypeError("Failed to execute 'json' on 'Response': The data is not JSON serializable.");
         }
-        const headers = new Headers(init?.headers ?? undefined);
-        addDefault(headers, "content-type", "application/json");
-        return new Response(text, { ...init, headers });
+        const fields = fieldsFrom(init ?? {});
+        if (nullBodyStatuses.has(fields.status)) throw new TypeError(NO_BODY);
+        addDefault(fields.headers, "content-type", "application/json");
+        return new Response(new Parts(fields, { text }));
     }
 
     static redirect(url: unknown, status: number = 302): Response {
@@ -147,7 +151,7 @@ export class Response extends Body {
         if (!redirectStatuses.has(code)) {
             throw new RangeError(`The redirect status ${status} is not one of 301, 302, 303, 307, or 308.`);
         }
-        return new Response(new Parts(fieldsOf(code, "", headersFromWire([["location", location]], true)), undefined));
+        return new Response(new Parts(newFields(code, "", headersFromWire([["location", location]], true)), undefined));
     }
 
     get type(): string {
@@ -196,12 +200,7 @@ export function isRedirect(response: Response): boolean {
 
 /** For a response at the end of redirects, which led to `url`. */
 export function markRedirected(response: Response, url: string): void {
-    Object.assign(fieldsIn(response), { url, redirected: true });
-}
-
-/** Whether a response's body is as its Content-Encoding says, and not still to be encoded for a client. */
-export function isEncoded(response: Response): boolean {
-    return fieldsIn(response).isEncoded;
+    Object.assign(responseFields(response), { url, redirected: true });
 }
 
 /** What only a response that was fetched has. */
@@ -224,7 +223,7 @@ export function responseFromWire(
     body: BodyBytes | undefined,
     extra: ResponseExtra = {},
 ): Response {
-    const fields = fieldsOf(status, statusText, headersFromWire(headers, true));
+    const fields = newFields(status, statusText, headersFromWire(headers, true));
     fields.url = extra.url ?? "";
     fields.redirected = extra.redirected ?? false;
     fields.cf = extra.cf;
