@@ -37,10 +37,11 @@
 
 /* What heads of LOAD, FETCH and RESPONSE name, and what is looked for in them. */
 static const char head_names[] =
-    "['Response','body','codeBytes','compatibilityDate','compatibilityFlags','connect','connections','cpuMs','default','env','envBytes',"
-    "'error','exports','fetch','headers','id','isTailed','js','json','kind','limits','liveCells','loadsPerSecond','logBytes',"
-    "'mainModule','memoryMb','message','method','modules','name','openStubs','outbound','redirect','request','requests',"
-    "'responseBytes','rpcMessageBytes','size','status','statusText','subRequests','target','text','url','wallMs']";
+    "['$mf_df','Response','body','codeBytes','compatibilityDate','compatibilityFlags','connect','connections','cpuMs',"
+    "'default','env','envBytes','error','exports','fetch','headers','id','isCycle','isHoisted','isTailed','js','json',"
+    "'kind','limits','liveCells','loadsPerSecond','logBytes','mainModule','members','memoryMb','message','method',"
+    "'modules','name','openStubs','outbound','redirect','request','requests','responseBytes','rpcMessageBytes','size',"
+    "'status','statusText','subRequests','target','text','url','wallMs']";
 
 /* Blocks of up to this size, which hold the bytes of messages, leave their memory to the next one: a page given back to the
    kernel costs 10 to 15 us when it is touched again. */
