@@ -18,11 +18,11 @@ import { Response } from "./web/response";
 import { URL } from "./web/url";
 import { setTimeout } from "./web/timers";
 
-/** The engine compiles what has run some 330 times (engine_jsc.c), and optimizes it after some more; 0.6 s of CPU. */
+/** The engine compiles what has run some 330 times (engine_jsc.c), and optimizes it after some more; 0.7 s of CPU. */
 const LOADS = 1500;
 const LOADS_A_TURN = 8;
 /** One load of so many is called. */
-const CALLED = 2;
+const CALLED = 4;
 /** What a called worker calls back, one after the other. */
 const CALLBACKS = 3;
 /** Between two turns, and after one in which there was something to do. */
