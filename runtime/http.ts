@@ -116,9 +116,9 @@ function withoutLength<T extends Head>(head: T): T {
     return { ...head, headers: head.headers.filter(([name]) => name.toLowerCase() !== "content-length") };
 }
 
-/** The head of a message whose body has a length that was promised, which the head then tells. */
+/** The head of a message: that of one whose body comes in pieces tells its length, where that is known or was promised. */
 function withLength<T extends Head>(head: T, body: OutgoingBody): T {
-    if (body?.length === undefined) return head;
+    if (body?.length === undefined || (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES)) return head;
     const told = withoutLength(head);
     told.headers.push(["content-length", String(body.length)]);
     return told;
@@ -128,7 +128,7 @@ function withLength<T extends Head>(head: T, body: OutgoingBody): T {
 export function ask(channel: Channel, head: RequestHead, request: Request, begin?: (exchange: Exchange) => void, limit = 0): Promise<Response> {
     const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
     const body = wire === undefined ? takeBody(request) : { source: wire };
-    const exchange = channel.fetch(body?.source === undefined ? head : withLength(head, body), body);
+    const exchange = channel.fetch(withLength(head, body), body);
     if (wire === undefined) exchange.incoming.limit(limit);
     begin?.(exchange);
     return responseFrom(exchange, request, wire);
@@ -155,7 +155,7 @@ function sendBody(exchange: Exchange, fields: ResponseFields, body: NonNullable<
     const coding = exchange.isFromOutside && !fields.isEncoded ? fields.headers.get("content-encoding") : null;
     const source = coding === null ? undefined : encodings().encodedSource(coding, body);
     if (source !== undefined) exchange.send(F.RESPONSE, withoutLength(head), { source });
-    else exchange.send(F.RESPONSE, body.source === undefined ? head : withLength(head, body), body);
+    else exchange.send(F.RESPONSE, withLength(head, body), body);
 }
 
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
@@ -173,9 +173,10 @@ async function answerFetch(
             return exchange.send(F.RESPONSE, { ...responseHead(fields), ...head }, { source });
         }
         const body = takeBody(response);
-        // What a worker's buffer holds goes to its owner as it is; all else is looked at.
-        if (body !== undefined && (exchange.isFromOutside || body.source !== undefined)) sendBody(exchange, fields, body);
-        else exchange.send(F.RESPONSE, responseHead(fields), body);
+        // A worker's small body goes to its owner as it is; all else is looked at.
+        const isWhole = body === undefined || (!exchange.isFromOutside && (body.bytes?.length ?? Infinity) <= F.CHUNK_BYTES);
+        if (isWhole) exchange.send(F.RESPONSE, responseHead(fields), body);
+        else sendBody(exchange, fields, body);
     } catch (thrown) {
         exchange.reset(thrown);
     }

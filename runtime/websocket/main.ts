@@ -173,6 +173,9 @@ export class WebSocket extends EventTarget {
         if (number !== undefined && number !== 1000 && !(number >= 3000 && number <= 4999)) {
             throw new DOMException(`Invalid WebSocket close code: ${String(code)}.`, "InvalidAccessError");
         }
+        if (number === undefined && reason !== undefined) {
+            throw new TypeError("If you specify a WebSocket close reason, you must also specify a code.");
+        }
         const text = reason === undefined ? "" : String(reason).toWellFormed();
         if (native.utf8Length(text) > REASON_BYTES_MAX) {
             throw new DOMException("WebSocket close reason must not exceed 123 bytes when encoded as UTF-8.", "SyntaxError");
@@ -180,7 +183,7 @@ export class WebSocket extends EventTarget {
         this.#requireAccepted();
         if (this.#state >= CLOSING) return;
         this.#state = CLOSING;
-        this.#link?.close(number ?? (text === "" ? undefined : 1000), text);
+        this.#link?.close(number, text);
     }
 
     get readyState(): number {

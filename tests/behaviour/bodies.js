@@ -210,6 +210,15 @@ const plain = {
         const response = await load(env).fetch(`http://w/respond?${query}`, { redirect: "manual" });
         equal([response.status, response.headers.get("location")], [302, "http://elsewhere/"]);
     },
+    "a buffer tells its length, however large": async ({ env }) => {
+        const main = `export default { async fetch(request) {
+            const length = request.headers.get("content-length");
+            return new Response(new Uint8Array(await request.arrayBuffer()), { headers: { "x-length": length } }); } };`;
+        const body = new Uint8Array(100_000);
+        const response = await env.LOADER.load(worker(main)).getEntrypoint().fetch("http://x/", { method: "PUT", body });
+        equal([response.headers.get("x-length"), response.headers.get("content-length")], ["100000", "100000"]);
+        equal((await response.arrayBuffer()).byteLength, 100_000);
+    },
     "a FixedLengthStream tells its length": async ({ env }) => {
         const source = `export default { fetch(request) {
             const { readable, writable } = new FixedLengthStream(5);

@@ -151,6 +151,10 @@ const fetches = {
             expect("headers", [got.headers["x-own"], got.headers["x-latin"], got.headers["x-empty"], got.headers["content-length"]],
                 ["value", "caf\u00e9", "", "13"]);
         },
+        "a large buffer tells its length": async (who) => {
+            const got = JSON.parse((await reached(who, place.http("api.test", "/echo"), { method: "PUT", body: "a".repeat(200_000) })).text);
+            expect("headers", [got.headers["content-length"], got.headers["transfer-encoding"], got.body.length], ["200000", undefined, 200_000]);
+        },
         "status, repeated headers and no body": async (who) => {
             const answer = await reached(who, place.http("api.test", "/status?code=204"));
             expect("204", [answer.status, answer.text], [204, ""]);

@@ -289,5 +289,7 @@ test("WebSocketPair", async () => {
     let refused;
     try { a.close(5); } catch (error) { refused = error.name; }
     equal(refused, "InvalidAccessError");
+    try { a.close(undefined, "why"); } catch (error) { refused = error.message; }
+    equal(refused, "If you specify a WebSocket close reason, you must also specify a code.");
 });
 
