@@ -402,7 +402,10 @@ static void wait_epoll(struct cell *c) {
 
 void cell_turn(struct cell *c) {
     flush_all(c);
-    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
+    if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY) {
+        c->budget.is_prompt = true;
+        if (!c->is_busy && may_grow(c, GROWTH)) be_busy(c);
+    }
     if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);

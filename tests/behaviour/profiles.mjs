@@ -162,6 +162,18 @@ export const suites = [
                     await server.stop();
                 }
             },
+            "one that has answered many calls does not so soon: its engine compiles": async () => {
+                const server = await startServer("zygotes.js", ["--pool", "1", "--grants", "1"]);
+                let niced = 0;
+                const look = setInterval(() => (niced += server.cells().filter((pid) => niceOf(pid) === 10).length), 2);
+                try {
+                    for (let i = 0; i < 5; i++) expect("its end", /^Worker exceeded CPU time limit/.test(await json(server, "/spin-late")), true);
+                    expect("times that a cell of low priority was seen", niced, 0);
+                } finally {
+                    clearInterval(look);
+                    await server.stop();
+                }
+            },
         },
     },
 ];
