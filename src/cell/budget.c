@@ -25,7 +25,7 @@
    is for good: an ordinary user's process cannot take it back. */
 #define NICE_OF_BUSY 10
 
-/* A cell that has answered hundreds of calls is given more ticks: one long turn in thousands is the engine's, which compiles
+/* A cell that has answered dozens of calls is given more ticks: one long turn in thousands is the engine's, which compiles
    what has become hot, or collects. */
 #define TICKS_OF_PROMPT 6
 
