@@ -27,6 +27,7 @@
 
 /* A cell that has answered dozens of calls is given more ticks: one long turn in thousands is the engine's, which compiles
    what has become hot, or collects. */
+#define TURNS_OF_PROMPT 32
 #define TICKS_OF_PROMPT 6
 
 /* Between half of its memory and all of it, a cell collects each time that its use has risen by this part of the limit. */
@@ -86,7 +87,7 @@ static void on_tick(int number) {
         budget.cpu_us_begun = now.cpu_us;
     }
     uint64_t cpu_us = now.cpu_us - budget.cpu_us_begun, cpu_us_max = budget.cpu_us_max;
-    if (cpu_us >= TICK_US * (budget.is_prompt ? TICKS_OF_PROMPT : 1)) setpriority(PRIO_PROCESS, 0, NICE_OF_BUSY);
+    if (cpu_us >= TICK_US * (the_cell.turns < TURNS_OF_PROMPT ? 1 : TICKS_OF_PROMPT)) setpriority(PRIO_PROCESS, 0, NICE_OF_BUSY);
     budget.is_long = true;
     uint64_t bytes_max = budget.memory_bytes_max;
     uint64_t bytes = now.bytes > budget.bytes_begun ? now.bytes - budget.bytes_begun : 0;

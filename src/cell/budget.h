@@ -14,7 +14,6 @@ struct budget {
     bool is_open;
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
-    volatile bool is_prompt;  /* it has answered dozens of calls soon */
     volatile bool is_long;    /* this turn has taken a tick */
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */

@@ -26,9 +26,6 @@
    as often, on which a stream of bytes spends most of its time. A dynamic worker's must not come near its memory limit by
    garbage alone, so it stays small, and in small pages. */
 #define TURNS_OF_BUSY      256
-
-/* After so many it is known to answer soon; see budget.h. */
-#define TURNS_OF_PROMPT 32
 #define SMALL_HEAP_MB      8
 #define SMALL_HEAP_HOST_MB 32
 #define GROWTH             4
@@ -406,7 +403,6 @@ static void wait_epoll(struct cell *c) {
 void cell_turn(struct cell *c) {
     flush_all(c);
     if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
-    if (c->turns == TURNS_OF_PROMPT) c->budget.is_prompt = true;
     if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)
         wait_epoll(c);

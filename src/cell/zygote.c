@@ -35,7 +35,7 @@
 /* Rehearsals before the first fork: after so many the runtime's code has been compiled once for all cells. */
 #define REHEARSALS 3
 
-/* What heads of LOAD, FETCH and RESPONSE name, and what is looked for in them. */
+/* What heads of LOAD, FETCH and RESPONSE name, what is looked for in them, and what the linker looks for in each module. */
 static const char head_names[] =
     "['$mf_df','Response','body','codeBytes','compatibilityDate','compatibilityFlags','connect','connections','cpuMs',"
     "'default','env','envBytes','error','exports','fetch','headers','id','isCycle','isHoisted','isTailed','js','json',"
