@@ -107,7 +107,7 @@ export class Channel {
     }
 
     /** Begins an exchange: sends FETCH, and answers with the exchange, whose `response` settles. */
-    fetch(head: unknown, body: OutgoingBody): Exchange {
+    fetch(head: object, body: OutgoingBody): Exchange {
         const exchange = this.#begin(this.nextId(), "asks");
         exchange.send(F.FETCH, head, body);
         return exchange;

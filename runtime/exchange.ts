@@ -28,6 +28,7 @@ export class IncomingBody implements ByteSource {
     readonly #chunks: Uint8Array[] = [];
     #queuedBytes = 0;
     #consumedBytes = 0;
+    /** Nothing comes any more. */
     hasEnded = false;
     #error: unknown;
     #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
@@ -112,7 +113,7 @@ export class IncomingBody implements ByteSource {
         this.#exchange.stopIncoming();
     }
 
-    /** Nobody began to read, and it is too late now. */
+    /** Nobody began to read, it has not ended, and it is too late now. */
     refuse(error: unknown): void {
         this.fail(error);
         this.#chunks.length = 0;
@@ -139,6 +140,18 @@ class BodyHandle implements ByteSource {
 }
 
 const unread = new FinalizationRegistry<IncomingBody>((body) => body.cancel());
+
+/** What begins a message; that of a connection has no headers. */
+export interface MessageHead {
+    headers?: [string, string][];
+}
+
+/** The same head for a body of another length, or of none that is known. */
+export function withLength<T extends MessageHead>(head: T, length: number | undefined): T {
+    const headers = (head.headers ?? []).filter(([name]) => name.toLowerCase() !== "content-length");
+    if (length !== undefined) headers.push(["content-length", String(length)]);
+    return { ...head, headers };
+}
 
 /** Who begins with FETCH and who answers it; who sends a stream and who receives it. */
 export type Role = "asks" | "answers" | "sends" | "receives";
@@ -199,20 +212,20 @@ export class Exchange {
 
     // --- Sending -----------------------------------------------------------------------------------------------------
 
-    /** Sends FETCH or RESPONSE with the body behind it. Small bodies travel in the same frame. */
-    send(type: number, head: unknown, body: OutgoingBody): void {
+    /** Sends FETCH or RESPONSE with the body behind it. Small bodies travel in the same frame; the heads of others tell their
+     * length, where it is known or was promised. */
+    send(type: number, head: object, body: OutgoingBody): void {
         if (this.#outgoingDone) return body?.source?.cancel(this.reason);
-        const text = JSON.stringify(head);
         const buffer = type === F.FETCH && body?.isBuffer ? F.BUFFER : 0;
         if (body === undefined) {
-            this.#channel.send(type, F.FIN | F.NOBODY, this.id, text);
+            this.#channel.send(type, F.FIN | F.NOBODY, this.id, JSON.stringify(head));
             this.#endOutgoing();
         } else if (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES) {
             this.sentBytes = body.bytes.length;
-            this.#channel.send(type, F.FIN | buffer, this.id, text, body.bytes);
+            this.#channel.send(type, F.FIN | buffer, this.id, JSON.stringify(head), body.bytes);
             this.#endOutgoing();
         } else {
-            this.#channel.send(type, buffer, this.id, text);
+            this.#channel.send(type, buffer, this.id, JSON.stringify(body.length === undefined ? head : withLength(head, body.length)));
             this.#outgoingSource = body.source ?? bytesSource(body.bytes!);
             void this.#pump(this.#outgoingSource);
         }

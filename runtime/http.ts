@@ -1,7 +1,7 @@
 // Requests and responses as they travel in FETCH and RESPONSE frames.
 
 import type { Channel } from "./channel";
-import type { Exchange, OutgoingBody } from "./exchange";
+import { withLength, type Exchange, type OutgoingBody } from "./exchange";
 import * as F from "./frames";
 import { begin, end } from "./leases";
 import type { Frame } from "./frames";
@@ -110,25 +110,11 @@ export async function responseFrom(exchange: Exchange, request: Request, wire?: 
     });
 }
 
-type Head = { headers: [string, string][] };
-
-function withoutLength<T extends Head>(head: T): T {
-    return { ...head, headers: head.headers.filter(([name]) => name.toLowerCase() !== "content-length") };
-}
-
-/** The head of a message: that of one whose body comes in pieces tells its length, where that is known or was promised. */
-function withLength<T extends Head>(head: T, body: OutgoingBody): T {
-    if (body?.length === undefined || (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES)) return head;
-    const told = withoutLength(head);
-    told.headers.push(["content-length", String(body.length)]);
-    return told;
-}
-
 /** Sends a request over a channel. `limit` is what its response may bring. */
 export function ask(channel: Channel, head: RequestHead, request: Request, begin?: (exchange: Exchange) => void, limit = 0): Promise<Response> {
     const wire = wantsWebSocket(head) ? websockets().clientWire() : undefined;
     const body = wire === undefined ? takeBody(request) : { source: wire };
-    const exchange = channel.fetch(withLength(head, body), body);
+    const exchange = channel.fetch(head, body);
     if (wire === undefined) exchange.incoming.limit(limit);
     begin?.(exchange);
     return responseFrom(exchange, request, wire);
@@ -149,13 +135,13 @@ export function answerAsk(
     });
 }
 
-/** Sends a response with a body; to a client compressed, where its headers say that it is and nobody has done so yet. */
-function sendBody(exchange: Exchange, fields: ResponseFields, body: NonNullable<OutgoingBody>): void {
+/** Sends a response with a body to a client: compressed, where its headers say that it is and nobody has done so yet. */
+function sendToClient(exchange: Exchange, fields: ResponseFields, body: NonNullable<OutgoingBody>): void {
     const head = responseHead(fields);
-    const coding = exchange.isFromOutside && !fields.isEncoded ? fields.headers.get("content-encoding") : null;
+    const coding = fields.isEncoded ? null : fields.headers.get("content-encoding");
     const source = coding === null ? undefined : encodings().encodedSource(coding, body);
-    if (source !== undefined) exchange.send(F.RESPONSE, withoutLength(head), { source });
-    else exchange.send(F.RESPONSE, withLength(head, body), body);
+    if (source === undefined) exchange.send(F.RESPONSE, head, body);
+    else exchange.send(F.RESPONSE, withLength(head, undefined), { source });
 }
 
 /** Answers an exchange that the other side began. Throws if its FETCH frame makes no sense. */
@@ -173,10 +159,8 @@ async function answerFetch(
             return exchange.send(F.RESPONSE, { ...responseHead(fields), ...head }, { source });
         }
         const body = takeBody(response);
-        // A worker's small body goes to its owner as it is; all else is looked at.
-        const isWhole = body === undefined || (!exchange.isFromOutside && (body.bytes?.length ?? Infinity) <= F.CHUNK_BYTES);
-        if (isWhole) exchange.send(F.RESPONSE, responseHead(fields), body);
-        else sendBody(exchange, fields, body);
+        if (exchange.isFromOutside && body !== undefined) sendToClient(exchange, fields, body);
+        else exchange.send(F.RESPONSE, responseHead(fields), body);
     } catch (thrown) {
         exchange.reset(thrown);
     }

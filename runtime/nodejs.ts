@@ -45,9 +45,9 @@ function overrides(source: Uint8Array): boolean {
 }
 
 /**
- * What looks at each of its modules before any is compiled: where one names
- * node:async_hooks or overrides env, all of them are rewritten (runtime/async). Others pay for the look alone. True for a
- * module that overrides.
+ * What looks at each of a worker's modules before any is compiled: where one overrides env or, if it has a share of Node,
+ * names node:async_hooks, all of them are rewritten (runtime/async). Others pay for the look alone. True for a module that
+ * overrides.
  */
 export function contextWatcher(isNode: boolean): (kind: string, source: Uint8Array) => boolean {
     return (kind, source) => {

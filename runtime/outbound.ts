@@ -144,7 +144,7 @@ export class EgressOutbound implements Outbound {
             const onward = tellOf(channel.fetch(this.#head({ method, url, headers, redirect }, worker, tell), body), tell);
             exchange.listeners.push((reason) => onward.reset(reason));
             const answer = await onward.response!.promise;
-            exchange.send(F.RESPONSE, answer.head, outgoing(onward.takeIncoming(answer)));
+            exchange.send(F.RESPONSE, answer.head as object, outgoing(onward.takeIncoming(answer)));
         } catch (thrown) {
             exchange.reset(thrown);
         }
