@@ -53,7 +53,7 @@
 /* When so many have passed in a host worker's, not only the young is collected: arrays that were in use meanwhile are large. */
 #define BULK_BYTES_COLLECTED (2u << 20)
 
-/* So often one channel may be served without a look at the others. */
+/* So often one channel may be served without a look at the others, where there are any. */
 #define IN_ROW_MAX 16
 
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
@@ -330,17 +330,22 @@ static void serve(struct cell *c, int number) {
     c->spoken_in_row = 0;
 }
 
+/* Nothing but its owner can wake it. */
+static bool hears_one(const struct cell *c) {
+    return c->epoll_fd < 0 && engine_pending_fd(c->engine) < 0;
+}
+
 /* Whoever spoke last is likely to answer soon: looks whether it has, for less than it takes to sleep and be woken.
    Returns whether it had. */
 static bool serve_soon(struct cell *c) {
     struct channel *channel = channel_at(c, c->last_spoken);
-    if (!channel || c->spoken_in_row == IN_ROW_MAX || c->turns < TURNS_OF_TALK) return false;
+    if (!channel || c->turns < TURNS_OF_TALK || c->spoken_in_row == IN_ROW_MAX) return false;
     unsigned looks = patience_looks(&c->patience);
     int n = 0;
     for (unsigned i = 0; i < looks && n == 0; i++) n = channel_read(channel, false);
     if (looks > 0) patience_learn(&c->patience, n > 0);
     if (n == 0) return false;
-    c->spoken_in_row++;
+    if (!hears_one(c)) c->spoken_in_row++;
     clock_catch_up(0);
     serve_read(c, c->last_spoken, n);
     return true;
@@ -362,8 +367,8 @@ static void wait_poll(struct cell *c) {
     int timeout = timeout_ms(c);
     bool rests = c->wants_rest && (timeout < 0 || timeout > REST_MS);
     if (rests) timeout = REST_MS;
-    if (timeout < 0 && fds[1].fd < 0 && !owner->polls_out) {
-        /* Nothing but the owner can wake it: to wait for bytes and to read them is one system call. */
+    if (timeout < 0 && hears_one(c) && !owner->polls_out) {
+        /* To wait for bytes and to read them is one system call. */
         int n = channel_read(owner, true);
         c->spoken_in_row = 0;
         clock_catch_up(0);

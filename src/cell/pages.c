@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct lesson {
 static struct lesson *the_lesson;
 static struct page_range arenas[ARENAS_MAX]; /* where the engine finds new memory */
 static int arenas_len;
+static bool grows_large;
 
 /* --- Walking the process's own memory --------------------------------------------------------------------------- */
 
@@ -140,8 +142,22 @@ void pages_take(void) {
     }
 }
 
+static void want_huge(uintptr_t start, size_t len) {
+    madvise((void *)start, len, MADV_HUGEPAGE); /* or as before */
+}
+
 void pages_grow_large(void) {
-    for (int i = 0; i < arenas_len; i++) {
-        madvise((void *)arenas[i].start, arenas[i].end - arenas[i].start, MADV_HUGEPAGE); /* or as before */
-    }
+    grows_large = true;
+    for (int i = 0; i < arenas_len; i++) want_huge(arenas[i].start, arenas[i].end - arenas[i].start);
+}
+
+/* In the place of libc's: the engine's heap goes on in arenas that it maps when those that the zygote had are full. */
+void *mmap_for_engine(void *at, size_t len, int protection, int flags, int fd, off_t offset) __asm__("mmap")
+    __attribute__((visibility("default"), used));
+
+void *mmap_for_engine(void *at, size_t len, int protection, int flags, int fd, off_t offset) {
+    long start = syscall(SYS_mmap, at, len, protection, flags, fd, offset);
+    bool is_arena = start != -1 && flags & MAP_ANONYMOUS && protection == (PROT_READ | PROT_WRITE) && len >= HUGE_BYTES;
+    if (grows_large && is_arena) want_huge((uintptr_t)start, len);
+    return (void *)start;
 }
