@@ -38,6 +38,7 @@ interface Link {
 let receiverOf: (socket: WebSocket) => Receiver;
 let join: (socket: WebSocket, link: Link, state: number) => void;
 let take: (socket: WebSocket, receiver: Receiver) => Link;
+let answersItself: (socket: WebSocket) => boolean;
 
 const nobody: Receiver = { message: () => {}, closed: () => {} };
 
@@ -55,6 +56,9 @@ export class WebSocket extends EventTarget {
     #isTaken = false;
     /** The connection ended without a word. */
     #isLost = false;
+    /** The worker answers a close itself; and has yet to. */
+    #allowsHalfOpen = false;
+    #isHalfOpen = false;
     #url: string | null = null;
     #protocol = "";
     #binaryType = defaultBinaryType();
@@ -69,6 +73,7 @@ export class WebSocket extends EventTarget {
             socket.#link = link;
             socket.#state = state;
         };
+        answersItself = (socket) => socket.#allowsHalfOpen;
         take = (socket, receiver) => {
             if (socket.#isTaken || socket.#early === undefined) {
                 throw new TypeError("Can't return WebSocket in a Response after calling accept() or using it already.");
@@ -85,7 +90,8 @@ export class WebSocket extends EventTarget {
         this.#receiver = {
             message: (data) => void dispatchTrusted(this, new MessageEvent("message", { data: this.#shown(data) })),
             closed: (code, reason, wasClean) => {
-                this.#state = CLOSED;
+                this.#isHalfOpen = this.#allowsHalfOpen && wasClean && this.#state === OPEN;
+                this.#state = this.#isHalfOpen ? CLOSING : CLOSED;
                 this.#isLost = !wasClean;
                 dispatchTrusted(this, new CloseEvent("close", { code, reason, wasClean }));
             },
@@ -146,10 +152,14 @@ export class WebSocket extends EventTarget {
         }
     }
 
-    /** Workers only: events come from now on. */
-    accept(): void {
+    /**
+     * Workers only: events come from now on. With allowHalfOpen the other side's close is not answered before close() is
+     * called (https://developers.cloudflare.com/workers/runtime-apis/websockets/); over a connection, its frame is.
+     */
+    accept(options?: { allowHalfOpen?: unknown }): void {
         if (this.#isTaken) throw new TypeError("Can't accept() a WebSocket that was already used in a Response.");
         if (this.#early === undefined) return;
+        this.#allowsHalfOpen = Boolean(options?.allowHalfOpen);
         this.#state = this.#state === CONNECTING ? OPEN : this.#state;
         setTimeout(() => this.#release(), 0);
     }
@@ -163,7 +173,7 @@ export class WebSocket extends EventTarget {
         this.#requireAccepted();
         if (this.#state === CONNECTING) throw new DOMException("The WebSocket is not open yet.", "InvalidStateError");
         if (this.#isLost) return;
-        if (this.#state > OPEN) throw new TypeError("Can't call WebSocket send() after close().");
+        if (this.#state > OPEN && !this.#isHalfOpen) throw new TypeError("Can't call WebSocket send() after close().");
         if (data instanceof Blob) this.#link!.send(blobBytes(data));
         else this.#link!.send(isBufferSource(data) ? viewBytes(data).slice() : String(data).toWellFormed());
     }
@@ -181,8 +191,9 @@ export class WebSocket extends EventTarget {
             throw new DOMException("WebSocket close reason must not exceed 123 bytes when encoded as UTF-8.", "SyntaxError");
         }
         this.#requireAccepted();
-        if (this.#state >= CLOSING) return;
-        this.#state = CLOSING;
+        if (this.#state >= CLOSING && !this.#isHalfOpen) return;
+        this.#state = this.#isHalfOpen ? CLOSED : CLOSING;
+        this.#isHalfOpen = false;
         this.#link?.close(number, text);
     }
 
@@ -244,7 +255,7 @@ export class WebSocketPair {
                 queueMicrotask(() => {
                     receiverOf(peer).closed(code, reason, code !== 1006);
                     // The peer's part of the handshake is done for it.
-                    if (closed.has(peer)) return;
+                    if (closed.has(peer) || answersItself(peer)) return;
                     closed.add(peer);
                     receiverOf(own).closed(code, reason, code !== 1006);
                 });

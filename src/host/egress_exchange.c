@@ -15,6 +15,9 @@
 
 #define TOO_MANY_BYTES "it went over the bytes that its rule allows"
 
+/* Of an error's text: a URL, cut, and what was wrong. */
+#define FAILURE_BYTES 600
+
 /* What of a redirect's body is read for the sake of its connection. */
 #define REDIRECT_BODY_BYTES_MAX (256u * 1024u)
 
@@ -89,23 +92,31 @@ static void finish(struct exchange *e, const char *why) {
     free(e);
 }
 
-static void put_error(struct buf *out, const char *message) {
-    CHECK(buf_append_text(out, "{\"name\":\"Error\",\"message\":") == 0);
-    CHECK(buf_append_json(out, message, strlen(message)) == 0);
-    CHECK(buf_append_text(out, "}") == 0);
+/* Ends it with an error of this class. */
+static void fail_as(struct exchange *e, const char *class, const char *message) {
+    struct buf head = {0};
+    CHECK(buf_printf(&head, "{\"name\":\"%s\",\"message\":", class) == 0);
+    CHECK(buf_append_json(&head, message, strlen(message)) == 0);
+    CHECK(buf_append_text(&head, "}") == 0);
+    if (!e->tenant->is_gone) tenant_send(e->tenant, FRAME_RESET, 0, e->id, &head, NULL, 0);
+    buf_done(&head);
+    finish(e, message);
 }
 
 void exchange_fail(struct exchange *e, const char *format, ...) {
-    char why[400];
-    struct buf head = {0};
+    char why[FAILURE_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    put_error(&head, why);
-    if (!e->tenant->is_gone) tenant_send(e->tenant, FRAME_RESET, 0, e->id, &head, NULL, 0);
-    buf_done(&head);
-    finish(e, why);
+    fail_as(e, "Error", why);
+}
+
+/* Of redirects that go nowhere the Fetch Standard makes a TypeError. */
+static void fail_redirect(struct exchange *e, const char *why) {
+    char message[FAILURE_BYTES];
+    snprintf(message, sizeof message, "fetch() of %.200s failed: %s", e->url.text, why);
+    fail_as(e, "TypeError", message);
 }
 
 /* Words for the worker: which request, and what was wrong with it. */
@@ -420,7 +431,7 @@ static void go_on_elsewhere(struct exchange *e) {
     int r = request_redirect(e, status, location, why, sizeof why);
     free(location);
     if (r < 0)
-        fail_request(e, why);
+        fail_redirect(e, why);
     else
         route(e);
 }
@@ -585,7 +596,7 @@ static int begin(struct tenant *t, const struct frame *frame, const char *text, 
     }
     json_decref(head);
     if (r < 0)
-        fail_request(e, why);
+        fail_redirect(e, why);
     else
         route(e);
     return 0;

@@ -127,6 +127,8 @@ export function originHandler(hits) {
                 response.writeHead(Number(query.get("code")), { "x-two": ["a", "b"], "set-cookie": ["a=1", "b=2"] });
                 response.end(query.get("code") === "204" ? undefined : "body");
                 break;
+            case "/loop":
+                return void response.writeHead(302, { location: "/loop" }).end();
             case "/redirect":
                 response.writeHead(Number(query.get("code") ?? 302), { location: query.get("to") });
                 response.end("moved");

@@ -293,3 +293,18 @@ test("WebSocketPair", async () => {
     equal(refused, "If you specify a WebSocket close reason, you must also specify a code.");
 });
 
+test("a half-open WebSocket answers a close itself", async () => {
+    const [near, far] = new WebSocketPair();
+    near.accept();
+    far.accept({ allowHalfOpen: true });
+    const told = new Promise((resolve) => far.addEventListener("close", ({ code }) => resolve(code)));
+    const heard = new Promise((resolve) => near.addEventListener("message", ({ data }) => resolve(data)));
+    const closed = new Promise((resolve) => near.addEventListener("close", ({ code, reason }) => resolve([code, reason])));
+    near.close(4001, "going");
+    equal([await told, far.readyState, near.readyState], [4001, WebSocket.CLOSING, WebSocket.CLOSING]);
+    far.send("last words");
+    equal(await heard, "last words");
+    far.close(4002, "gone");
+    equal([await closed, far.readyState, near.readyState], [[4002, "gone"], WebSocket.CLOSED, WebSocket.CLOSED]);
+});
+
