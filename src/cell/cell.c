@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -342,7 +343,11 @@ static bool serve_soon(struct cell *c) {
     if (!channel || c->turns < TURNS_OF_TALK || c->spoken_in_row == IN_ROW_MAX) return false;
     unsigned looks = patience_looks(&c->patience);
     int n = 0;
-    for (unsigned i = 0; i < looks && n == 0; i++) n = channel_read(channel, false);
+    bool is_amid = buf_len(&channel->in) > 0;
+    for (unsigned i = 0; i < looks && n == 0; i++) {
+        if (i > 0 && is_amid) sched_yield();
+        n = channel_read(channel, false);
+    }
     if (looks > 0) patience_learn(&c->patience, n > 0);
     if (n == 0) return false;
     if (!hears_one(c)) c->spoken_in_row++;

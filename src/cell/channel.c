@@ -1,6 +1,7 @@
 #include "cell/channel.h"
 #include "base/macros.h"
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -103,7 +104,11 @@ static ssize_t write_on(int fd, const uint8_t *data, size_t len) {
             done += (size_t)n;
             continue;
         }
-        if (errno == EINTR || (errno == EAGAIN && looks-- > 0 && left-- > 0)) continue;
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN && looks-- > 0 && left-- > 0) {
+            sched_yield();
+            continue;
+        }
         return errno == EAGAIN || done > 0 ? (ssize_t)done : -errno;
     }
     return (ssize_t)done;
