@@ -138,7 +138,7 @@ build/config.js: $(wildcard runtime/config/*.ts) runtime/scheduled/cron.ts node_
 build/mcp.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json
 	@mkdir -p build
 	@echo "  TS   $@"
-	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' --outfile=$@
+	@$(BUNDLE) sdk/mcp/main.ts --format=esm '--external:cloudflare:*' '--external:mayfly:*' --outfile=$@
 
 # The worker behind mayfly types; see src/host/types.c.
 build/types.js: $(shell find sdk -name '*.ts') node_modules/.package-lock.json

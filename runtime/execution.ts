@@ -4,7 +4,7 @@
 
 import { WorkerEntrypoint } from "./context";
 import { console } from "./web/console";
-import { hooks } from "./web/host";
+import { hooks, native } from "./web/host";
 
 declare const require: (path: string) => unknown;
 
@@ -193,6 +193,14 @@ class Execution extends WorkerEntrypoint {
     logs(): string[] {
         return logs;
     }
+}
+
+/**
+ * Whether a text is one expression, alone and whole, that awaits nothing itself. The engine's own parser says so, in a
+ * hundredth of the time that one in JavaScript takes. What would close one kind of bracket does not fit the other.
+ */
+export function isExpression(text: string): boolean {
+    return native.isScript(`"use strict";()=>{(${text}\n);[${text}\n]}`);
 }
 
 /** The entrypoint that runs `written`, to be the module's default export; there is one in a worker. */

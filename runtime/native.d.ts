@@ -68,6 +68,8 @@ export interface Native {
     mentions(source: Uint8Array, words: string): boolean;
     /** Evaluates a script named `url`, first line 1, and returns its value. */
     evaluate(source: string, url: string): unknown;
+    /** Whether a text is a script, by its syntax; nothing of it runs. */
+    isScript(source: string): boolean;
 
     /** CPU time of this process in milliseconds. For the owner's accounts only: no worker may see a clock as fine. */
     cpuTime(): number;

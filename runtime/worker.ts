@@ -102,7 +102,10 @@ export class Worker implements ChannelHandler {
         setOwnExports(() => (isOffered ? own() : undefined));
         const builtins = (name: string): Record<string, unknown> | undefined => {
             if (name === "cloudflare:workers") return workersModule(env, own());
-            if (name === "mayfly:execution") return { execution: executions().execution };
+            if (name === "mayfly:execution") {
+                const { execution, isExpression } = executions();
+                return { execution, isExpression };
+            }
             return name === "cloudflare:sockets" ? socketsModule : undefined;
         };
         const starting = linkWorker(head, tail, env, builtins, (name) => this.#askForModule(name)).then(

@@ -143,12 +143,16 @@ function* readings(text: string): Generator<string> {
     if (blocks.length === 0) yield* withoutProse(text);
 }
 
+/** A text without what is no part of it to whoever wrote it. */
+export function cleaned(written: string): string {
+    return written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
+}
+
 /**
- * The first reading that is code, parsed. If none is, the error of the likeliest one that is more than prose: a fenced
+ * The first reading of a cleaned text that is code, parsed. If none is, the error of the likeliest one that is more than prose: a fenced
  * block before the text as a whole.
  */
-export function extractCode(written: string): Parsed {
-    const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
+export function extractCode(text: string): Parsed {
     let failure: { error: unknown; isFence: boolean } | undefined;
     const blocks = new Set(fencedBlocks(text));
     for (const reading of readings(text)) {

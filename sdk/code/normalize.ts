@@ -3,7 +3,7 @@
 
 import { sucrase } from "./parsers";
 import { Edits, type Place } from "./edits";
-import { extractCode } from "./extract";
+import { cleaned, extractCode } from "./extract";
 import { errorAt, type Node, type Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
 import { boundNames, declaredBy, declaredNames, usedNames } from "./tree";
@@ -250,11 +250,36 @@ function isFunction({ body, expression }: Parsed): boolean {
 /** Where CommonJS leaves its exports. */
 const COMMONJS = "const module={exports:{}},exports=module.exports;";
 
+/** What an expression may begin with that is no statement of another kind; fences and CommonJS mean more than they say. */
+const BEGINS_EXPRESSION = /^(?:\s|\/\/.*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:async\b|\()/;
+const MEANS_MORE = /^\s*(?:`{3}|~{3})|\bmodule\.exports\b|\bexports\.\w/m;
+
+/** A text that is an expression as it stands, such as the function that models are asked for, needs no tree. */
+function normalizeExpression(text: string, expression: string, scope: readonly string[]): Normalized {
+    const before = "return (";
+    return {
+        imports: "",
+        code: `({${scope.join(",")}})=>{{\n${before}${expression}\n)}}`,
+        source: text,
+        declared: () => declaredNames(extractCode(text).body),
+        original: ({ line, column }) => ({ line: line - 1, column: line === 2 ? column - before.length : column }),
+    };
+}
+
 /**
  * Makes a function of what a model wrote; `scope` are the names that it finds. Throws CodeError for what is no code.
+ * `isExpression` says whether a text is one expression that awaits nothing itself; without, all is parsed here.
  */
-export function normalizeCode(written: string, scope: readonly string[] = []): Normalized {
-    const parsed = extractCode(written);
+export function normalizeCode(written: string, scope: readonly string[] = [], isExpression?: (text: string) => boolean): Normalized {
+    const text = cleaned(written);
+    if (isExpression && BEGINS_EXPRESSION.test(text) && !MEANS_MORE.test(text)) {
+        const expression = text.replace(/;\s*$/, "");
+        if (isExpression(expression)) return normalizeExpression(text, expression, scope);
+    }
+    return normalizeParsed(extractCode(text), scope);
+}
+
+function normalizeParsed(parsed: Parsed, scope: readonly string[]): Normalized {
     const rewriter = new Rewriter(parsed.text);
     rewrite(parsed, rewriter, scope);
     const { text, original } = rewriter.edits.apply();

@@ -1,5 +1,6 @@
 // Runs what a model wrote in a fresh sandbox, against a catalog, and says what came of it in words for the model.
 
+import { isExpression } from "mayfly:execution";
 import { explainFailure, placeByMessage, type Failure } from "../code/errors";
 import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
@@ -171,7 +172,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
 export async function execute(loader: Loader, catalog: Catalog, written: string, limits: ExecuteLimits = DEFAULT_LIMITS): Promise<Executed> {
     let normalized: Normalized;
     try {
-        normalized = normalizeCode(written, catalog.namespaces);
+        normalized = normalizeCode(written, catalog.namespaces, isExpression);
     } catch (error) {
         if (error instanceof RangeError) return { text: "SyntaxError: The code is nested too deeply.", isError: true };
         if (!(error instanceof CodeError)) throw error;

@@ -95,6 +95,9 @@ int engine_call(struct engine *engine, enum engine_handler handler, const struct
 int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url,
                     struct engine_value *ret);
 
+/* Whether a text (ENGINE_TEXT) is a script, by its syntax. Nothing of it runs. */
+bool engine_is_script(struct engine *engine, const struct engine_value *source);
+
 /* Runs deferred work (WebAssembly compilation, finalizers). `engine_pending_fd` becomes readable when a
    thread of the engine has some; it is -1 in a cell without such threads. */
 void engine_pump(struct engine *engine);

@@ -613,6 +613,15 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
     return exception ? -EINVAL : 0;
 }
 
+bool engine_is_script(struct engine *e, const struct engine_value *source) {
+    JSStringRef text = string_from_utf8(source->data, source->len);
+    pkey_close();
+    bool is_script = JSCheckScriptSyntax(e->js, text, NULL, 1, NULL);
+    pkey_open();
+    JSStringRelease(text);
+    return is_script;
+}
+
 /* Rounds of put off work at a time. A timer of the engine's that finds itself early by less than a microsecond is set
    for this very moment again, and would be for ever: time stands still until the next turn (cell/clock.c). */
 #define PUMP_ROUNDS 64

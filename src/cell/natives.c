@@ -172,6 +172,14 @@ static int evaluate(void *context, const struct engine_value *args, struct engin
     return engine_evaluate(c->engine, &args[0], args[1].data, ret);
 }
 
+static int is_script(void *context, const struct engine_value *args, struct engine_value *ret,
+                     struct engine_error *error) {
+    struct cell *c = context;
+    if (args[0].kind != ENGINE_TEXT) return refuse(error, "isScript: a string is needed");
+    *ret = (struct engine_value){.kind = ENGINE_BOOLEAN, .number = engine_is_script(c->engine, &args[0])};
+    return 0;
+}
+
 static int abort_isolate(void *context, const struct engine_value *args, struct engine_value *ret,
                          struct engine_error *error) {
     (void)ret;
@@ -251,7 +259,8 @@ void cell_natives_add(struct cell *c) {
         {"wallTime", wall_time},     {"monotonicTime", monotonic_time},
         {"timerTime", timer_time},   {"wake", wake},
         {"send", send_frame},        {"close", close_channel},
-        {"evaluate", evaluate},      {"isAlive", is_alive},
+        {"evaluate", evaluate},      {"isScript", is_script},
+        {"isAlive", is_alive},
         {"exit", exit_now},          {"abort", abort_isolate},
                  {"collect", collect},
         {"threaded", threaded},      {"forbidEval", forbid_eval},

@@ -2,6 +2,7 @@
 // way is taken in a cell by the tests of `mayfly mcp`.
 
 import { isDeepStrictEqual } from "node:util";
+import { Script } from "node:vm";
 import { cases } from "./code-cases.mjs";
 import { equal, importSdk, notOk, ok } from "./bundle.mjs";
 
@@ -20,21 +21,45 @@ const scope = () => ({
 
 const moduleOf = ({ imports, code }) => `${imports}export default ${code}`;
 
-async function run(written) {
+/** What the engine says in a cell; see runtime/execution.ts. */
+function isExpression(text) {
+    try {
+        return Boolean(new Script(`"use strict";()=>{(${text}\n);[${text}\n]}`));
+    } catch {
+        return false;
+    }
+}
+
+async function run(written, check) {
     const names = scope();
-    const module = moduleOf(normalizeCode(written, Object.keys(names)));
+    const module = moduleOf(normalizeCode(written, Object.keys(names), check));
     const { default: code } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
     const value = await code(names);
     return typeof value === "function" && !/^class\b/.test(String(value)) ? value(names) : value;
 }
 
-for (const [name, written, expected] of cases) {
-    try {
-        const actual = await run(written);
-        if (isDeepStrictEqual(actual, expected)) ok(`code: ${name}`);
-        else notOk(`code: ${name}`, `expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
-    } catch (error) {
-        notOk(`code: ${name}`, `${error.message}`);
+for (const [way, check] of [["", undefined], [", expressions as they stand", isExpression]]) {
+    for (const [name, written, expected] of cases) {
+        try {
+            const actual = await run(written, check);
+            if (isDeepStrictEqual(actual, expected)) ok(`code: ${name}${way}`);
+            else notOk(`code: ${name}${way}`, `expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+        } catch (error) {
+            notOk(`code: ${name}${way}`, `${error.message}`);
+        }
+    }
+}
+
+// What is an expression as it stands keeps its places, and the names in it; what only looks like one is parsed.
+{
+    const written = "// Sums.\nasync () => { const total = 1;\n  return total; };\n";
+    const { code, original, declared, source } = normalizeCode(written, ["api"], isExpression);
+    const places = [original({ line: 2, column: 9 }), original({ line: 3, column: 5 })].map(({ line, column }) => `${line}:${column}`);
+    equal("code: an expression's places", String(places), "1:1,2:5");
+    equal("code: an expression's first line", code.split("\n")[1], "return (// Sums.");
+    equal("code: an expression's text and names", [source, ...declared()].join("|"), `${written}|total`);
+    for (const [name, text] of [["two functions", "async () => {}; async () => {}"], ["brackets that do not match", "(1); (2)"], ["TypeScript", "async (a: number) => a"]]) {
+        equal(`code: ${name} is parsed`, isExpression(text), false);
     }
 }
 
