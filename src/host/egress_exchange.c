@@ -596,7 +596,7 @@ static int begin(struct tenant *t, const struct frame *frame, const char *text, 
     }
     json_decref(head);
     if (r < 0)
-        fail_redirect(e, why);
+        fail_request(e, why);
     else
         route(e);
     return 0;

@@ -315,7 +315,7 @@ const outbounds = {
     },
     "a made outbound's mistakes are told": async () => {
         const { error } = await request("made", place.http("api.test", "/"), undefined, [{ hosts: ["a..b"] }]);
-        matches("error", error, /fetch\(\) of http:\/\/api\.test:\d+\/ failed: mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
+        matches("error", error, /^Error: fetch\(\) of http:\/\/api\.test:\d+\/ failed: mayfly\.outbounds\.MADE\.allow\[0\]\.hosts: "a\.\.b" is neither/);
     },
 };
 
