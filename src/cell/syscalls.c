@@ -105,7 +105,7 @@ static const struct rule rules[] = {
     {SYS_futex, EVERYBODY, 0, {{1, FUTEX_CMD_MASK, FUTEX_WAIT}}},
     {SYS_futex, EVERYBODY, 0, {{1, FUTEX_CMD_MASK, FUTEX_WAKE}}},
     {SYS_futex, EVERYBODY, 0, {{1, FUTEX_CMD_MASK, FUTEX_WAIT_BITSET}}},
-    {SYS_sched_yield, EVERYBODY, 0, {{0}}}, /* the engine's locks, before they wait */
+    {SYS_sched_yield, EVERYBODY, 0, {{0}}}, /* the engine's locks, before they wait; and the ends of a large message */
     {SYS_getrandom, EVERYBODY, 0, {{0}}},   /* crypto, and in the place of /dev/urandom */
     {SYS_exit_group, EVERYBODY, 0, {{0}}},
     {SYS_rt_sigreturn, EVERYBODY, 0, {{0}}},   /* the end of a signal's handler */
