@@ -62,9 +62,11 @@ function joined(blocks: string[]): string | undefined {
     return lines.join("\n");
 }
 
+export const HAS_FENCE = /^\s*(?:`{3}|~{3})/m;
+
 /** Where a fence was read as code: three backticks are an empty template before another, three tildes are operators. */
 function fenceRead({ text, body }: Parsed): number | undefined {
-    if (!/^\s*(?:`{3}|~{3})/m.test(text)) return undefined;
+    if (!HAS_FENCE.test(text)) return undefined;
     let found: number | undefined;
     const see = ({ type, start, quasi }: Node): void => {
         const at = type === "TaggedTemplateExpression" ? (quasi as Node).start - 2 : type === "UnaryExpression" ? start : -1;
@@ -149,8 +151,8 @@ export function cleaned(written: string): string {
 }
 
 /**
- * The first reading of a cleaned text that is code, parsed. If none is, the error of the likeliest one that is more than prose: a fenced
- * block before the text as a whole.
+ * The first reading of a cleaned text that is code, parsed. If none is, the error of the likeliest one that is more than
+ * prose: a fenced block before the text as a whole.
  */
 export function extractCode(text: string): Parsed {
     let failure: { error: unknown; isFence: boolean } | undefined;

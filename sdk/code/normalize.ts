@@ -3,7 +3,7 @@
 
 import { sucrase } from "./parsers";
 import { Edits, type Place } from "./edits";
-import { cleaned, extractCode } from "./extract";
+import { cleaned, extractCode, HAS_FENCE } from "./extract";
 import { errorAt, type Node, type Parsed } from "./parse";
 import { generatedToSource } from "./source-map";
 import { boundNames, declaredBy, declaredNames, usedNames } from "./tree";
@@ -249,10 +249,19 @@ function isFunction({ body, expression }: Parsed): boolean {
 
 /** Where CommonJS leaves its exports. */
 const COMMONJS = "const module={exports:{}},exports=module.exports;";
+const USES_COMMONJS = /\bmodule\.exports\b|\bexports\.\w/;
 
-/** What an expression may begin with that is no statement of another kind; fences and CommonJS mean more than they say. */
+/** What an expression may begin with that is no statement of another kind. */
 const BEGINS_EXPRESSION = /^(?:\s|\/\/.*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:async\b|\()/;
-const MEANS_MORE = /^\s*(?:`{3}|~{3})|\bmodule\.exports\b|\bexports\.\w/m;
+
+/** What a text declares; nothing, where the engine takes what Babel does not. */
+function namesIn(text: string): string[] {
+    try {
+        return declaredNames(extractCode(text).body);
+    } catch {
+        return [];
+    }
+}
 
 /** A text that is an expression as it stands, such as the function that models are asked for, needs no tree. */
 function normalizeExpression(text: string, expression: string, scope: readonly string[]): Normalized {
@@ -261,7 +270,7 @@ function normalizeExpression(text: string, expression: string, scope: readonly s
         imports: "",
         code: `({${scope.join(",")}})=>{{\n${before}${expression}\n)}}`,
         source: text,
-        declared: () => declaredNames(extractCode(text).body),
+        declared: () => namesIn(text),
         original: ({ line, column }) => ({ line: line - 1, column: line === 2 ? column - before.length : column }),
     };
 }
@@ -272,7 +281,7 @@ function normalizeExpression(text: string, expression: string, scope: readonly s
  */
 export function normalizeCode(written: string, scope: readonly string[] = [], isExpression?: (text: string) => boolean): Normalized {
     const text = cleaned(written);
-    if (isExpression && BEGINS_EXPRESSION.test(text) && !MEANS_MORE.test(text)) {
+    if (isExpression && BEGINS_EXPRESSION.test(text) && !HAS_FENCE.test(text) && !USES_COMMONJS.test(text)) {
         const expression = text.replace(/;\s*$/, "");
         if (isExpression(expression)) return normalizeExpression(text, expression, scope);
     }
@@ -284,7 +293,7 @@ function normalizeParsed(parsed: Parsed, scope: readonly string[]): Normalized {
     rewrite(parsed, rewriter, scope);
     const { text, original } = rewriter.edits.apply();
     const typeless = parsed.isTypeScript ? stripTypes(text) : { text, original: (place: Place) => place };
-    const prelude = /\bmodule\.exports\b|\bexports\.\w/.test(parsed.text) ? COMMONJS : "";
+    const prelude = USES_COMMONJS.test(parsed.text) ? COMMONJS : "";
     // The code has a block of its own, so that it may declare the names of the scope.
     const head = `${isFunction(parsed) ? "" : "async"}({${scope.join(",")}})=>{${prelude}{`;
     return {

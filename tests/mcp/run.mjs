@@ -88,6 +88,16 @@ await withStdio(SHOP, async (client, errors) => {
         const { text } = await execute(client, "```ts\nconst a: number = 1;\nconst b = a +;\n```");
         matches(text, /^SyntaxError: Unexpected token \(line 3, column 14\)\n  const b = a \+;\n +\^$/);
     });
+    await test("what only looks like an expression is read as what it is, and an expression keeps its places", async () => {
+        equal(await result(client, "async () => {}; async () => 5"), "5");
+        equal(await result(client, "(1); (2)"), "2");
+        equal(await result(client, "async (): Promise<number> => { const a: number = 4; return a; }"), "4");
+        equal(await result(client, "(await shop.add(2, 2))"), "4");
+        matches((await execute(client, "0`);[0")).text, /^SyntaxError: Unterminated template\. \(line 1, column 3\)/);
+        matches((await execute(client, "/* It */ async () => nothing()")).text, /\(line 1, column 22\)/);
+        matches((await execute(client, "(async () => { const total = 1; return totl; })()")).text, /\(line 1, column 40\)[^]*Did you mean total\?/);
+        matches((await execute(client, "async () => {\n  let x = 1 <!-- c\n  return y; }")).text, /\(line 2, column 17\)/);
+    });
     await test("code that is long or nested", async () => {
         equal((await execute(client, `return ${"(".repeat(20_000)}1${")".repeat(20_000)}`)).text, "SyntaxError: The code is nested too deeply.");
         matches((await execute(client, `const sum = ${"1 + ".repeat(5_000)}1;\nreturn sun;`)).text, /\nDid you mean sum\?$/);
