@@ -341,14 +341,14 @@ static bool hears_one(const struct cell *c) {
 static bool serve_soon(struct cell *c) {
     struct channel *channel = channel_at(c, c->last_spoken);
     if (!channel || c->turns < TURNS_OF_TALK || c->spoken_in_row == IN_ROW_MAX) return false;
-    unsigned looks = patience_looks(&c->patience);
+    bool looks = patience_looks(&c->patience);
     int n = 0;
     bool is_amid = buf_len(&channel->in) > 0;
-    for (unsigned i = 0; i < looks && n == 0; i++) {
+    for (unsigned i = 0; looks && i < patience_looks_at_socket && n == 0; i++) {
         if (i > 0 && is_amid) sched_yield();
         n = channel_read(channel, false);
     }
-    if (looks > 0) patience_learn(&c->patience, n > 0);
+    if (looks) patience_learn(&c->patience, n > 0);
     if (n == 0) return false;
     if (!hears_one(c)) c->spoken_in_row++;
     clock_catch_up(0);

@@ -349,6 +349,7 @@ int main(int argc, char **argv) {
     if (is_jitless && procfs_has_writable_code() != 0) refuse("without its JIT the engine still has memory for code");
 
     budget_prepare();
+    patience_measure();
     if (!is_brief && pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
     CHECK(procfs_anonymous_bytes(0, &z.anonymous_bytes) == 0);
