@@ -305,8 +305,16 @@ function limitsOfCell({ cpuMs, memoryMb, logBytes, rpcMessageBytes }: Limits): S
     return { cpuMs, memoryMb, logBytes, rpcMessageBytes };
 }
 
+/** The parts after each other; the only one that is not empty as it is. */
 function join(parts: Uint8Array[]): Uint8Array {
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let size = 0;
+    let last = parts[0]!;
+    for (const part of parts) {
+        if (part.length > 0) last = part;
+        size += part.length;
+    }
+    if (last.length === size) return last;
+    const all = new Uint8Array(size);
     let offset = 0;
     for (const part of parts) {
         all.set(part, offset);

@@ -90,8 +90,9 @@ const void *engine_options(const struct engine *engine);
    the runtime, since it catches what workers throw). */
 int engine_call(struct engine *engine, enum engine_handler handler, const struct engine_value *args, size_t n);
 
-/* Evaluates a script (ENGINE_TEXT) named `url`. Gives its completion value as ENGINE_OBJECT and returns 0, or gives the
-   exception likewise and returns -EINVAL. For use inside a native, which passes both on. */
+/* Evaluates a script (ENGINE_TEXT) named `url`; one that has a block, and a NUL behind it, without a copy if it is large.
+   Gives its completion value as ENGINE_OBJECT and returns 0, or gives the exception likewise and returns -EINVAL. For use
+   inside a native, which passes both on. */
 int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url,
                     struct engine_value *ret);
 

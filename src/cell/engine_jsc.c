@@ -1,6 +1,6 @@
 /* engine.h on JavaScriptCore, through its C API. Runs in the zygote and in cells; the only file that names the engine.
 
-   Four calls are exported by the library but missing in its headers; they are declared below. pas_scavenger_suspend
+   Some calls are exported by the library but missing in its headers; they are declared below. pas_scavenger_suspend
    is looked up at run time, since it comes and goes between releases (design.md section 2). */
 #include "base/buf.h"
 #include "base/engine_symbols.h"
@@ -23,6 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
+typedef struct OpaqueJSScript *JSScriptRef;
+JSScriptRef JSScriptCreateReferencingImmortalASCIIText(JSContextGroupRef vm, JSStringRef url, int first_line,
+                                                       const char *source, size_t len, JSStringRef *message, int *line);
+JSValueRef JSScriptEvaluate(JSContextRef context, JSScriptRef script, JSValueRef this, JSValueRef *exception);
+void JSScriptRelease(JSScriptRef script);
 void JSSynchronousGarbageCollectForDebugging(JSContextRef context);
 void JSGlobalContextSetEvalEnabled(JSGlobalContextRef context, bool enabled, JSStringRef message);
 void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JSObjectRef function,
@@ -33,6 +38,9 @@ void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JS
 
 /* A scratch buffer above this size is not kept between calls. */
 #define SCRATCH_KEEP_BYTES (256 * 1024)
+
+/* From here on a copy costs more than it is worth: 2 to 15 us a page (docs/performance.md). */
+#define GIVEN_BYTES_MIN (64 * 1024)
 
 /* What the engine takes for the machine's memory. */
 #define RAM_MB 128u
@@ -170,7 +178,9 @@ static void string_to_utf8(JSStringRef s, struct buf *out) {
     size_t n = JSStringGetLength(s);
     uint8_t *room = buf_room(out, n * 3 + 1);
     CHECK(room);
-    size_t len = utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
+    /* The engine writes an 8-bit string as it is, but none with lone surrogates. */
+    size_t len = JSStringGetUTF8CString(s, (char *)room, n * 3 + 1);
+    len = len > 0 ? len - 1 : utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
     room[len] = 0;
     buf_add(out, len);
 }
@@ -295,6 +305,19 @@ static void describe(JSContextRef js, JSValueRef exception, struct buf *out) {
 
 /* --- Natives ---------------------------------------------------------------------------------------------------- */
 
+/* Large bytes that a native returns as a text argument had them are not copied. */
+static void give_scratch(struct engine *e, size_t argc, struct engine_value *ret) {
+    if (ret->kind != ENGINE_BYTES || ret->block || ret->len < GIVEN_BYTES_MIN) return;
+    for (size_t i = 0; i < argc; i++) {
+        struct buf *scratch = &e->scratch[i];
+        if (ret->data != scratch->data) continue;
+        void *shrunk = realloc(scratch->data, ret->len);
+        ret->data = ret->block = shrunk ? shrunk : scratch->data;
+        *scratch = (struct buf){0};
+        return;
+    }
+}
+
 static JSValueRef call_native(JSContextRef js, JSObjectRef function, JSObjectRef this, size_t argc,
                               const JSValueRef argv[], JSValueRef *exception) {
     (void)this;
@@ -312,6 +335,7 @@ static JSValueRef call_native(JSContextRef js, JSObjectRef function, JSObjectRef
         /* An exception that JavaScript already threw passes through as it is. */
         *exception = ret.kind == ENGINE_OBJECT ? ret.object : make_error(js, &error);
     } else {
+        give_scratch(e, argc, &ret);
         value = value_to_js(js, &ret);
     }
     for (size_t i = 0; i < argc; i++) {
@@ -601,13 +625,27 @@ int engine_call(struct engine *e, enum engine_handler handler, const struct engi
     return -EINVAL;
 }
 
+/* A large script of ASCII is run from where it stands, for ever; NULL for others, and those with an error. */
+static JSScriptRef script_in_place(struct engine *e, const struct engine_value *source, JSStringRef url) {
+    if (!source->block || source->len < GIVEN_BYTES_MIN || !is_ascii(source->data, source->len)) return NULL;
+    return JSScriptCreateReferencingImmortalASCIIText(JSContextGetGroup(e->js), url, 1, source->data, source->len, NULL, NULL);
+}
+
 int engine_evaluate(struct engine *e, const struct engine_value *source, const char *url, struct engine_value *ret) {
-    JSStringRef text = string_from_utf8(source->data, source->len), name = string_from_text(url);
-    JSValueRef exception = NULL;
+    JSStringRef name = string_from_text(url), text = NULL;
+    JSValueRef exception = NULL, value;
     pkey_close();
-    JSValueRef value = JSEvaluateScript(e->js, text, NULL, name, 1, &exception);
+    JSScriptRef script = script_in_place(e, source, name);
+    if (script) {
+        value = JSScriptEvaluate(e->js, script, NULL, &exception);
+        JSScriptRelease(script);
+    } else {
+        text = string_from_utf8(source->data, source->len);
+        free(source->block);
+        value = JSEvaluateScript(e->js, text, NULL, name, 1, &exception);
+        JSStringRelease(text);
+    }
     pkey_open();
-    JSStringRelease(text);
     JSStringRelease(name);
     *ret = (struct engine_value){.kind = ENGINE_OBJECT, .object = exception ? exception : value};
     return exception ? -EINVAL : 0;

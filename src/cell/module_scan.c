@@ -137,12 +137,9 @@ static void scan_code(struct scanner *s) {
 /* The body begins as a copy of the source; the first frame is the module. */
 static int scanner_init(struct scanner *s, const char *source, size_t len, struct module_scan_error *error) {
     *s = (struct scanner){.error = error, .position = POSITION_ITEM};
-    s->scan.body = malloc(len + 1);
-    if (!s->scan.body || !scanner_reserve(s, (void **)&s->frames, 0, &s->frames_capacity, sizeof *s->frames))
-        return -ENOMEM;
+    if (!scanner_reserve(s, (void **)&s->frames, 0, &s->frames_capacity, sizeof *s->frames)) return -ENOMEM;
+    if (!scanner_new_body(s, len)) return -ENOMEM;
     memcpy(s->scan.body, source, len);
-    s->scan.body[len] = '\0';
-    s->scan.body_len = len;
     s->frames[0] = (struct frame){.kind = FRAME_BLOCK, .in_statements = true};
     s->frames_len = 1;
     s->now = &s->traces[0];
@@ -190,7 +187,7 @@ int module_scan_script(const char *source, size_t len, struct module_scan *ret_s
 }
 
 void module_scan_done(struct module_scan *scan) {
-    free(scan->body);
+    free(scan->block);
     free(scan->requests);
     free(scan->imports);
     free(scan->exports);

@@ -83,8 +83,12 @@ struct module_export {
 
 struct module_arena;
 
+/* Room before and behind a body, for what is to stand around it. */
+#define MODULE_ROOM 2048
+
 struct module_scan {
-    char *body; /* body_len bytes and a NUL */
+    char *block; /* from malloc: MODULE_ROOM bytes, the body, and as much behind it */
+    char *body;  /* body_len bytes and a NUL */
     size_t body_len;
     struct module_request *requests;
     struct module_import *imports;

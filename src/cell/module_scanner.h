@@ -162,6 +162,9 @@ void *scanner_grow(struct scanner *s, void *array, uint32_t len, size_t size);
 /* The same for an array that may shrink, and so knows its capacity. Returns false without memory. */
 bool scanner_reserve(struct scanner *s, void **array, uint32_t len, uint32_t *capacity, size_t size);
 
+/* A body of `len` bytes yet to be written, in the place of the one there is, which the caller frees. Returns false without memory. */
+bool scanner_new_body(struct scanner *s, size_t len);
+
 void scanner_add_name(struct scanner *s, struct name_list *list, struct name name);
 
 /* A name of the module's scope; in an export statement it is exported, too. */

@@ -25,6 +25,19 @@ bool scanner_reserve(struct scanner *s, void **array, uint32_t len, uint32_t *ca
     return true;
 }
 
+bool scanner_new_body(struct scanner *s, size_t len) {
+    char *block = malloc(MODULE_ROOM + len + MODULE_ROOM);
+    if (!block) {
+        scanner_no_memory(s);
+        return false;
+    }
+    s->scan.block = block;
+    s->scan.body = block + MODULE_ROOM;
+    s->scan.body[len] = '\0';
+    s->scan.body_len = len;
+    return true;
+}
+
 void scanner_add_name(struct scanner *s, struct name_list *list, struct name name) {
     if (scanner_reserve(s, (void **)&list->names, list->len, &list->capacity, sizeof name))
         list->names[list->len++] = name;
@@ -234,23 +247,19 @@ static void resolve_locals(struct scanner *s) {
 
 /* Puts the insertions in, which are in order. */
 static void lengthen_body(struct scanner *s) {
-    size_t len = s->scan.body_len, from = 0;
+    struct module_scan old = s->scan;
+    size_t len = old.body_len, from = 0;
     for (uint32_t i = 0; i < s->insertions_len; i++) len += strlen(s->insertions[i].text);
-    char *body = malloc(len + 1), *to = body;
-    if (!body) {
-        scanner_no_memory(s);
-        return;
-    }
+    if (!scanner_new_body(s, len)) return;
+    char *to = s->scan.body;
     for (uint32_t i = 0; i < s->insertions_len; i++) {
         const struct insertion *insertion = &s->insertions[i];
-        memcpy(to, s->scan.body + from, insertion->at - from);
+        memcpy(to, old.body + from, insertion->at - from);
         to = stpcpy(to + (insertion->at - from), insertion->text);
         from = insertion->at;
     }
-    memcpy(to, s->scan.body + from, s->scan.body_len - from + 1);
-    free(s->scan.body);
-    s->scan.body = body;
-    s->scan.body_len = len;
+    memcpy(to, old.body + from, old.body_len - from);
+    free(old.block);
 }
 
 void scanner_finish(struct scanner *s) {

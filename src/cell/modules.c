@@ -167,6 +167,26 @@ static int discard(void *context, const struct engine_value *args, struct engine
     return 0;
 }
 
+/* The body with a prefix and a suffix around it, where it stands if there is room. The block is the caller's, the scan
+   without a body. */
+static int surround(struct module_scan *scan, const struct engine_value *prefix, const struct engine_value *suffix,
+                    struct engine_value *ret) {
+    size_t len = prefix->len + scan->body_len + suffix->len;
+    char *block = scan->block, *text = scan->body - prefix->len;
+    if (prefix->len > MODULE_ROOM || suffix->len >= MODULE_ROOM) {
+        text = block = malloc(len + 1);
+        if (!block) return -ENOMEM;
+        memcpy(text + prefix->len, scan->body, scan->body_len);
+        free(scan->block);
+    }
+    memcpy(text, prefix->data, prefix->len);
+    memcpy(text + len - suffix->len, suffix->data, suffix->len);
+    text[len] = '\0';
+    scan->block = scan->body = NULL;
+    *ret = (struct engine_value){.kind = ENGINE_TEXT, .data = text, .len = len, .block = block};
+    return 0;
+}
+
 static int compile(void *context, const struct engine_value *args, struct engine_value *ret,
                    struct engine_error *error) {
     struct modules *m = context;
@@ -175,19 +195,10 @@ static int compile(void *context, const struct engine_value *args, struct engine
         if (args[i].kind != ENGINE_TEXT) found = NULL;
     }
     if (!found) return refuse(error, "compile: a scan and three strings are needed");
-    struct buf text = {0};
-    int r = buf_append(&text, args[1].data, args[1].len);
-    if (r == 0) r = buf_append(&text, found->body, found->body_len);
-    if (r == 0) r = buf_append(&text, args[2].data, args[2].len);
+    struct engine_value source;
+    int r = surround(found, &args[1], &args[2], &source);
     drop(m, (size_t)args[0].number);
-    if (r < 0) {
-        buf_done(&text);
-        return throw_out_of_memory(error);
-    }
-    struct engine_value source = {.kind = ENGINE_TEXT, .data = buf_bytes(&text), .len = buf_len(&text)};
-    r = engine_evaluate(m->cell->engine, &source, args[3].data, ret);
-    buf_done(&text);
-    return r;
+    return r < 0 ? throw_out_of_memory(error) : engine_evaluate(m->cell->engine, &source, args[3].data, ret);
 }
 
 void cell_modules_add(struct cell *cell) {

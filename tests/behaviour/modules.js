@@ -224,6 +224,18 @@ const javascript = {
             39999, 40000,
         ]);
     },
+    "large code is what small code is, whatever it consists of": async ({ env }) => {
+        for (const letter of ["x", "é", "\u{1f41d}"]) {
+            const lines = `// ${letter} ${"-".repeat(96)}\n`.repeat(1000);
+            const fails = "function fails() {\n    throw new Error('here'); }\n";
+            const shown = `[fails.toString().length, (() => { try { fails(); } catch (error) { return error.stack.match(/[^ (@]*:1002:\\d+/)[0]; } })(), "${letter}"]`;
+            const expected = [fails.length - 1, "large.js:1002:20", letter];
+            equal(await run(env, { "main.js": main("import { v } from './large.js';", "v"), "large.js": `${lines}${fails}export const v = ${shown};` }), expected);
+            equal(await run(env, { "main.js": main("import v from './large.js';", "v"), "large.js": { cjs: `${lines}${fails}module.exports = ${shown};` } }), expected);
+            const wrong = await rejects(run(env, { "main.js": `${lines}const y = 1;\nlet x = ;` }), { name: "Error" });
+            ok(wrong.message.includes("main.js:1002:9"), `1002:9 in ${wrong.message}`);
+        }
+    },
     "300 modules in a chain": async ({ env }) => {
         const modules = { "main.js": main("import { v } from './m0.js';", "v") };
         for (let i = 0; i < 300; i++) {
