@@ -22,7 +22,7 @@ const EXPORTS_DATE = "2025-11-17";
 
 export type WhenStarted = <T>(f: (entrypoints: Entrypoints) => T | Promise<T>) => T | Promise<T>;
 
-export function hasExports(date: string | undefined, flags: string[]): boolean {
+export function hasExports(date: string | undefined, flags: readonly string[]): boolean {
     if (flags.includes("disable_ctx_exports")) return false;
     return flags.includes("enable_ctx_exports") || date === undefined || date >= EXPORTS_DATE;
 }

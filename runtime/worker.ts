@@ -97,9 +97,9 @@ export class Worker implements ChannelHandler {
             this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
         const env = this.#envOf(head, tail);
-        const own = lazy(() => makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted));
-        const isOffered = hasExports(head.compatibilityDate, head.compatibilityFlags);
-        setOwnExports(() => (isOffered ? own() : undefined));
+        let made: object | undefined;
+        const own = (): object => (made ??= makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted));
+        setOwnExports(() => (hasExports(compatibility.date, compatibility.flags) ? own() : undefined));
         const builtins = (name: string): Record<string, unknown> | undefined => {
             if (name === "cloudflare:workers") return workersModule(env, own());
             if (name === "mayfly:execution") {
@@ -171,14 +171,10 @@ export class Worker implements ChannelHandler {
     fetch(exchange: Exchange, frame: F.Frame): void {
         const { target } = (frame.head ?? {}) as { target?: number };
         exchange.isFromOutside = this.#isOutermost;
-        const service =
-            target === undefined ? this.#default() : this.channel.rpc.service(target);
-        void answerAsk(exchange, frame, service);
-    }
-
-    #default(): Service {
         const isPlain = this.#rpc === undefined && !this.#isScheduledTested;
-        return isPlain ? this.#entrypoint(undefined, undefined) : this.#outside;
+        const service =
+            target !== undefined ? this.channel.rpc.service(target) : isPlain ? this.#entrypoint(undefined, undefined) : this.#outside;
+        void answerAsk(exchange, frame, service);
     }
 
     /** Requests to the path of --rpc are capnweb's, those to --test-scheduled's run the scheduled handler. */
@@ -210,8 +206,9 @@ export class Worker implements ChannelHandler {
         return {
             call: (path, args) => this.#run(cpuMs, (entrypoints) => entrypoints.call(name, props, path, args)),
             fetch: async (request) => {
-                const run = (): Response | Promise<Response> => this.#run(cpuMs, (entrypoints) => entrypoints.fetch(name, props, request));
-                return this.#tracer === undefined ? run() : this.#trace(this.#tracer.beginFetch(name, requestHead(request)), run);
+                const fetch = (entrypoints: Entrypoints): Promise<Response> => entrypoints.fetch(name, props, request);
+                if (this.#tracer === undefined) return this.#run(cpuMs, fetch);
+                return this.#trace(this.#tracer.beginFetch(name, requestHead(request)), () => this.#run(cpuMs, fetch));
             },
             connect: (target, body) => this.#run(cpuMs, (entrypoints) => entrypoints.connect(name, props, target, body)) as Promise<Connection>,
         };

@@ -43,20 +43,6 @@ export function compileScript(module: ModuleRecord, script: string): unknown {
     }
 }
 
-/** Wraps a scanned body and has the engine compile it. */
-function compileBody(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
-    module.prefixLength = prefix.length;
-    try {
-        return native.compile(scan.handle, prefix, suffix, module.name);
-    } catch (thrown) {
-        if (!(thrown instanceof SyntaxError)) throw thrown;
-        const { handle } = scanModule(module, isScript); // compiling has taken the first
-        const text = native.body(handle);
-        native.discard(handle);
-        return compileRewritten(module, { text }, prefix, suffix, isScript);
-    }
-}
-
 /** What makes modules keep asynchronous contexts; see runtime/async. */
 export interface Follower {
     rewrite(body: string, isScript: boolean): { text: string; shifts: Shifts } | undefined;
@@ -72,12 +58,23 @@ export function rewriteBy(given: Follower): void {
     follower = given;
 }
 
-/** Compiles a scanned body, rewritten if that is wanted and the rewriter can read it. */
+/** Wraps a scanned body, rewritten if that is wanted and the rewriter can read it, and has the engine compile it. */
 export function compileText(module: ModuleRecord, scan: Scan, isScript: boolean, prefix: string, suffix: string): unknown {
     const rewritten = follower?.rewrite(native.body(scan.handle), isScript);
-    if (rewritten === undefined) return compileBody(module, scan, isScript, prefix, suffix);
-    native.discard(scan.handle);
-    return compileRewritten(module, rewritten, prefix, suffix, isScript);
+    if (rewritten !== undefined) {
+        native.discard(scan.handle);
+        return compileRewritten(module, rewritten, prefix, suffix, isScript);
+    }
+    module.prefixLength = prefix.length;
+    try {
+        return native.compile(scan.handle, prefix, suffix, module.name);
+    } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
+        const { handle } = scanModule(module, isScript); // compiling has taken the first
+        const text = native.body(handle);
+        native.discard(handle);
+        return compileRewritten(module, { text }, prefix, suffix, isScript);
+    }
 }
 
 function lowerUsing(module: ModuleRecord, text: string, isScript: boolean): { text: string; shifts: Shifts; prologue: string } | undefined {

@@ -60,9 +60,14 @@ export class Decoder {
     decode(expression: unknown): unknown {
         if (typeof expression !== "object" || expression === null) return expression;
         if (++this.#depth > DEPTH_MAX + 2) throw new ProtocolError("value nested too deep");
-        const value = Array.isArray(expression)
-            ? this.#special(expression)
-            : this.#properties(this.remember({}), expression as Record<string, unknown>);
+        let value: unknown;
+        if (Array.isArray(expression)) {
+            value = this.#special(expression);
+        } else {
+            const properties = (value = {});
+            this.#seen.push(properties);
+            for (const key of Object.keys(expression)) put(properties, key, this.decode((expression as Record<string, unknown>)[key]));
+        }
         this.#depth--;
         return value;
     }
@@ -70,13 +75,6 @@ export class Decoder {
     remember<T>(value: T): T {
         this.#seen.push(value);
         return value;
-    }
-
-    #properties(out: Record<string, unknown>, from: Record<string, unknown>): Record<string, unknown> {
-        for (const key of Object.keys(from)) {
-            put(out, key, this.decode(from[key]));
-        }
-        return out;
     }
 
     #items(list: unknown): unknown[] {

@@ -63,28 +63,23 @@ export let responseFields: (response: Response) => ResponseFields;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-function statusFrom(init: ResponseInit): number {
-    const status = init.status === undefined ? 200 : Math.trunc(Number(init.status)) & 0xffff;
-    const hasWebSocket = init.webSocket !== undefined && init.webSocket !== null;
-    if (hasWebSocket && status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
-    if (!hasWebSocket && (status < 200 || status > 599)) {
-        throw new RangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
-    }
-    return status;
-}
-
 function fieldsFrom(init: ResponseInit): ResponseFields {
     if (typeof init !== "object") {
         throw new TypeError("Failed to construct 'Response': The provided value is not of type 'ResponseInit'.");
     }
-    const status = statusFrom(init);
+    const status = init.status === undefined ? 200 : Math.trunc(Number(init.status)) & 0xffff;
+    const webSocket = init.webSocket ?? null;
+    if (webSocket !== null && status !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
+    if (webSocket === null && (status < 200 || status > 599)) {
+        throw new RangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
+    }
     const statusText = init.statusText === undefined ? "" : String(init.statusText);
     if (statusText !== "" && !reasonPhrase.test(statusText)) {
         throw new TypeError("Invalid statusText.");
     }
     const fields = newFields(status, statusText, new Headers(init.headers ?? undefined));
     fields.cf = init.cf;
-    fields.webSocket = init.webSocket ?? null;
+    fields.webSocket = webSocket;
     if (init instanceof Response) fields.isEncoded = responseFields(init).isEncoded;
     else if (init.encodeBody !== undefined) fields.isEncoded = isManual(init.encodeBody);
     return fields;

@@ -1,4 +1,5 @@
 #include "cell/clock.h"
+#include "base/macros.h"
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@ static struct {
     clock_reader *libc; /* reads coarse clocks without a system call; NULL until clock_coarsen */
     bool is_frozen;
     int64_t frozen_ns, frozen_wall_ns;
-} state;
+} state OF_EACH_CELL;
 
 /* Threads of the engine wait for moments to come; for them a clock that stands still would be a loop. */
 static __thread bool is_frozen_thread;

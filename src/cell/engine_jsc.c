@@ -79,7 +79,7 @@ static const char *const handler_names[ENGINE_HANDLERS] = {
     [ENGINE_ON_WARM] = "warm",
 };
 
-static struct engine the_engine;
+static struct engine the_engine OF_EACH_CELL;
 
 /* --- Strings ---------------------------------------------------------------------------------------------------- */
 

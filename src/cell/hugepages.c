@@ -1,30 +1,38 @@
 #include "cell/hugepages.h"
 #include "base/macros.h"
 #include <errno.h>
-#include <stdbool.h>
+#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#define PAGE_BYTES 4096ul
+#define PAGE_MASK  ~(PAGE_BYTES - 1)
 
 struct span {
     uintptr_t start, end;
 };
 
-/* The library's mappings from its first on, as far as they are adjacent and not writable. */
-static long find_library(const char *name, struct span *ret) {
-    FILE *maps = fopen("/proc/self/maps", "re");
-    if (!maps) return -errno;
-    struct span span = {0}, m;
-    char line[512], access[5];
-    while (fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %4s", &m.start, &m.end, access) != 3) continue;
-        bool belongs = strstr(line, name) && access[0] == 'r' && access[1] == '-' && access[3] == 'p';
-        if (!span.start && belongs) span = m;
-        else if (span.start && belongs && m.start == span.end) span.end = m.end;
-        else if (span.start) break;
+struct wanted {
+    const char *name;
+    struct span code; /* and constants */
+};
+
+/* From the library's code to the tables for exceptions behind its constants; of these, and of the symbols before the code,
+   nothing is read once it is linked. */
+static int find_code(struct dl_phdr_info *library, size_t size, void *context) {
+    (void)size;
+    struct wanted *wanted = context;
+    if (!strstr(library->dlpi_name, wanted->name)) return 0;
+    struct span code = {0};
+    for (int i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+        uintptr_t start = library->dlpi_addr + part->p_vaddr, end = start + part->p_memsz;
+        if (part->p_type == PT_LOAD && part->p_flags & PF_X) code = (struct span){start & PAGE_MASK, end};
+        else if (part->p_type == PT_LOAD && !(part->p_flags & PF_W) && start < code.end + PAGE_BYTES && code.end < end) code.end = end;
+        if (part->p_type == PT_GNU_EH_FRAME && code.start < start && start < code.end) code.end = start;
     }
-    fclose(maps);
-    *ret = span;
-    return span.start != 0;
+    wanted->code = (struct span){code.start, code.end & PAGE_MASK};
+    return 1;
 }
 
 /* Anonymous memory that lies in a huge page as `start` does, so that moving it keeps its pages whole. */
@@ -36,10 +44,11 @@ static uint8_t *reserve_like(uintptr_t start, size_t len, uint8_t **ret_all) {
 }
 
 long hugepages_move_library(const char *name) {
-    struct span span;
-    long r = find_library(name, &span);
-    size_t len = r > 0 ? span.end - span.start : 0;
-    if (r <= 0 || len < HUGE_BYTES) return r < 0 ? r : 0;
+    struct wanted wanted = {.name = name};
+    if (!dl_iterate_phdr(find_code, &wanted)) return 0;
+    struct span span = wanted.code;
+    size_t len = span.end - span.start;
+    if (len < HUGE_BYTES) return 0;
     uint8_t *all, *copy = reserve_like(span.start, len, &all);
     if (!copy) return -ENOMEM;
     madvise(copy, len, MADV_HUGEPAGE);
@@ -47,7 +56,7 @@ long hugepages_move_library(const char *name) {
     memcpy(copy, (const void *)span.start, len);
     if (mprotect(copy, len, PROT_READ | PROT_EXEC) < 0 ||
         mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)span.start) == MAP_FAILED) {
-        r = -errno;
+        long r = -errno;
         munmap(all, len + HUGE_BYTES);
         return r;
     }

@@ -83,13 +83,14 @@ struct module_export {
 
 struct module_arena;
 
-/* Room before and behind a body, for what is to stand around it. */
-#define MODULE_ROOM 2048
+/* Room before and behind a large body, for what is to stand around it; a small one is copied as soon. */
+#define MODULE_ROOM      2048
+#define MODULE_LEN_LARGE (64 * 1024)
 
 struct module_scan {
-    char *block; /* from malloc: MODULE_ROOM bytes, the body, and as much behind it */
+    char *block; /* from malloc: `room` bytes, the body, its NUL, and `room` bytes */
     char *body;  /* body_len bytes and a NUL */
-    size_t body_len;
+    size_t body_len, room;
     struct module_request *requests;
     struct module_import *imports;
     struct module_export *exports;

@@ -26,13 +26,15 @@ bool scanner_reserve(struct scanner *s, void **array, uint32_t len, uint32_t *ca
 }
 
 bool scanner_new_body(struct scanner *s, size_t len) {
-    char *block = malloc(MODULE_ROOM + len + MODULE_ROOM);
+    size_t room = len >= MODULE_LEN_LARGE ? MODULE_ROOM : 0;
+    char *block = malloc(room + len + 1 + room);
     if (!block) {
         scanner_no_memory(s);
         return false;
     }
     s->scan.block = block;
-    s->scan.body = block + MODULE_ROOM;
+    s->scan.room = room;
+    s->scan.body = block + room;
     s->scan.body[len] = '\0';
     s->scan.body_len = len;
     return true;

@@ -16,7 +16,7 @@ struct modules {
     struct buf text; /* what the last native returned */
 };
 
-static struct modules the_modules;
+static struct modules the_modules OF_EACH_CELL;
 
 static int put_text(struct buf *out, const char *key, struct module_text text) {
     int r = buf_printf(out, ",\"%s\":", key);
@@ -173,7 +173,7 @@ static int surround(struct module_scan *scan, const struct engine_value *prefix,
                     struct engine_value *ret) {
     size_t len = prefix->len + scan->body_len + suffix->len;
     char *block = scan->block, *text = scan->body - prefix->len;
-    if (prefix->len > MODULE_ROOM || suffix->len >= MODULE_ROOM) {
+    if (prefix->len > scan->room || suffix->len > scan->room) {
         text = block = malloc(len + 1);
         if (!block) return -ENOMEM;
         memcpy(text + prefix->len, scan->body, scan->body_len);

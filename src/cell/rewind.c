@@ -370,11 +370,8 @@ static bool is_unchanged(const struct area *area, uintptr_t at) {
     return area->is_mapped && memcmp((const void *)at, area->image + (at - area->start), PAGE_BYTES) == 0;
 }
 
-void rewind_rest(void) {
-    const struct plan *plan = the_plan;
-    madvise((void *)(plan->scratch_top - SCRATCH_BYTES), SCRATCH_BYTES, MADV_DONTNEED); /* the holder's stack: it clears that anyway */
-    uintptr_t used = ((uintptr_t)__builtin_frame_address(0) & ~(PAGE_BYTES - 1)) - PAGE_BYTES; /* of this one: deeper calls left some behind */
-    madvise((void *)(used - (STACK_BYTES - PAGE_BYTES)), STACK_BYTES - PAGE_BYTES, MADV_DONTNEED);
+/* Pages that are what the image has. */
+static void give_back_unchanged(const struct plan *plan) {
     const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
     for (int i = 0; i < plan->lesson_len; i++) {
         const struct page_range *range = &plan->lesson[i];
@@ -387,6 +384,15 @@ void rewind_rest(void) {
             if (unchanged > at) madvise((void *)at, unchanged - at, MADV_DONTNEED);
         }
     }
+}
+
+void rewind_rest(void) {
+    const struct plan *plan = the_plan;
+    madvise((void *)(plan->scratch_top - SCRATCH_BYTES), SCRATCH_BYTES, MADV_DONTNEED); /* the holder's stack: it clears that anyway */
+    uintptr_t used = ((uintptr_t)__builtin_frame_address(0) & ~(PAGE_BYTES - 1)) - PAGE_BYTES; /* of this one: deeper calls left some behind */
+    madvise((void *)(used - (STACK_BYTES - PAGE_BYTES)), STACK_BYTES - PAGE_BYTES, MADV_DONTNEED);
+    give_back_unchanged(plan);
+    madvise((void *)plan->image_start, plan->image_end - plan->image_start, MADV_DONTNEED); /* nothing is compared with it any more: 9 page tables */
 }
 
 /* This process's own page tables: the file is only for who may be looked into. */
