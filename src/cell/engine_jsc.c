@@ -486,7 +486,7 @@ struct engine *engine_new(bool is_jitless) {
     if (is_jitless) setenv("JSC_useJIT", "0", 1);
     /* A cell that lives for a millisecond should not spend it on compiling: a tenth of its time and faults went there.
        Loops reach these counts at once all the same. */
-    setenv("JSC_thresholdForJITAfterWarmUp", "5000", 1);
+    setenv("JSC_thresholdForJITAfterWarmUp", "10000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
     /* The last of its compilers takes up to 55 ms for one function of the runtime's, on the cell's own thread, and what
        it makes is hardly quicker there than what the one before it made: a fifth as soon. Loops get there as before. */
