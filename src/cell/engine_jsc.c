@@ -84,9 +84,21 @@ static struct engine the_engine OF_EACH_CELL;
 /* --- Strings ---------------------------------------------------------------------------------------------------- */
 
 static bool is_ascii(const uint8_t *p, size_t n) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < n; i++) any |= p[i];
-    return any < 0x80;
+    uint64_t any = 0, word = 0;
+    size_t i = 0;
+    for (; i + sizeof word <= n; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        any |= word;
+    }
+    for (; i < n; i++) any |= p[i];
+    return (any & 0x8080808080808080u) == 0;
+}
+
+/* How many units of UTF-16 well-formed UTF-8 stands for. */
+static size_t utf16_len(const uint8_t *p, size_t n) {
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) len += ((p[i] & 0xc0) != 0x80) + (p[i] >= 0xf0);
+    return len;
 }
 
 /* Decodes by the WHATWG rules: every maximal wrong subsequence becomes one U+FFFD. Returns the units written. */
@@ -178,9 +190,12 @@ static void string_to_utf8(JSStringRef s, struct buf *out) {
     size_t n = JSStringGetLength(s);
     uint8_t *room = buf_room(out, n * 3 + 1);
     CHECK(room);
-    /* The engine writes an 8-bit string as it is, but none with lone surrogates. */
+    /* The engine writes an 8-bit string as it is, without making a 16-bit one of it first; but it ends, and does not say so,
+       before a lone surrogate. */
     size_t len = JSStringGetUTF8CString(s, (char *)room, n * 3 + 1);
-    len = len > 0 ? len - 1 : utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
+    if (len > 0) len--;
+    bool is_whole = (len == n && is_ascii(room, len)) || utf16_len(room, len) == n;
+    if (!is_whole) len = utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
     room[len] = 0;
     buf_add(out, len);
 }
