@@ -41,9 +41,6 @@
 #define BULK_BYTES       (16u << 20)
 #define GROWTH_OF_BULK   8
 
-/* A tail of so many bytes is given to the engine where it is, not copied. */
-#define GIVEN_BYTES_MIN (64u << 10)
-
 /* So many are sent at once, not copied to wait for the end of a turn. */
 #define AT_ONCE_BYTES_MIN (128u << 10)
 
@@ -263,7 +260,7 @@ static void prepare_for_worker(struct cell *c, const struct frame *load) {
 static struct engine_value tail_value(const uint8_t *tail, size_t len, struct buf *in, size_t frame_size) {
     struct engine_value value = {.kind = ENGINE_BYTES, .data = tail, .len = len};
     bool is_alone = frame_size == buf_len(in) && in->capacity / 2 <= len;
-    if (len < GIVEN_BYTES_MIN || !is_alone || (uintptr_t)tail % BUF_ALIGNMENT != 0) return value;
+    if (len < ENGINE_GIVEN_BYTES_MIN || !is_alone || (uintptr_t)tail % BUF_ALIGNMENT != 0) return value;
     value.block = in->data;
     *in = (struct buf){0};
     return value;
@@ -341,14 +338,14 @@ static bool hears_one(const struct cell *c) {
 static bool serve_soon(struct cell *c) {
     struct channel *channel = channel_at(c, c->last_spoken);
     if (!channel || c->turns < TURNS_OF_TALK || c->spoken_in_row == IN_ROW_MAX) return false;
-    bool looks = patience_looks(&c->patience);
+    unsigned looks = patience_looks(&c->patience) ? patience_looks_at_socket : 0;
     int n = 0;
     bool is_amid = buf_len(&channel->in) > 0;
-    for (unsigned i = 0; looks && i < patience_looks_at_socket && n == 0; i++) {
+    for (unsigned i = 0; i < looks && n == 0; i++) {
         if (i > 0 && is_amid) sched_yield();
         n = channel_read(channel, false);
     }
-    if (looks) patience_learn(&c->patience, n > 0);
+    if (looks > 0) patience_learn(&c->patience, n > 0);
     if (n == 0) return false;
     if (!hears_one(c)) c->spoken_in_row++;
     clock_catch_up(0);

@@ -1,5 +1,5 @@
 #include "cell/clock.h"
-#include "base/macros.h"
+#include "cell/pages.h"
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>

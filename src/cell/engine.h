@@ -22,6 +22,9 @@ enum engine_kind {
     ENGINE_OBJECT, /* object: an engine's own reference; from JavaScript, or back into it */
 };
 
+/* Large bytes, and scripts, are given in their block where they have one: a copy costs 2 to 15 us a page (docs/performance.md). */
+#define ENGINE_GIVEN_BYTES_MIN (64u << 10)
+
 struct engine_value {
     enum engine_kind kind;
     double number;
@@ -90,7 +93,7 @@ const void *engine_options(const struct engine *engine);
    the runtime, since it catches what workers throw). */
 int engine_call(struct engine *engine, enum engine_handler handler, const struct engine_value *args, size_t n);
 
-/* Evaluates a script (ENGINE_TEXT) named `url`; one that has a block, and a NUL behind it, without a copy if it is large.
+/* Evaluates a script (ENGINE_TEXT) named `url`; one that has a block without a copy if it is large.
    Gives its completion value as ENGINE_OBJECT and returns 0, or gives the exception likewise and returns -EINVAL. For use
    inside a native, which passes both on. */
 int engine_evaluate(struct engine *engine, const struct engine_value *source, const char *url,

@@ -7,7 +7,9 @@
 #include "base/macros.h"
 #include "cell/budget.h"
 #include "cell/engine.h"
+#include "cell/pages.h"
 #include "cell/pkey.h"
+#include "cell/unicode.h"
 #include <JavaScriptCore/JavaScript.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -38,9 +40,6 @@ void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JS
 
 /* A scratch buffer above this size is not kept between calls. */
 #define SCRATCH_KEEP_BYTES (256 * 1024)
-
-/* From here on a copy costs more than it is worth: 2 to 15 us a page (docs/performance.md). */
-#define GIVEN_BYTES_MIN (64 * 1024)
 
 /* What the engine takes for the machine's memory. */
 #define RAM_MB 128u
@@ -83,89 +82,9 @@ static struct engine the_engine OF_EACH_CELL;
 
 /* --- Strings ---------------------------------------------------------------------------------------------------- */
 
-static bool is_ascii(const uint8_t *p, size_t n) {
-    uint64_t any = 0, word = 0;
-    size_t i = 0;
-    for (; i + sizeof word <= n; i += sizeof word) {
-        memcpy(&word, p + i, sizeof word);
-        any |= word;
-    }
-    for (; i < n; i++) any |= p[i];
-    return (any & 0x8080808080808080u) == 0;
-}
-
-/* How many units of UTF-16 well-formed UTF-8 stands for. */
-static size_t utf16_len(const uint8_t *p, size_t n) {
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++) len += ((p[i] & 0xc0) != 0x80) + (p[i] >= 0xf0);
-    return len;
-}
-
-/* Decodes by the WHATWG rules: every maximal wrong subsequence becomes one U+FFFD. Returns the units written. */
-static size_t utf8_to_utf16(const uint8_t *p, size_t n, JSChar *out) {
-    size_t o = 0;
-    for (size_t i = 0; i < n;) {
-        uint32_t c = p[i++];
-        if (c < 0x80) {
-            out[o++] = (JSChar)c;
-            continue;
-        }
-        uint8_t low = 0x80, high = 0xbf;
-        int more = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-        if (c == 0xe0) low = 0xa0;
-        if (c == 0xed) high = 0x9f;
-        if (c == 0xf0) low = 0x90;
-        if (c == 0xf4) high = 0x8f;
-        c &= more == 1 ? 0x1f : more == 2 ? 0x0f : 0x07;
-        int left = more;
-        for (; left > 0 && i < n && p[i] >= low && p[i] <= high; left--, low = 0x80, high = 0xbf) {
-            c = c << 6 | (p[i++] & 0x3f);
-        }
-        if (more == 0 || left > 0) {
-            out[o++] = 0xfffd;
-        } else if (c > 0xffff) {
-            out[o++] = (JSChar)(0xd7c0 + (c >> 10));
-            out[o++] = (JSChar)(0xdc00 | (c & 0x3ff));
-        } else {
-            out[o++] = (JSChar)c;
-        }
-    }
-    return o;
-}
-
-/* Encodes UTF-16; lone surrogates become U+FFFD. `out` has room for 3 bytes a unit. */
-static size_t utf16_to_utf8(const JSChar *p, size_t n, uint8_t *out) {
-    size_t o = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t c = p[i];
-        if (c < 0x80) {
-            out[o++] = (uint8_t)c;
-            continue;
-        }
-        if ((c & 0xfc00) == 0xd800 && i + 1 < n && (p[i + 1] & 0xfc00) == 0xdc00) {
-            c = 0x10000 + ((c & 0x3ff) << 10) + (p[++i] & 0x3ff);
-        } else if ((c & 0xf800) == 0xd800) {
-            c = 0xfffd;
-        }
-        if (c >= 0x10000) {
-            out[o++] = (uint8_t)(0xf0 | c >> 18);
-            out[o++] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-        } else if (c >= 0x800) {
-            out[o++] = (uint8_t)(0xe0 | c >> 12);
-        } else {
-            out[o++] = (uint8_t)(0xc0 | c >> 6);
-            out[o++] = (uint8_t)(0x80 | (c & 0x3f));
-            continue;
-        }
-        if (c >= 0x800) out[o++] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-        out[o++] = (uint8_t)(0x80 | (c & 0x3f));
-    }
-    return o;
-}
-
 /* A string from UTF-8. ASCII, the common case, becomes an 8-bit string, half the size. */
 static JSStringRef string_from_utf8(const uint8_t *p, size_t n) {
-    if (is_ascii(p, n) && !memchr(p, 0, n)) {
+    if (unicode_is_ascii(p, n) && !memchr(p, 0, n)) {
         char *text = malloc(n + 1);
         CHECK(text);
         memcpy(text, p, n);
@@ -176,7 +95,7 @@ static JSStringRef string_from_utf8(const uint8_t *p, size_t n) {
     }
     JSChar *units = malloc(n * sizeof(JSChar));
     CHECK(units);
-    JSStringRef s = JSStringCreateWithCharacters(units, utf8_to_utf16(p, n, units));
+    JSStringRef s = JSStringCreateWithCharacters(units, unicode_to_utf16(p, n, units));
     free(units);
     return s;
 }
@@ -194,8 +113,8 @@ static void string_to_utf8(JSStringRef s, struct buf *out) {
        before a lone surrogate. */
     size_t len = JSStringGetUTF8CString(s, (char *)room, n * 3 + 1);
     if (len > 0) len--;
-    bool is_whole = (len == n && is_ascii(room, len)) || utf16_len(room, len) == n;
-    if (!is_whole) len = utf16_to_utf8(JSStringGetCharactersPtr(s), n, room);
+    bool is_whole = (len == n && unicode_is_ascii(room, len)) || unicode_utf16_len(room, len) == n;
+    if (!is_whole) len = unicode_to_utf8(JSStringGetCharactersPtr(s), n, room);
     room[len] = 0;
     buf_add(out, len);
 }
@@ -322,7 +241,7 @@ static void describe(JSContextRef js, JSValueRef exception, struct buf *out) {
 
 /* Large bytes that a native returns as a text argument had them are not copied. */
 static void give_scratch(struct engine *e, size_t argc, struct engine_value *ret) {
-    if (ret->kind != ENGINE_BYTES || ret->block || ret->len < GIVEN_BYTES_MIN) return;
+    if (ret->kind != ENGINE_BYTES || ret->block || ret->len < ENGINE_GIVEN_BYTES_MIN) return;
     for (size_t i = 0; i < argc; i++) {
         struct buf *scratch = &e->scratch[i];
         if (ret->data != scratch->data) continue;
@@ -500,7 +419,8 @@ struct engine *engine_new(bool is_jitless) {
     setenv("JSC_numberOfGCMarkers", "1", 1);
     if (is_jitless) setenv("JSC_useJIT", "0", 1);
     /* A cell that lives for a millisecond should not spend it on compiling: a tenth of its time and faults went there.
-       Loops reach these counts at once all the same. */
+       Loops reach these counts at once all the same. What one call runs several times is compiled after some 120 calls: what
+       the compilers take is not for workers that are called a hundred times (docs/performance.md). */
     setenv("JSC_thresholdForJITAfterWarmUp", "10000", 1);
     setenv("JSC_thresholdForJITSoon", "1000", 1);
     /* The last of its compilers takes up to 55 ms for one function of the runtime's, on the cell's own thread, and what
@@ -642,12 +562,12 @@ int engine_call(struct engine *e, enum engine_handler handler, const struct engi
 
 /* A large script of ASCII is run from where it stands, for ever; NULL for others, and those with an error. */
 static JSScriptRef script_in_place(struct engine *e, const struct engine_value *source, JSStringRef url) {
-    if (!source->block || source->len < GIVEN_BYTES_MIN || !is_ascii(source->data, source->len)) return NULL;
+    if (!source->block || source->len < ENGINE_GIVEN_BYTES_MIN || !unicode_is_ascii(source->data, source->len)) return NULL;
     return JSScriptCreateReferencingImmortalASCIIText(JSContextGetGroup(e->js), url, 1, source->data, source->len, NULL, NULL);
 }
 
 int engine_evaluate(struct engine *e, const struct engine_value *source, const char *url, struct engine_value *ret) {
-    JSStringRef name = string_from_text(url), text = NULL;
+    JSStringRef name = string_from_text(url);
     JSValueRef exception = NULL, value;
     pkey_close();
     JSScriptRef script = script_in_place(e, source, name);
@@ -655,7 +575,7 @@ int engine_evaluate(struct engine *e, const struct engine_value *source, const c
         value = JSScriptEvaluate(e->js, script, NULL, &exception);
         JSScriptRelease(script);
     } else {
-        text = string_from_utf8(source->data, source->len);
+        JSStringRef text = string_from_utf8(source->data, source->len);
         free(source->block);
         value = JSEvaluateScript(e->js, text, NULL, name, 1, &exception);
         JSStringRelease(text);

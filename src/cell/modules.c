@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "cell/cell.h"
 #include "cell/module_scan.h"
+#include "cell/pages.h"
 #include <errno.h>
 #include <string.h>
 
@@ -174,14 +175,13 @@ static int surround(struct module_scan *scan, const struct engine_value *prefix,
     size_t len = prefix->len + scan->body_len + suffix->len;
     char *block = scan->block, *text = scan->body - prefix->len;
     if (prefix->len > scan->room || suffix->len > scan->room) {
-        text = block = malloc(len + 1);
+        text = block = malloc(len);
         if (!block) return -ENOMEM;
         memcpy(text + prefix->len, scan->body, scan->body_len);
         free(scan->block);
     }
     memcpy(text, prefix->data, prefix->len);
     memcpy(text + len - suffix->len, suffix->data, suffix->len);
-    text[len] = '\0';
     scan->block = scan->body = NULL;
     *ret = (struct engine_value){.kind = ENGINE_TEXT, .data = text, .len = len, .block = block};
     return 0;

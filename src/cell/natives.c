@@ -5,6 +5,7 @@
 #include "cell/cell.h"
 #include "cell/clock.h"
 #include "cell/parts.h"
+#include "cell/unicode.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -39,29 +40,11 @@ static int utf8_length(void *context, const struct engine_value *args, struct en
     return 0;
 }
 
-/* True when every byte belongs to a well-formed sequence (RFC 3629). */
-static bool utf8_valid(const uint8_t *p, size_t n) {
-    for (size_t i = 0; i < n;) {
-        uint8_t c = p[i++], low = 0x80, high = 0xbf;
-        int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
-        if (more < 0) return false;
-        if (c == 0xe0) low = 0xa0;
-        if (c == 0xed) high = 0x9f;
-        if (c == 0xf0) low = 0x90;
-        if (c == 0xf4) high = 0x8f;
-        for (; more > 0; more--, low = 0x80, high = 0xbf) {
-            if (i == n || p[i] < low || p[i] > high) return false;
-            i++;
-        }
-    }
-    return true;
-}
-
 static int utf8_decode(void *context, const struct engine_value *args, struct engine_value *ret,
                        struct engine_error *error) {
     (void)context;
     if (args[0].kind != ENGINE_BYTES) return refuse(error, "utf8Decode: bytes are needed");
-    if (args[1].number != 0 && !utf8_valid(args[0].data, args[0].len)) {
+    if (args[1].number != 0 && !unicode_is_utf8(args[0].data, args[0].len)) {
         return refuse(error, "The encoded data was not valid for encoding utf-8");
     }
     *ret = (struct engine_value){.kind = ENGINE_TEXT, .data = args[0].data, .len = args[0].len};

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of a variable that every cell writes: those lie together, so that they are one page of a cell's own. */
+#define OF_EACH_CELL __attribute__((section("of_each_cell")))
+
 /* In the zygote, before the jail hides /proc, with the engine's memory as cells will find it: forks a trainee, which calls
    `work` and reports. Returns the number of ranges learned, or a negative errno; without any, pages_take does nothing. */
 int pages_learn(void (*work)(void *context), void *context);

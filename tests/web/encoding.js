@@ -16,6 +16,7 @@ function pieces(label, parts, options) {
 
 test("encode ASCII", () => equal(encode("az"), [0x61, 0x7a]));
 test("encode two, three and four bytes", () => equal(encode("\u00e9\u20ac\u{1f600}"), [0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80]));
+test("encode what is as long as it is short of", () => equal(encode("é\ud800"), [0xc3, 0xa9, 0xef, 0xbf, 0xbd]));
 test("encode lone surrogates", () => equal(encode("\ud800a\udc00"), [0xef, 0xbf, 0xbd, 0x61, 0xef, 0xbf, 0xbd]));
 test("encode nothing", () => equal(new TextEncoder().encode().length, 0));
 test("encode undefined is nothing", () => equal(new TextEncoder().encode(undefined).length, 0));
