@@ -97,7 +97,7 @@ export class Worker implements ChannelHandler {
             this.#rpc = { path: rpc.path, main: makeService(ownService(this.#whenStarted, rpc.entrypoint, undefined)) };
         }
         const env = this.#envOf(head, tail);
-        let made: object | undefined;
+        let made: object | undefined; // `lazy` would be a function more that each cell runs once: 6 KiB of its own
         const own = (): object => (made ??= makeExports(() => (this.#started instanceof Entrypoints ? this.#started.names() : []), this.#whenStarted));
         setOwnExports(() => (hasExports(compatibility.date, compatibility.flags) ? own() : undefined));
         const builtins = (name: string): Record<string, unknown> | undefined => {

@@ -64,9 +64,10 @@ export class Decoder {
         if (Array.isArray(expression)) {
             value = this.#special(expression);
         } else {
-            const properties = (value = {});
+            const properties: Record<string, unknown> = {};
             this.#seen.push(properties);
             for (const key of Object.keys(expression)) put(properties, key, this.decode((expression as Record<string, unknown>)[key]));
+            value = properties;
         }
         this.#depth--;
         return value;

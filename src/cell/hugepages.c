@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define PAGE_BYTES 4096ul
-#define PAGE_MASK  ~(PAGE_BYTES - 1)
+#define PAGE_MASK  (~(PAGE_BYTES - 1))
 
 struct span {
     uintptr_t start, end;
