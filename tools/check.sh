@@ -64,6 +64,7 @@ step "filters" build/tests/test_syscalls
 step "protection keys" build/tests/test_pkey
 step "the supervisor locked in" build/tests/test_supervisor_jail
 step "escapes of native code" env MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape
+step "escapes of native code, without marks of writes" env WITHOUT_MARKS=1 MAYFLY_CELL="$PWD/build/tests/escape-cell" build/tests/test_escape nothing_is_left
 step "escapes of JavaScript" node tests/escape/run.mjs
 step "web platform, in cells" node tests/web/run.mjs
 step "rpc messages, abused and fuzzed" node tests/rpc/run.mjs 50

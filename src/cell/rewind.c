@@ -10,6 +10,7 @@
 #include "cell/rewind_plan.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -27,6 +28,14 @@
 #define SYS_mseal 462
 #endif
 
+/* As are these of userfaultfd: the kernel itself takes the protection of a page away at its first write, and tells nobody. */
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+
 #define PAGE_BYTES        4096ul
 #define IMAGE_BYTES       (64ul << 20)
 #define PLAN_BYTES        ((sizeof(struct plan) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))
@@ -42,7 +51,13 @@
 #define CAGE_BYTES_MIN  (16ul << 30)
 
 /* Image pages with no more between them than so many absent ones are one area: these are zeroes in the image, too. */
-#define ABSENT_PAGES_MAX 8
+#define ABSENT_PAGES_MAX 16
+
+/* Mappings of no more pages are the image's, absent ones as well: a library's data, so that no span need be there. */
+#define SMALL_PAGES_MAX 16
+
+/* A span goes on behind so many areas that need no search. */
+#define AREAS_WITHIN_SPAN_MAX 8
 
 static struct plan *the_plan; /* NULL: there will be no holders */
 static uint8_t *image;        /* read-only, of the file; a second mapping is written, and gone with rewind_keep */
@@ -75,6 +90,16 @@ static void grow_stack(void) {
     uintptr_t page = ((uintptr_t)deep + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     *deep = 0;
     madvise((void *)page, STACK_BYTES - 2 * PAGE_BYTES, MADV_DONTNEED);
+}
+
+/* By which the kernel marks, for this process, what is written. Returns a descriptor or a negative errno. */
+static int open_writes(void) {
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+    if (fd < 0) return -errno;
+    struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED};
+    if (ioctl(fd, UFFDIO_API, &api) == 0) return fd;
+    close(fd);
+    return -ENOTSUP;
 }
 
 static int open_image(void) {
@@ -111,6 +136,9 @@ static int make_plan(void) {
     uint8_t *scratch = map_alone(SCRATCH_BYTES);
     if (!plan || !scratch) return -errno;
     plan->scratch_top = (uintptr_t)scratch + SCRATCH_BYTES;
+    int writes = open_writes();
+    plan->marks_writes = writes >= 0;
+    if (writes >= 0) close(writes);
     the_plan = plan;
     return 0;
 }
@@ -146,7 +174,7 @@ struct mapping {
 static int add_hole(struct plan *plan, uintptr_t start, uintptr_t end) {
     if (start >= end) return 0;
     if (plan->holes_len == PLAN_HOLES_MAX) return -E2BIG;
-    plan->holes[plan->holes_len++] = (struct hole){start, end};
+    plan->holes[plan->holes_len++] = (struct stretch){start, end};
     return 0;
 }
 
@@ -227,6 +255,11 @@ static int add_present(struct hull *hull, uintptr_t start, uintptr_t end) {
 static int add_pages(struct plan *plan, const struct mapping *m) {
     static struct page_region regions[REGIONS_A_SCAN];
     struct hull hull = {.plan = plan, .mapping = m, .covered = m->start};
+    if (m->end - m->start <= SMALL_PAGES_MAX * PAGE_BYTES) {
+        hull.start = m->start;
+        hull.end = m->end;
+        return close_hull(&hull);
+    }
     struct pm_scan_arg scan = {.size = sizeof scan, .start = m->start, .end = m->end, .vec = (uintptr_t)regions};
     scan.vec_len = REGIONS_A_SCAN;
     scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
@@ -253,8 +286,33 @@ static bool contains(const struct mapping *m, uintptr_t address) {
     return m->start <= address && address < m->end;
 }
 
-/* What cannot be written and never will be. */
+/* Whether some of its pages are not its file's. Returns so, or a negative errno. */
+static int has_own_pages(const struct mapping *m) {
+    struct page_region region;
+    struct pm_scan_arg scan = {.size = sizeof scan, .start = m->start, .end = m->end, .vec = (uintptr_t)&region, .vec_len = 1};
+    scan.category_mask = scan.category_inverted = PAGE_IS_FILE;
+    scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+    scan.return_mask = PAGE_IS_PRESENT;
+    int found = ioctl(pagemap_fd, PAGEMAP_SCAN, &scan);
+    return found < 0 ? -errno : found;
+}
+
+/* The same bytes without a file. */
+static int cut_loose(const struct mapping *m) {
+    size_t len = m->end - m->start;
+    void *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) return -errno;
+    memcpy(copy, (const void *)m->start, len);
+    if (mprotect(copy, len, PROT_READ) < 0) return -errno;
+    return mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)m->start) == MAP_FAILED ? -errno : 0;
+}
+
+/* What cannot be written and never will be. A cell could be rid of what the dynamic loader wrote to a file's pages; to a sealed
+   mapping without a file that cannot happen (mm/madvise.c). */
 static int keep(struct plan *plan, const struct mapping *m) {
+    int r = m->inode != 0 && m->is_private ? has_own_pages(m) : 0;
+    if (r > 0) r = m->is_run ? -ENOTSUP : cut_loose(m);
+    if (r < 0) return r;
     if (syscall(SYS_mseal, m->start, m->end - m->start, 0) < 0 && !m->is_special) return -errno;
     return add_area(plan, (struct area){.start = m->start, .end = m->end, .kind = AREA_KEPT});
 }
@@ -307,6 +365,26 @@ static int add_mappings(struct plan *plan, char *lines) {
     return add_hole(plan, before, ADDRESSES_END);
 }
 
+/* Where there may be pages of which no mark tells that they were written. Without marks: everywhere but in the image's own mapping, which
+   nobody can write to and which is half of what there is to look at. */
+static int add_spans(struct plan *plan) {
+    struct stretch *last = NULL;
+    unsigned skipped = 0;
+    for (unsigned i = 0; i < plan->areas_len; i++) {
+        const struct area *area = &plan->areas[i];
+        if (area->start == plan->image_start) last = NULL;
+        else if (plan->marks_writes && (area->kind == AREA_KEPT || area->is_mapped)) skipped++;
+        else {
+            bool is_near = last && (skipped <= AREAS_WITHIN_SPAN_MAX || !plan->marks_writes);
+            if (!is_near && plan->spans_len == PLAN_SPANS_MAX) return -E2BIG;
+            if (!is_near) *(last = &plan->spans[plan->spans_len++]) = (struct stretch){area->start, area->end};
+            last->end = area->end;
+            skipped = 0;
+        }
+    }
+    return 0;
+}
+
 static int read_mappings(char *out, size_t capacity) {
     size_t len = 0;
     for (ssize_t n; (n = pread(maps_fd, out + len, capacity - 1 - len, (off_t)len)) != 0; len += (size_t)n) {
@@ -337,6 +415,7 @@ int rewind_keep(uintptr_t stack) {
     pages_lesson(&plan->lesson, &plan->lesson_len);
     int r = read_mappings(lines, sizeof lines);
     if (r == 0) r = add_mappings(plan, lines);
+    if (r == 0) r = add_spans(plan);
     close_all(); /* before the copy: it has them closed, too */
     madvise(image_written, image_len, MADV_POPULATE_WRITE);
     for (unsigned i = 0; r == 0 && i < plan->areas_len; i++) {
@@ -404,17 +483,18 @@ static int open_pagemap(void) {
     return r;
 }
 
-/* Puts a holder's descriptors where holder.c looks for them; by way of higher numbers, since one may stand in another's
-   place. */
-static bool place_descriptors(const struct holder_sockets *sockets, int pagemap) {
-    const int from[] = {sockets->jobs, sockets->made, sockets->reports, pagemap, image_fd};
-    for (int i = 0; i < (int)COUNT_OF(from); i++) {
-        if (dup3(from[i], ASIDE_FD + i, O_CLOEXEC) < 0) return false;
+/* Puts a holder's descriptors where holder.c looks for them, by way of higher numbers, since one may stand in another's
+   place; and closes all others. */
+static bool place_descriptors(const struct holder_sockets *sockets, int pagemap, int writes) {
+    const int from[] = {sockets->jobs, sockets->made, sockets->reports, pagemap, image_fd, writes};
+    const int len = (int)COUNT_OF(from) - !the_plan->marks_writes;
+    for (int i = 0; i < len; i++) {
+        if (from[i] < 0 || dup3(from[i], ASIDE_FD + i, O_CLOEXEC) < 0) return false;
     }
-    for (int i = 0; i < (int)COUNT_OF(from); i++) {
+    for (int i = 0; i < len; i++) {
         if (dup3(ASIDE_FD + i, HOLDER_JOBS_FD + i, O_CLOEXEC) < 0) return false;
     }
-    return true;
+    return close_range(0, HOLDER_JOBS_FD - 1, 0) == 0 && close_range((unsigned)(HOLDER_JOBS_FD + len), ~0u, 0) == 0;
 }
 
 /* Whoever cannot be one ends, and the zygote sees that. */
@@ -423,10 +503,9 @@ static bool be_holder(const struct holder_sockets *sockets) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* no handler runs on what a cell left behind */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NAME, "mayfly-holder") < 0) return false;
-    int pagemap = open_pagemap();
-    if (pagemap < 0 || !place_descriptors(sockets, pagemap)) return false;
+    int pagemap = open_pagemap(), writes = the_plan->marks_writes ? open_writes() : -ENOTSUP;
     if (locked_ruleset >= 0 && !landlock_enter(locked_ruleset)) return false;
-    return close_range(0, HOLDER_JOBS_FD - 1, 0) == 0 && close_range(HOLDER_FDS_END, ~0u, 0) == 0;
+    return place_descriptors(sockets, pagemap, writes);
 }
 
 pid_t rewind_fork_holder(const struct holder_sockets *sockets) {

@@ -6,15 +6,16 @@
 
 #define PLAN_AREAS_MAX 2048
 #define PLAN_HOLES_MAX 512
+#define PLAN_SPANS_MAX 64
 
 /* A holder's stack, above which each cell finds what its holder was told. No cell needs it later. */
 #define SCRATCH_BYTES (64ul << 10)
 
-/* A holder's descriptors. */
-enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_IMAGE_FD, HOLDER_FDS_END };
+/* A holder's descriptors; the last one where the kernel marks writes. */
+enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_IMAGE_FD, HOLDER_WRITES_FD };
 
 enum area_kind {
-    AREA_KEPT,  /* cannot be written */
+    AREA_KEPT,  /* cannot be written, nor what is there be dropped */
     AREA_IMAGE, /* as the image has it */
     AREA_FRESH, /* no page was there: zeroes, or a file's */
     AREA_CAGE,  /* the image's, where the engine maps memory anew for arrays that it resizes: always written over */
@@ -33,7 +34,7 @@ struct area {
     bool is_file;   /* FRESH: of a file */
 };
 
-struct hole {
+struct stretch {
     uintptr_t start, end;
 };
 
@@ -48,9 +49,11 @@ struct plan {
     } seal; /* as the kernel's struct sock_fprog; without instructions: each cell installs its own */
     const struct page_range *lesson;
     int lesson_len;
-    unsigned areas_len, holes_len;
+    bool marks_writes; /* the kernel does, where the image is mapped, by userfaultfd */
+    unsigned areas_len, holes_len, spans_len;
     struct area areas[PLAN_AREAS_MAX];
-    struct hole holes[PLAN_HOLES_MAX];
+    struct stretch holes[PLAN_HOLES_MAX];
+    struct stretch spans[PLAN_SPANS_MAX]; /* that must be searched for pages, marks or not */
 };
 
 /* NULL where there are no holders. */

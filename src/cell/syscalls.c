@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -170,6 +171,10 @@ static const struct rule rules[] = {
     /* Holders (rewind.c): which pages were written, that nobody else has them, and that mappings stay as they are. */
     {SYS_openat, CALLER_ZYGOTE, 0, {{2, ALL, O_RDONLY | O_CLOEXEC}}},
     {SYS_ioctl, MAKERS, 0, {{1, ALL, (uint32_t)PAGEMAP_SCAN}}},
+    {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_API}}},
+    {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_REGISTER}}},
+    {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_WRITEPROTECT}}},
+    {SYS_userfaultfd, CALLER_ZYGOTE, 0, {{0, ALL, O_CLOEXEC | UFFD_USER_MODE_ONLY}}},
     {SYS_unshare, MAKERS, 0, {{0, ALL, CLONE_VM}}},
     {SYS_mseal, CALLER_ZYGOTE, 0, {{0}}},
     {SYS_landlock_restrict_self, CALLER_ZYGOTE, 0, {{0}}},

@@ -14,6 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Newer than the headers of Debian 12. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 #define PATTERN     0xa5c3e1f00f1e3c5aull
 #define LOOKED_AT   (64ul << 10)
 #define WORDS_BYTES 400
@@ -57,6 +62,23 @@ static bool can_change(uintptr_t at, bool is_written, bool is_own) {
     return how != NULL;
 }
 
+static uint64_t sum_of(uintptr_t start, uintptr_t end) {
+    uint64_t sum = 0;
+    for (const uint64_t *word = (const uint64_t *)start; word < (const uint64_t *)end; word++) sum = sum * 31 + *word;
+    return sum;
+}
+
+/* Whether what is there is not there any more once it was given back: a file has it again, what the dynamic loader filled in no file has. */
+static bool can_lose(const struct area *area) {
+    uintptr_t end = area->end - area->start < LOOKED_AT ? area->end : area->start + LOOKED_AT;
+    size_t len = end - area->start;
+    if (end == rewind_plan()->scratch_top || madvise((void *)area->start, len, MADV_POPULATE_READ) < 0) return false;
+    uint64_t sum = sum_of(area->start, end);
+    if (madvise((void *)area->start, len, MADV_DONTNEED) == 0 && sum_of(area->start, end) != sum) how = "madvise";
+    madvise((void *)area->start, len, MADV_DONTNEED); /* so that its holder does not end since it has become too large */
+    return how != NULL;
+}
+
 static bool can_change_any(void) {
     const struct plan *plan = rewind_plan();
     const uintptr_t kept[] = {(uintptr_t)holder_run, (uintptr_t)plan, (uintptr_t)plan->lesson, (uintptr_t)munmap};
@@ -64,7 +86,10 @@ static bool can_change_any(void) {
         if (can_change(kept[i], false, kept[i] == (uintptr_t)plan)) return true;
     }
     for (unsigned i = 0; i < plan->areas_len; i++) {
-        if (plan->areas[i].image && can_change((uintptr_t)plan->areas[i].image, false, false)) return true;
+        const struct area *area = &plan->areas[i];
+        if (area->image && can_change((uintptr_t)area->image, false, false)) return true;
+        if (area->is_sealed && can_change(area->start, true, true)) return true;
+        if (area->kind == AREA_KEPT && can_lose(area)) return true;
     }
     return can_change((uintptr_t)&written, true, true);
 }
@@ -105,7 +130,11 @@ _Noreturn void escape_poison(void) {
     uintptr_t stack = plan->stack, scratch = plan->scratch_top - SCRATCH_BYTES;
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
-        if (is_looked_at(area) && !(area->start <= stack && stack < area->end)) fill(area->start, end_of(area));
+        if (!is_looked_at(area) || (area->start <= stack && stack < area->end)) continue;
+        /* Written where it was, where it was given back, or where it came again after that. */
+        if (i % 3 > 0) syscall(SYS_madvise, area->start, end_of(area) - area->start, MADV_DONTNEED);
+        if (i % 3 > 1) syscall(SYS_madvise, area->start, end_of(area) - area->start, MADV_POPULATE_READ);
+        fill(area->start, end_of(area));
     }
     fill(scratch, scratch + SCRATCH_BYTES);
     register long flags_of_send __asm__("r10") = MSG_NOSIGNAL;
