@@ -210,7 +210,6 @@ INLINE long rewind_found(const struct plan *plan, struct pm_scan_arg *scan, uint
         len = call(SYS_ioctl, HOLDER_PAGEMAP_FD, PAGEMAP_SCAN, (long)scan, 0, 0, 0);
         check(plan, len);
         rewind_regions(plan, regions, len);
-        give_way();
         /* Otherwise it has gone to the end, wherever it says that it stopped: that is right only if the list was full. */
         if (len == REGIONS_A_SCAN && scan->walk_end <= scan->start) leave(plan);
     }
@@ -227,6 +226,7 @@ INLINE void rewind_pages(const struct plan *plan) {
     scan.return_mask = PAGE_IS_WRITTEN;
     /* What all cells write is never protected: were there nothing, marks would be missing. */
     if (plan->marks_writes && rewind_found(plan, &scan, 0, ADDRESSES_END) == 0) leave(plan);
+    give_way();
     scan.category_mask = scan.category_inverted = PAGE_IS_PFNZERO | (plan->marks_writes ? PAGE_IS_WPALLOWED : PAGE_IS_FILE);
     scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
     scan.return_mask = PAGE_IS_PRESENT;
