@@ -254,7 +254,8 @@ INLINE void wait_for_cell(const struct plan *plan, long pid) {
     if (WIFSIGNALED(status)) leave(plan);
 }
 
-/* Tells of the last cell, waits for the next job, and leaves what that says for its cell to tell. Returns its descriptor. */
+/* Tells of the last cell (that it ended in order can wait), waits for the next job, and leaves what that says for its cell to tell.
+   Returns its descriptor. */
 INLINE long take_job(const struct plan *plan, long kib) {
     union {
         struct cmsghdr header;
@@ -263,7 +264,7 @@ INLINE long take_job(const struct plan *plan, long kib) {
     struct holder_msg *msg = message(plan);
     pid_t self = msg->holder;
     msg->op = HOLDER_WAITS;
-    check(plan, call(SYS_sendto, HOLDER_REPORTS_FD, (long)msg, sizeof *msg, MSG_NOSIGNAL, 0, 0));
+    check(plan, call(SYS_sendto, msg->status == 0 ? HOLDER_MADE_FD : HOLDER_REPORTS_FD, (long)msg, sizeof *msg, MSG_NOSIGNAL, 0, 0));
     msg->pid = 0;
     struct iovec part = {msg, sizeof *msg};
     struct msghdr m;

@@ -45,6 +45,10 @@ int holders_fd(void) {
     return ours.reports;
 }
 
+int holders_fd_of_order(void) {
+    return ours.made;
+}
+
 bool holders_are_there(void) {
     return are_there;
 }
@@ -123,13 +127,9 @@ static bool receive(int fd, struct holder_msg *ret) {
 
 bool holders_read(struct holder_msg *ret) {
     if (ours.reports < 0) return false;
-    if (receive(ours.made, ret)) {
-        note_made(ret);
-    } else if (receive(ours.reports, ret)) {
-        note_end(ret);
-    } else {
-        return false;
-    }
+    if (!receive(ours.made, ret) && !receive(ours.reports, ret)) return false;
+    if (ret->op == HOLDER_MADE) note_made(ret);
+    else note_end(ret);
     end_some();
     return true;
 }

@@ -8,8 +8,9 @@ int holders_prepare(int *ret_proc_fd);
 /* Once, after rewind_point has returned in the zygote. `are_there`: whether it could. */
 void holders_start(bool are_there);
 
-/* Where holders report what cannot wait, which is not that they have made a cell; -1 without any. */
+/* Where holders report what cannot wait, and where what can: that a cell was made, or ended in order. -1 without any. */
 int holders_fd(void);
+int holders_fd_of_order(void);
 
 /* Whether jobs may be given at all, and whether one must be forked for those that were and some further ones. */
 bool holders_are_there(void);

@@ -32,8 +32,8 @@ int rewind_point(int *ret_owner_fd);
    Takes half a millisecond. */
 void rewind_rest(void);
 
-/* The ends of sockets that all holders share: for what they are to do, for what their cells tell when they begin, and for all
-   else that they tell. */
+/* The ends of sockets that all holders share: for what they are to do, for what can be read later (a cell began, or ended in
+   order), and for what cannot. */
 struct holder_sockets {
     int jobs, made, reports;
 };

@@ -47,6 +47,11 @@ static const char head_names[] =
    kernel costs 10 to 15 us when it is touched again. */
 #define KEPT_BLOCK_BYTES (4 << 20)
 
+/* While one job follows the other, ends in order are read with the next, and told several at a time: each that is told wakes the
+   supervisor. */
+#define BUSY_MS         5
+#define REPORTS_AT_ONCE 8
+
 struct child {
     pid_t pid;
     uint32_t cell;
@@ -71,6 +76,8 @@ struct zygote {
     int children_len, children_capacity;
     uint64_t anonymous_bytes; /* that it had before the first fork: each forked cell begins with as much */
     struct buf reports;
+    bool is_full; /* the supervisor has more to read than it may */
+    bool is_busy; /* a job came just now: what can wait does */
 };
 
 static void send_msg(const struct zygote_msg *msg) {
@@ -80,7 +87,8 @@ static void send_msg(const struct zygote_msg *msg) {
 static void send_reports(struct zygote *z) {
     while (buf_len(&z->reports) > 0) {
         ssize_t n = send(CONTROL_FD, buf_bytes(&z->reports), sizeof(struct zygote_msg), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        z->is_full = n < 0 && (errno == EAGAIN || errno == EINTR);
+        if (z->is_full) return;
         if (n < 0) _exit(1);
         buf_consume(&z->reports, sizeof(struct zygote_msg));
     }
@@ -88,7 +96,7 @@ static void send_reports(struct zygote *z) {
 
 static void report(struct zygote *z, const struct zygote_msg *msg) {
     CHECK(buf_append(&z->reports, msg, sizeof *msg) == 0);
-    send_reports(z);
+    if (!z->is_busy || msg->status != 0 || buf_len(&z->reports) >= REPORTS_AT_ONCE * sizeof *msg) send_reports(z);
 }
 
 static _Noreturn void refuse(const char *text) {
@@ -214,7 +222,6 @@ static int fork_holder(struct zygote *z) {
 
 static void hold_cell(struct zygote *z, uint32_t cell, int fd) {
     int r = 0;
-    read_holders(z);
     if (holders_lack(1)) r = fork_holder(z);
     if (r == 0) r = holders_give(cell, fd);
     close(fd);
@@ -227,14 +234,12 @@ static void make_cell(struct zygote *z, const struct zygote_msg *msg, int fd) {
 }
 
 static void kill_cell(struct zygote *z, uint32_t cell) {
-    read_holders(z);
     for (int i = 0; i < z->children_len; i++) {
         if (z->children[i].cell == cell) kill(z->children[i].pid, SIGKILL);
     }
 }
 
 static void keep_cell(struct zygote *z, uint32_t cell) {
-    read_holders(z);
     for (int i = 0; z->adopts && i < z->children_len; i++) {
         if (z->children[i].cell == cell) holders_give_up(z->children[i].pid);
     }
@@ -248,6 +253,7 @@ static void take_message(struct zygote *z) {
     ssize_t n = descriptors_recv(CONTROL_FD, &msg, sizeof msg, 0, &fd);
     if (n < 0 && errno == EINTR) return;
     if (n != sizeof msg) _exit(0); /* the supervisor is gone, and with the zygote all cells go */
+    z->is_busy = msg.op == ZYGOTE_FORK;
     if (msg.op == ZYGOTE_FORK && fd >= 0) make_cell(z, &msg, fd);
     if (msg.op == ZYGOTE_FORK && fd < 0) { /* there was no number left for it */
         report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg.cell, .status = -EMFILE});
@@ -258,14 +264,16 @@ static void take_message(struct zygote *z) {
 
 static _Noreturn void serve(struct zygote *z) {
     for (;;) {
-        short waits = buf_len(&z->reports) ? POLLOUT : 0;
-        struct pollfd fds[3] = {{.fd = CONTROL_FD, .events = POLLIN | waits},
+        struct pollfd fds[4] = {{.fd = CONTROL_FD, .events = (short)(z->is_full ? POLLIN | POLLOUT : POLLIN)},
                                 {.fd = z->signal_fd, .events = POLLIN},
-                                {.fd = holders_fd(), .events = POLLIN}};
-        if (poll(fds, 3, -1) < 0) continue;
-        if (fds[2].revents) read_holders(z);
+                                {.fd = holders_fd(), .events = POLLIN},
+                                {.fd = holders_fd_of_order(), .events = POLLIN}};
+        int ready = poll(fds, z->is_busy ? 3 : 4, z->is_busy ? BUSY_MS : -1);
+        z->is_busy = ready < 0 ? errno == EINVAL : z->is_busy && ready > 0; /* EINVAL: this process may have no more than three */
+        if (ready < 0) continue;
+        read_holders(z); /* before a message that may be of a cell that they made */
         if (fds[1].revents) reap(z);
-        if (fds[0].revents & POLLOUT) send_reports(z);
+        if (ready == 0 || fds[0].revents & POLLOUT) send_reports(z);
         if (fds[0].revents & ~POLLOUT) take_message(z);
     }
 }

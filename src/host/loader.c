@@ -236,14 +236,17 @@ static void end_cell(struct loader *l, struct held_cell **place, const struct zy
     *place = cell->bucket_next;
     if (cell == l->staying) l->staying = NULL;
     unname(l, cell);
-    if (cell->state >= RELEASED) l->released_len--;
     l->stats.claimed--;
     char reason[100], text[200];
     zygote_describe_death(death->status, reason, sizeof reason);
     write_usage(l, cell, death, reason);
-    int n = describe_end(cell, death, reason, text, sizeof text);
+    if (cell->state >= RELEASED) { /* the host gave it back, and has forgotten it */
+        l->released_len--;
+    } else {
+        int n = describe_end(cell, death, reason, text, sizeof text);
+        host_channel_send(l->channel, FRAME_DIED, 0, death->cell, text, (size_t)n, NULL, 0);
+    }
     free_cell(cell);
-    host_channel_send(l->channel, FRAME_DIED, 0, death->cell, text, (size_t)n, NULL, 0);
 }
 
 void loader_cell_died(struct loader *l, const struct zygote_death *death) {
