@@ -1,7 +1,7 @@
 /* What a holder does between two cells. The memory is a stranger's until it is rewound, so this file uses none: no global
    variable, no function of a library (make sees to that), and a stack whose contents it does not read before it has
    written them. It knows what its registers and the plan hold. */
-#include "cell/pagemap_scan.h"
+#include "cell/memory_query.h"
 #include "cell/rewind.h"
 #include "cell/rewind_plan.h"
 #include <linux/seccomp.h>
@@ -88,7 +88,7 @@ INLINE void map_image(const struct plan *plan) {
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
         long len = (long)(area->end - area->start);
-        if (area->is_mapped) {
+        if (area->kind == AREA_IMAGE) {
             check(plan, call(SYS_mmap, (long)area->start, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, HOLDER_IMAGE_FD,
                        (long)area->image_page * (long)PAGE_BYTES));
         }
@@ -111,11 +111,11 @@ INLINE void mark_writes(const struct plan *plan, const struct area *area) {
 INLINE void take_pages(const struct plan *plan) {
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
-        if (area->kind != AREA_IMAGE) continue;
+        if (area->kind != AREA_IMAGE && area->kind != AREA_COPY) continue;
         long len = (long)(area->end - area->start);
         call(SYS_madvise, (long)area->image, len, MADV_POPULATE_READ, 0, 0, 0);
         call(SYS_madvise, (long)area->start, len, MADV_POPULATE_READ, 0, 0, 0);
-        if (plan->marks_writes && area->is_mapped) mark_writes(plan, area);
+        if (plan->marks_writes && area->kind == AREA_IMAGE) mark_writes(plan, area);
         give_way();
     }
     for (int i = 0; i < plan->lesson_len; i++) {
@@ -155,34 +155,54 @@ INLINE bool is_as_was(uintptr_t now, uintptr_t was, size_t len) {
     return difference == 0;
 }
 
-/* Anonymous in the zygote, too: pages that are still shared with it should stay so. */
-INLINE void rewind_anonymous(uintptr_t start, uintptr_t was, size_t len) {
-    for (size_t at = 0; at < len; at += PAGE_BYTES) {
-        if (!is_as_was(start + at, was + at, PAGE_BYTES)) copy(start + at, was + at, PAGE_BYTES);
+/* Pages that are still shared with the zygote should stay so. */
+INLINE void compare(const struct area *area) {
+    uintptr_t was = (uintptr_t)area->image;
+    for (uintptr_t at = area->start; at < area->end; at += PAGE_BYTES, was += PAGE_BYTES) {
+        if (!is_as_was(at, was, PAGE_BYTES)) copy(at, was, PAGE_BYTES);
     }
 }
 
-INLINE void rewind_image(const struct area *area, uintptr_t start, uintptr_t end) {
-    uintptr_t was = (uintptr_t)area->image + (start - area->start);
-    if (area->is_mapped) copy(start, was, end - start);
-    else rewind_anonymous(start, was, end - start);
+#define QUERIED (PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_WRITABLE | PROCMAP_QUERY_VMA_EXECUTABLE)
+
+/* Whether all of an area is in one mapping, with this access. */
+INLINE bool is_whole(const struct plan *plan, const struct area *area, uint64_t access) {
+    struct procmap_query query;
+    clear((uintptr_t)&query, sizeof query);
+    query.size = sizeof query;
+    query.query_addr = area->start;
+    check(plan, call(SYS_ioctl, HOLDER_MAPS_FD, PROCMAP_QUERY, (long)&query, 0, 0, 0));
+    return query.vma_start <= area->start && query.vma_end >= area->end && (query.vma_flags & QUERIED) == access;
 }
 
-/* What was split, by another protection or advice, becomes one again; whatever is mapped in the cage, it has the image's bytes. */
-INLINE void join_arenas(const struct plan *plan) {
+/* What was protected otherwise becomes one mapping again, unless it was replaced or moved. */
+INLINE void join(const struct plan *plan, const struct area *area, long protection, uint64_t access) {
+    if (is_whole(plan, area, access)) return;
+    check(plan, call(SYS_mprotect, (long)area->start, (long)(area->end - area->start), protection, 0, 0, 0));
+    if (!is_whole(plan, area, access)) leave(plan);
+}
+
+/* All that no list of pages tells of: mappings that could be changed, and pages that could be gone. */
+INLINE void restore_areas(const struct plan *plan) {
+    const uint64_t writable = PROCMAP_QUERY_VMA_READABLE | PROCMAP_QUERY_VMA_WRITABLE;
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
-        if (area->kind != AREA_LOOSE && area->kind != AREA_CAGE) continue;
-        check(plan, call(SYS_mprotect, (long)area->start, (long)(area->end - area->start), PROT_READ | PROT_WRITE, 0, 0, 0));
-        if (area->kind == AREA_CAGE) rewind_anonymous(area->start, (uintptr_t)area->image, area->end - area->start);
+        if (area->kind == AREA_LOOSE) join(plan, area, PROT_READ | PROT_WRITE, writable);
+        if (area->kind == AREA_COPY) {
+            if (!area->is_sealed) join(plan, area, PROT_READ | PROT_WRITE, writable);
+            compare(area);
+        }
+        if (area->kind == AREA_TUNED) {
+            join(plan, area, PROT_READ, PROCMAP_QUERY_VMA_READABLE);
+            if (!is_as_was(area->start, (uintptr_t)area->image, area->end - area->start)) leave(plan);
+        }
     }
 }
 
-/* What is within one area. */
+/* Pages that were found within one area. */
 INLINE void rewind_part(const struct plan *plan, const struct area *area, uintptr_t start, uintptr_t end) {
-    if (area->kind == AREA_IMAGE) rewind_image(area, start, end);
+    if (area->kind == AREA_IMAGE) copy(start, (uintptr_t)area->image + (start - area->start), end - start);
     if (area->kind == AREA_FRESH || area->kind == AREA_LOOSE) rewind_fresh(plan, area, start, end);
-    if (area->kind == AREA_TUNED && !is_as_was(start, (uintptr_t)area->image + (start - area->start), end - start)) leave(plan);
 }
 
 INLINE void rewind_regions(const struct plan *plan, const struct page_region *regions, long len) {
@@ -218,19 +238,21 @@ INLINE long rewind_found(const struct plan *plan, struct pm_scan_arg *scan, uint
 
 /* Each page that was written, and some that were not. Where the kernel marks writes, that is in a page's entry, and in the spans are only
    pages of which all that are there must be rewound; elsewhere it has to look for each page whether a file backs it, 50 ns. Comparing them
-   first gains nothing, nor does giving back at times those that had not changed (most are written, if with what was there). */
-INLINE void rewind_pages(const struct plan *plan) {
+   first gains nothing, nor does giving back at times those that had not changed (most are written, if with what was there). Returns
+   how many pieces were marked as written. */
+INLINE long rewind_pages(const struct plan *plan) {
+    long marked = 0;
     struct pm_scan_arg scan;
     clear((uintptr_t)&scan, sizeof scan);
     scan.category_mask = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN;
     scan.return_mask = PAGE_IS_WRITTEN;
-    /* What all cells write is never protected: were there nothing, marks would be missing. */
-    if (plan->marks_writes && rewind_found(plan, &scan, 0, ADDRESSES_END) == 0) leave(plan);
+    if (plan->marks_writes) marked = rewind_found(plan, &scan, 0, ADDRESSES_END);
     give_way();
     scan.category_mask = scan.category_inverted = PAGE_IS_PFNZERO | (plan->marks_writes ? PAGE_IS_WPALLOWED : PAGE_IS_FILE);
     scan.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
     scan.return_mask = PAGE_IS_PRESENT;
     for (unsigned i = 0; i < plan->spans_len; i++) rewind_found(plan, &scan, plan->spans[i].start, plan->spans[i].end);
+    return marked;
 }
 
 INLINE long peak_kib(const struct plan *plan) {
@@ -310,10 +332,10 @@ __attribute__((used)) void holder_between(const struct known *known, struct next
         /* What the kernel refuses to whoever shares his memory with another process. */
         check(plan, call(SYS_unshare, CLONE_VM, 0, 0, 0, 0, 0));
         drop_additions(plan);
-        join_arenas(plan);
     }
-    rewind_pages(plan);
-    long kib_now = peak_kib(plan);
+    restore_areas(plan); /* at its birth, too: the stack has been its own */
+    long marked = rewind_pages(plan), kib_now = peak_kib(plan);
+    if (cells > 0 && plan->marks_writes && marked == 0) leave(plan); /* each cell writes something: marks would be missing */
     if (cells == 0) kib = kib_now;
     if (cells >= CELLS_MAX || kib_now > kib + GROWTH_KIB) leave(plan);
     ret->fd = take_job(plan, kib_now);

@@ -20,7 +20,11 @@ static bool are_there; /* none is made any more otherwise; those that are there 
 static struct holder_sockets ours = {-1, -1, -1}, theirs = {-1, -1, -1};
 static struct holder *holders;
 static int holders_len, holders_capacity;
-static int waiting, leaving, queued; /* leaving: told to, and not gone; queued: jobs of whose cells nothing was heard yet */
+static int waiting, leaving; /* leaving: told to, and not gone */
+
+/* Jobs of whose cells nothing was heard yet. */
+static uint32_t *queue;
+static int queued, queue_capacity;
 
 static int make_pair(int *ret_ours, int *ret_theirs) {
     int pair[2];
@@ -85,9 +89,23 @@ int holders_fork(void) {
 
 int holders_give(uint32_t cell, int fd) {
     struct holder_msg job = {.cell = cell};
+    if (queued == queue_capacity) {
+        queue_capacity = queue_capacity ? queue_capacity * 2 : 64;
+        queue = realloc(queue, (size_t)queue_capacity * sizeof *queue);
+        CHECK(queue);
+    }
     if (descriptors_send(ours.jobs, &job, sizeof job, fd, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return -errno;
-    queued++;
+    queue[queued++] = cell;
     return 0;
+}
+
+bool holders_forget(uint32_t cell) {
+    for (int i = 0; i < queued; i++) {
+        if (queue[i] != cell) continue;
+        queue[i] = queue[--queued];
+        return true;
+    }
+    return false;
 }
 
 /* By a message that the next of them takes: one that is killed may have a job in its hand. */
@@ -100,7 +118,7 @@ static void end_some(void) {
 
 static void note_made(const struct holder_msg *msg) {
     struct holder *holder = find(msg->holder);
-    queued--;
+    holders_forget(msg->cell);
     if (!holder) return;
     waiting -= holder->waits;
     holder->waits = false;
@@ -160,7 +178,7 @@ int holders_take_back(uint32_t *ret_cell) {
     do {
         if (are_there || descriptors_recv(theirs.jobs, &job, sizeof job, MSG_DONTWAIT, &fd) != sizeof job) return -1;
     } while (job.op == HOLDER_LEAVE);
-    queued--;
+    holders_forget(job.cell);
     *ret_cell = job.cell;
     return fd;
 }

@@ -22,6 +22,10 @@ int holders_fork(void);
 /* Has the next free holder make a cell with this socket, which stays the caller's to close. Returns 0 or a negative errno. */
 int holders_give(uint32_t cell, int fd);
 
+/* Nothing will be heard of this job's cell any more: it, or the holder that had taken the job, ended before it could tell. Returns
+   whether there was such a job. */
+bool holders_forget(uint32_t cell);
+
 /* Reads the next report and keeps account of it. Returns whether there was one; what it says of a cell is the caller's to
    remember. */
 bool holders_read(struct holder_msg *ret);

@@ -6,7 +6,7 @@
 #include "cell/cell.h"
 #include "cell/engine.h"
 #include "cell/jail.h"
-#include "cell/pagemap_scan.h"
+#include "cell/memory_query.h"
 #include "cell/rewind_plan.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,6 @@
 #define STACK_BYTES       (2ul << 20)
 #define MAPS_BYTES        (128 << 10)
 #define REGIONS_A_SCAN    512
-#define LOWEST_ADDRESS    65536
 #define ADDRESSES_END     ((1ul << 47) - PAGE_BYTES)
 #define ASIDE_FD          64
 #define RSEQ_UNREGISTER   1
@@ -102,6 +101,24 @@ static int open_writes(void) {
     return -ENOTSUP;
 }
 
+/* Whether it does so here: where the image is mapped as holders map it. */
+static bool can_mark_writes(void) {
+    int fd = open_writes();
+    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, image_fd, 0);
+    struct uffdio_register marked = {.range = {(uintptr_t)page, PAGE_BYTES}, .mode = UFFDIO_REGISTER_MODE_WP};
+    struct uffdio_writeprotect protected = {marked.range, UFFDIO_WRITEPROTECT_MODE_WP};
+    bool r = fd >= 0 && page != MAP_FAILED && ioctl(fd, UFFDIO_REGISTER, &marked) == 0 && ioctl(fd, UFFDIO_WRITEPROTECT, &protected) == 0;
+    if (page != MAP_FAILED) munmap(page, PAGE_BYTES);
+    if (fd >= 0) close(fd);
+    return r;
+}
+
+/* Whether the kernel can be asked for the mapping at an address. */
+static bool can_query(void) {
+    struct procmap_query query = {.size = sizeof query, .query_addr = (uintptr_t)image};
+    return ioctl(maps_fd, PROCMAP_QUERY, &query) == 0;
+}
+
 static int open_image(void) {
     char path[40];
     image_written_fd = memfd_create("image", MFD_CLOEXEC);
@@ -121,7 +138,8 @@ static int open_files(void) {
     proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     maps_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    return proc_fd < 0 || maps_fd < 0 || pagemap_fd < 0 ? -errno : open_image();
+    int r = proc_fd < 0 || maps_fd < 0 || pagemap_fd < 0 ? -errno : open_image();
+    return r == 0 && !can_query() ? -ENOTSUP : r;
 }
 
 /* With a page that nobody can touch on both sides, so that it stays a mapping of its own. */
@@ -136,9 +154,7 @@ static int make_plan(void) {
     uint8_t *scratch = map_alone(SCRATCH_BYTES);
     if (!plan || !scratch) return -errno;
     plan->scratch_top = (uintptr_t)scratch + SCRATCH_BYTES;
-    int writes = open_writes();
-    plan->marks_writes = writes >= 0;
-    if (writes >= 0) close(writes);
+    plan->marks_writes = can_mark_writes();
     the_plan = plan;
     return 0;
 }
@@ -185,10 +201,10 @@ static int add_area(struct plan *plan, struct area area) {
     return 0;
 }
 
-static int add_image(struct plan *plan, uintptr_t start, uintptr_t end, bool is_mapped) {
+static int add_image(struct plan *plan, uintptr_t start, uintptr_t end, enum area_kind kind) {
     if (start >= end) return 0;
     if (image_len + (end - start) > IMAGE_BYTES) return -E2BIG;
-    struct area area = {.start = start, .end = end, .kind = AREA_IMAGE, .is_mapped = is_mapped, .is_sealed = true};
+    struct area area = {.start = start, .end = end, .kind = (uint8_t)kind, .is_sealed = kind != AREA_TUNED};
     area.image = image + image_len;
     area.image_page = (uint32_t)(image_len / PAGE_BYTES);
     image_len += end - start;
@@ -231,11 +247,9 @@ static int close_hull(struct hull *hull) {
     int r = add_fresh(hull->plan, hull->covered, hull->start, hull->mapping);
     /* Memory that can be run could not be mapped anew (MDWE). */
     bool is_cages = is_cage(hull->mapping);
-    if (r == 0) r = add_image(hull->plan, hull->start, hull->end, !is_cages && !hull->mapping->is_run && !is_the_cells(hull->mapping));
-    if (r == 0 && is_cages) {
-        hull->plan->areas[hull->plan->areas_len - 1].kind = AREA_CAGE;
-        hull->plan->areas[hull->plan->areas_len - 1].is_sealed = false;
-    }
+    bool is_copied = is_cages || hull->mapping->is_run || is_the_cells(hull->mapping);
+    if (r == 0) r = add_image(hull->plan, hull->start, hull->end, is_copied ? AREA_COPY : AREA_IMAGE);
+    if (r == 0 && is_cages) hull->plan->areas[hull->plan->areas_len - 1].is_sealed = false;
     hull->covered = hull->end;
     hull->start = 0;
     return r;
@@ -279,7 +293,7 @@ static int add_pages(struct plan *plan, const struct mapping *m) {
 static int add_stack(struct plan *plan, const struct mapping *m) {
     uintptr_t page = plan->stack & ~(PAGE_BYTES - 1);
     int r = add_fresh(plan, m->start, page, m);
-    return r < 0 ? r : add_image(plan, page, m->end, false);
+    return r < 0 ? r : add_image(plan, page, m->end, AREA_COPY);
 }
 
 static bool contains(const struct mapping *m, uintptr_t address) {
@@ -311,18 +325,10 @@ static int cut_loose(const struct mapping *m) {
    mapping without a file that cannot happen (mm/madvise.c). */
 static int keep(struct plan *plan, const struct mapping *m) {
     int r = m->inode != 0 && m->is_private ? has_own_pages(m) : 0;
-    if (r > 0) r = m->is_run ? -ENOTSUP : cut_loose(m);
+    if (r > 0) r = m->is_run || !m->is_read ? -ENOTSUP : cut_loose(m);
     if (r < 0) return r;
     if (syscall(SYS_mseal, m->start, m->end - m->start, 0) < 0 && !m->is_special) return -errno;
     return add_area(plan, (struct area){.start = m->start, .end = m->end, .kind = AREA_KEPT});
-}
-
-static int add_tuned(struct plan *plan, const struct mapping *m) {
-    int r = add_image(plan, m->start, m->end, false);
-    if (r < 0) return r;
-    plan->areas[plan->areas_len - 1].kind = AREA_TUNED;
-    plan->areas[plan->areas_len - 1].is_sealed = false;
-    return 0;
 }
 
 static int add_mapping(struct plan *plan, const struct mapping *m) {
@@ -335,7 +341,7 @@ static int add_mapping(struct plan *plan, const struct mapping *m) {
     if (contains(m, plan->stack)) return add_stack(plan, m);
     if (m->is_written && !m->is_private) return -ENOTSUP;
     if (m->is_written) return add_pages(plan, m);
-    if (options && contains(m, (uintptr_t)options)) return add_tuned(plan, m);
+    if (options && contains(m, (uintptr_t)options)) return add_image(plan, m->start, m->end, AREA_TUNED);
     return keep(plan, m);
 }
 
@@ -352,7 +358,7 @@ static bool parse_mapping(const char *line, struct mapping *m) {
 }
 
 static int add_mappings(struct plan *plan, char *lines) {
-    uintptr_t before = LOWEST_ADDRESS;
+    uintptr_t before = 0;
     for (char *line = lines; *line; line = strchr(line, '\n') + 1) {
         struct mapping m;
         if (!parse_mapping(line, &m)) return -EPROTO;
@@ -373,7 +379,7 @@ static int add_spans(struct plan *plan) {
     for (unsigned i = 0; i < plan->areas_len; i++) {
         const struct area *area = &plan->areas[i];
         if (area->start == plan->image_start) last = NULL;
-        else if (plan->marks_writes && (area->kind == AREA_KEPT || area->is_mapped)) skipped++;
+        else if (plan->marks_writes && area->kind != AREA_FRESH && area->kind != AREA_LOOSE) skipped++;
         else {
             bool is_near = last && (skipped <= AREAS_WITHIN_SPAN_MAX || !plan->marks_writes);
             if (!is_near && plan->spans_len == PLAN_SPANS_MAX) return -E2BIG;
@@ -446,7 +452,7 @@ int rewind_point(int *ret_owner_fd) {
 
 /* Whether the page at `at` could as well be the image's file. */
 static bool is_unchanged(const struct area *area, uintptr_t at) {
-    return area->is_mapped && memcmp((const void *)at, area->image + (at - area->start), PAGE_BYTES) == 0;
+    return area->kind == AREA_IMAGE && memcmp((const void *)at, area->image + (at - area->start), PAGE_BYTES) == 0;
 }
 
 /* Pages that are what the image has. */
@@ -474,19 +480,18 @@ void rewind_rest(void) {
     madvise((void *)plan->image_start, plan->image_end - plan->image_start, MADV_DONTNEED); /* nothing is compared with it any more: 9 page tables */
 }
 
-/* This process's own page tables: the file is only for who may be looked into. */
-static int open_pagemap(void) {
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) return -errno;
-    int fd = openat(proc_fd, "self/pagemap", O_RDONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : fd;
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return -errno;
-    return r;
+/* This process's own pages and mappings: the files are only for who may be looked into. */
+static bool open_own(int *ret_pagemap, int *ret_maps) {
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) return false;
+    *ret_pagemap = openat(proc_fd, "self/pagemap", O_RDONLY | O_CLOEXEC);
+    *ret_maps = openat(proc_fd, "self/maps", O_RDONLY | O_CLOEXEC);
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
 /* Puts a holder's descriptors where holder.c looks for them, by way of higher numbers, since one may stand in another's
    place; and closes all others. */
-static bool place_descriptors(const struct holder_sockets *sockets, int pagemap, int writes) {
-    const int from[] = {sockets->jobs, sockets->made, sockets->reports, pagemap, image_fd, writes};
+static bool place_descriptors(const struct holder_sockets *sockets, int pagemap, int maps, int writes) {
+    const int from[] = {sockets->jobs, sockets->made, sockets->reports, pagemap, maps, image_fd, writes};
     const int len = (int)COUNT_OF(from) - !the_plan->marks_writes;
     for (int i = 0; i < len; i++) {
         if (from[i] < 0 || dup3(from[i], ASIDE_FD + i, O_CLOEXEC) < 0) return false;
@@ -503,9 +508,10 @@ static bool be_holder(const struct holder_sockets *sockets) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL); /* no handler runs on what a cell left behind */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NAME, "mayfly-holder") < 0) return false;
-    int pagemap = open_pagemap(), writes = the_plan->marks_writes ? open_writes() : -ENOTSUP;
+    int pagemap, maps, writes = the_plan->marks_writes ? open_writes() : -ENOTSUP;
+    if (!open_own(&pagemap, &maps)) return false;
     if (locked_ruleset >= 0 && !landlock_enter(locked_ruleset)) return false;
-    return place_descriptors(sockets, pagemap, writes);
+    return place_descriptors(sockets, pagemap, maps, writes);
 }
 
 pid_t rewind_fork_holder(const struct holder_sockets *sockets) {

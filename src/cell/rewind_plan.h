@@ -12,14 +12,14 @@
 #define SCRATCH_BYTES (64ul << 10)
 
 /* A holder's descriptors; the last one where the kernel marks writes. */
-enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_IMAGE_FD, HOLDER_WRITES_FD };
+enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_MAPS_FD, HOLDER_IMAGE_FD, HOLDER_WRITES_FD };
 
 enum area_kind {
     AREA_KEPT,  /* cannot be written, nor what is there be dropped */
-    AREA_IMAGE, /* as the image has it */
+    AREA_IMAGE, /* the holder maps the image's file here: as that has it, once it was written */
+    AREA_COPY,  /* compared with the image each time, for a cell can also be rid of what is here */
     AREA_FRESH, /* no page was there: zeroes, or a file's */
-    AREA_CAGE,  /* the image's, where the engine maps memory anew for arrays that it resizes: always written over */
-    AREA_LOOSE, /* as FRESH, where the engine itself protects pages now and then */
+    AREA_LOOSE, /* likewise, in what the engine set aside: not sealed, since it protects pages and maps memory anew there */
     AREA_TUNED, /* the engine's options, which a busy cell changes: then there is no way back */
 };
 
@@ -29,8 +29,7 @@ struct area {
     const uint8_t *image;
     uint32_t image_page; /* where in the image's file */
     uint8_t kind;
-    bool is_mapped; /* IMAGE: the holder maps the image's file here */
-    bool is_sealed; /* the holder has the kernel keep this mapping */
+    bool is_sealed; /* the holder has the kernel keep this mapping; one that is not must be one mapping again each time */
     bool is_file;   /* FRESH: of a file */
 };
 

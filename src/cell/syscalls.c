@@ -1,6 +1,6 @@
 #include "cell/syscalls.h"
 #include "base/macros.h"
-#include "cell/pagemap_scan.h"
+#include "cell/memory_query.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -44,8 +44,9 @@
 
 #define NOT_EXECUTABLE                                                                                                 \
     { 2, PROT_EXEC | PROT_GROWSDOWN | PROT_GROWSUP, 0 }
-/* For shared memory, and where a holder would not know how to make it as it was (rewind.h). */
-#define UNUSUAL_MAPPINGS (MAP_SHARED | MAP_GROWSDOWN | MAP_LOCKED | MAP_HUGETLB)
+/* All else would be shared memory, or mappings that a holder could not make as they were (rewind.h): that grow, may lose their pages, are
+   locked or huge. */
+#define USUAL_FLAGS ((uint32_t)(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK))
 #define ALL_CELLS  (CALLER_HOST | CALLER_CELL | CALLER_THREADS | CALLER_HOLDER)
 #define EVERYBODY  (CALLER_ZYGOTE | ALL_CELLS)
 #define MAKERS     (CALLER_ZYGOTE | CALLER_HOLDER)
@@ -95,7 +96,7 @@ static const struct rule rules[] = {
     /* How the kernel goes on with one of these after the process was stopped: by a debugger, by a freezer. */
     {SYS_restart_syscall, EVERYBODY, 0, {{0}}},
     /* Heaps. New memory is the process's own, and never executable. */
-    {SYS_mmap, EVERYBODY, 0, {NOT_EXECUTABLE, {3, MAP_ANONYMOUS | UNUSUAL_MAPPINGS, MAP_ANONYMOUS}}},
+    {SYS_mmap, EVERYBODY, 0, {NOT_EXECUTABLE, {3, ~USUAL_FLAGS, MAP_PRIVATE | MAP_ANONYMOUS}}},
     {SYS_mmap, CALLER_ZYGOTE, 0, {NOT_EXECUTABLE, {3, ALL, MAP_PRIVATE | MAP_FIXED}}}, /* a holder, the image's file */
     {SYS_mprotect, EVERYBODY, 0, {NOT_EXECUTABLE}},
     {SYS_munmap, EVERYBODY, 0, {{0}}},
@@ -171,6 +172,7 @@ static const struct rule rules[] = {
     /* Holders (rewind.c): which pages were written, that nobody else has them, and that mappings stay as they are. */
     {SYS_openat, CALLER_ZYGOTE, 0, {{2, ALL, O_RDONLY | O_CLOEXEC}}},
     {SYS_ioctl, MAKERS, 0, {{1, ALL, (uint32_t)PAGEMAP_SCAN}}},
+    {SYS_ioctl, MAKERS, 0, {{1, ALL, (uint32_t)PROCMAP_QUERY}}},
     {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_API}}},
     {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_REGISTER}}},
     {SYS_ioctl, CALLER_ZYGOTE, 0, {{1, ALL, (uint32_t)UFFDIO_WRITEPROTECT}}},

@@ -237,6 +237,7 @@ static void kill_cell(struct zygote *z, uint32_t cell) {
     for (int i = 0; i < z->children_len; i++) {
         if (z->children[i].cell == cell) kill(z->children[i].pid, SIGKILL);
     }
+    if (holders_forget(cell)) report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = cell, .status = -ECONNRESET});
 }
 
 static void keep_cell(struct zygote *z, uint32_t cell) {

@@ -121,7 +121,7 @@ static void try_cells(struct report *report) {
     report_add(report, CELLS, "cell", trial.has_cell ? FINDING_YES : FINDING_FATAL, "see the limits' section", "%s",
                trial.has_cell ? "made, jailed and ready" : trial.lost);
     report_add(report, CELLS, "rewound cells", trial.rewinds ? FINDING_YES : FINDING_NO,
-               "needs Linux 6.10 on x86-64, and a build without sanitizers; each cell is forked until then, at several times the price", "%s",
+               "needs Linux 6.11 on x86-64, and a build without sanitizers; each cell is forked until then, at several times the price", "%s",
                "made one after the other in address spaces that are rewound; see SECURITY.md");
     struct trial jitless = {0};
     run_trial(path, true, &jitless);

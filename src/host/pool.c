@@ -105,7 +105,8 @@ static void on_closed(void *context, int error) {
     struct pool *pool = cell->pool;
     (void)error;
     if (!cell->is_ready) {
-        pool->early_dead = cell->number; /* the zygote will say why */
+        pool->early_dead = cell->number; /* the zygote will say why, if it has heard of it */
+        generations_kill(pool->zygotes, cell->number);
         stall(pool);
     }
     unlink_cell(cell);

@@ -13,6 +13,7 @@
     X(compat_call, ENDED)                                                                                              \
     X(debug_neighbour, KILLED)                                                                                         \
     X(descriptors, HELD)                                                                                               \
+    X(droppable_memory, KILLED)                                                                                        \
     X(execute_file, KILLED)                                                                                            \
     X(executable_heap, KILLED)                                                                                         \
     X(executable_mapping, KILLED)                                                                                      \
@@ -56,8 +57,9 @@ enum escape_end {
 extern void *escape_writable_code_at;
 
 /* See rewind.c here. */
-_Noreturn void escape_poison(void);
-const char *escape_inspect(void);
+enum poison { POISON_BYTES, POISON_LOW, POISON_DROP, POISON_STACK, POISON_OPTIONS, POISON_WRITABLE, POISON_UNMAPPED, POISON_PIECES, POISONS };
+_Noreturn void escape_poison(enum poison poison);
+const char *escape_inspect(enum poison poison);
 
 #define X(name, end) const char *escape_##name(void);
 ESCAPES(X)

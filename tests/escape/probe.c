@@ -71,8 +71,9 @@ int __wrap_engine_call(struct engine *engine, enum engine_handler handler, const
         !find_probe(&args[4], name, sizeof name)) {
         return __real_engine_call(engine, handler, args, n);
     }
-    if (strcmp(name, "rewind_poison") == 0) escape_poison(); /* tells that itself, and ends */
-    const char *gained = strcmp(name, "rewind_inspect") == 0 ? escape_inspect() : try_act(name);
+    int poison = 0;
+    if (sscanf(name, "rewind_poison %d", &poison) == 1) escape_poison((enum poison)poison); /* tells that itself, and ends */
+    const char *gained = sscanf(name, "rewind_inspect %d", &poison) == 1 ? escape_inspect((enum poison)poison) : try_act(name);
     int len = snprintf(head, sizeof head, "{\"error\":{\"name\":\"Error\",\"message\":\"%s%s\"}}",
                        gained ? "escaped: " : "held", gained ? gained : "");
     cell_send(&the_cell, 0, &(struct frame){.type = FRAME_STARTED}, head, (size_t)len);
