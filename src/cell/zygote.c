@@ -76,6 +76,7 @@ struct zygote {
     int children_len, children_capacity;
     uint64_t anonymous_bytes; /* that it had before the first fork: each forked cell begins with as much */
     struct buf reports;
+    int refused;  /* why a holder last could make no cell, as errno; ECONNRESET: not known */
     bool is_full; /* the supervisor has more to read than it may */
     bool is_busy; /* a job came just now: what can wait does */
 };
@@ -178,6 +179,7 @@ static void reap(struct zygote *z) {
         read_holders(z); /* what tells of it was sent before it ended */
         if (holders_ended(end.pid, &its_cell)) {
             if (its_cell) report_death(z, &(struct end){.pid = its_cell, .status = end.status});
+            if (WIFEXITED(end.status) && WEXITSTATUS(end.status) > 1) z->refused = WEXITSTATUS(end.status);
             replace_holder(z);
             continue;
         }
@@ -237,7 +239,7 @@ static void kill_cell(struct zygote *z, uint32_t cell) {
     for (int i = 0; i < z->children_len; i++) {
         if (z->children[i].cell == cell) kill(z->children[i].pid, SIGKILL);
     }
-    if (holders_forget(cell)) report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = cell, .status = -ECONNRESET});
+    if (holders_forget(cell)) report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = cell, .status = -z->refused});
 }
 
 static void keep_cell(struct zygote *z, uint32_t cell) {
@@ -346,7 +348,7 @@ int main(int argc, char **argv) {
     bool is_jitless = traits & ZYGOTE_JITLESS, is_brief = traits & ZYGOTE_BRIEF;
     close_range(CONTROL_FD + 1, ~0u, 0);
 
-    struct zygote z = {0};
+    struct zygote z = {.refused = ECONNRESET};
     clearenv();
     setenv("TZ", "UTC", 1);
     if (!is_brief) hugepages_move_library("libjavascriptcoregtk");
