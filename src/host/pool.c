@@ -100,13 +100,18 @@ static int on_frame(void *context, const struct frame *frame) {
     return 0;
 }
 
+/* The zygote may still count on it: one that ended, with its holder, before it told of its begin. */
+static void forget_early_dead(struct pool *pool) {
+    if (pool->early_dead) generations_kill(pool->zygotes, pool->early_dead);
+}
+
 static void on_closed(void *context, int error) {
     struct idle_cell *cell = context;
     struct pool *pool = cell->pool;
     (void)error;
     if (!cell->is_ready) {
+        forget_early_dead(pool);
         pool->early_dead = cell->number; /* the zygote will say why, if it has heard of it */
-        generations_kill(pool->zygotes, cell->number);
         stall(pool);
     }
     unlink_cell(cell);
@@ -153,6 +158,7 @@ static int add_cell(struct pool *pool, enum cell_role role) {
 
 static void on_pause(uv_timer_t *timer) {
     struct pool *pool = timer->data;
+    if (pool->is_stalled) forget_early_dead(pool);
     pool->is_stalled = false;
     refill(pool);
 }

@@ -64,8 +64,8 @@ function clean(work) {
         const after = await settles(server, before, host);
         const supervisorGrowth = after.supervisorBytes - before.supervisorBytes;
         const hostGrowth = after.hostBytes - before.hostBytes;
-        if (supervisorGrowth > 8 * MEBIBYTE || hostGrowth > 48 * MEBIBYTE) {
-            throw new Error(`expected growth below 8 and 48 MiB, got ${supervisorGrowth} and ${hostGrowth} bytes`);
+        if (supervisorGrowth > 8 * MEBIBYTE || hostGrowth > 72 * MEBIBYTE) {
+            throw new Error(`expected growth below 8 and 72 MiB, got ${supervisorGrowth} and ${hostGrowth} bytes`);
         }
         await until("the last zombie's burial", () => server.tree().every(({ state }) => state !== "Z"));
     };
