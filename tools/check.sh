@@ -78,6 +78,7 @@ step "mayfly mcp" node tests/mcp/run.mjs
 step "mayfly mcp, what it sends" node tests/mcp/network.mjs
 step "mayfly mcp, servers it starts" node tests/mcp/servers.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
+step "sdk: requests" node tests/sdk/requests.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
 step "mayfly types" node tests/types/run.mjs

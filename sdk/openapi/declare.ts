@@ -5,6 +5,7 @@ import * as E from "../types/expression";
 import { Names, propertyKey } from "../types/names";
 import { closure, Renderer } from "../types/renderer";
 import { isObject, own } from "../types/schema";
+import { isJson, isText } from "./media";
 import type { Api, Operation, Parameter, RequestBody } from "./operations";
 
 export interface Declared {
@@ -18,13 +19,13 @@ export interface Declared {
 function mediaExpression(renderer: Renderer, content: unknown, mentions: Set<string>): E.Expression {
     const types = isObject(content) ? Object.keys(content) : [];
     if (types.length === 0) return E.plain("void");
-    const json = types.find((type) => /\bjson\b/i.test(type));
+    const json = types.find(isJson);
     if (json !== undefined) {
         const { type, mentions: inner } = renderer.expression(own((content as Record<string, unknown>)[json], "schema"), false);
         for (const pointer of inner) mentions.add(pointer);
         return type;
     }
-    return E.plain(types.every((type) => /^text\/|xml|yaml|html|csv|javascript|form/i.test(type)) ? "string" : "Uint8Array");
+    return E.plain(types.every(isText) ? "string" : "Uint8Array");
 }
 
 export class Declarer {

@@ -3,6 +3,7 @@
 
 import { camelCase, Names } from "../types/names";
 import { isObject, list, own, SchemaDocument, text, type Json } from "../types/schema";
+import { essenceOf, isJson, isMultipart, isUrlencoded } from "./media";
 
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
@@ -120,8 +121,8 @@ export function objectProperties(document: SchemaDocument, value: unknown, depth
 /** JSON first, then forms, then whatever is there. */
 function preferredMedia(content: Json): string | undefined {
     const types = Object.keys(content);
-    const find = (pattern: RegExp): string | undefined => types.find((type) => pattern.test(type));
-    return find(/^application\/json\b/i) ?? find(/\bjson\b/i) ?? find(/multipart\/form-data/i) ?? find(/x-www-form/i) ?? types[0];
+    const isPlainJson = (type: string): boolean => essenceOf(type) === "application/json";
+    return types.find(isPlainJson) ?? types.find(isJson) ?? types.find(isMultipart) ?? types.find(isUrlencoded) ?? types[0];
 }
 
 function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[]): RequestBody | undefined {
@@ -132,7 +133,7 @@ function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[
     const media = content[mediaType];
     const schema = own(media, "schema");
     const taken = new Set(parameters.map(({ property }) => property));
-    const canMerge = /\bjson\b|form/i.test(mediaType);
+    const canMerge = isJson(mediaType) || isMultipart(mediaType) || isUrlencoded(mediaType);
     const names = canMerge ? objectProperties(document, schema) : undefined;
     const isMerged = names !== undefined && names.size > 0 && [...names].every((name) => !taken.has(name));
     const encoding = own(media, "encoding");

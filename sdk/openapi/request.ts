@@ -3,6 +3,7 @@
 
 import { nearestNames } from "../code/nearest";
 import { isObject, list, own, text, type Json } from "../types/schema";
+import { isJson, isMultipart, isText, isUrlencoded } from "./media";
 import { objectProperties, type Api, type Operation, type Parameter } from "./operations";
 
 const RESPONSE_BYTES_MAX = 32 << 20;
@@ -122,7 +123,7 @@ function bodyValue({ parameters, body }: Operation, input: Json): unknown {
 }
 
 function encodeBody(mediaType: string, value: unknown): { body: BodyInit; type?: string } {
-    if (/multipart\/form-data/i.test(mediaType) && isObject(value)) {
+    if (isMultipart(mediaType) && isObject(value)) {
         const form = new FormData();
         for (const [name, inner] of entriesOf(value)) {
             for (const item of Array.isArray(inner) ? inner : [inner]) {
@@ -132,11 +133,11 @@ function encodeBody(mediaType: string, value: unknown): { body: BodyInit; type?:
         }
         return { body: form };
     }
-    if (/x-www-form-urlencoded/i.test(mediaType) && isObject(value)) {
+    if (isUrlencoded(mediaType) && isObject(value)) {
         const pairs = entriesOf(value).flatMap(([name, inner]) => list(Array.isArray(inner) ? inner : [inner]).map((item) => [name, scalar(item)]));
         return { body: new URLSearchParams(pairs as string[][]).toString(), type: "application/x-www-form-urlencoded" };
     }
-    if (/\bjson\b/i.test(mediaType)) return { body: JSON.stringify(value), type: mediaType };
+    if (isJson(mediaType)) return { body: JSON.stringify(value), type: mediaType };
     if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { body: value as BodyInit, type: mediaType };
     return { body: scalar(value), type: mediaType };
 }
@@ -222,12 +223,12 @@ export async function readResponse(response: Response, label: string): Promise<u
         throw new Error(`${label}: HTTP ${response.status}${response.statusText ? ` ${response.statusText}` : ""}${shown ? `: ${shown}` : ""}`);
     }
     if (bytes.length === 0) return null;
-    if (/\bjson\b/i.test(type) || type === "") {
+    if (isJson(type) || type === "") {
         try {
             return JSON.parse(asText());
         } catch {
             if (type !== "") throw new Error(`${label}: the server said JSON and sent none: ${asText().slice(0, 200)}`);
         }
     }
-    return /^text\/|xml|yaml|html|csv|javascript|form|json/i.test(type) || type === "" ? asText() : bytes;
+    return isText(type) || type === "" ? asText() : bytes;
 }
