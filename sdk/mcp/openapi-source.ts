@@ -3,7 +3,7 @@
 import { yaml } from "../code/parsers";
 import { Declarer } from "../openapi/declare";
 import { readOpenApi, type Api, type Operation } from "../openapi/operations";
-import { buildRequest, readResponse, serverOf } from "../openapi/request";
+import { buildRequest, checkedServer, readResponse, serverOf } from "../openapi/request";
 import { firstSentence } from "../types/comments";
 import type { Names } from "../types/names";
 import { closure } from "../types/renderer";
@@ -41,11 +41,13 @@ class OpenApiSource implements Source {
     readonly #declarer: Declarer;
     readonly #operations: Map<string, Operation>;
     readonly #options: OpenApiOptions;
+    readonly #server: string | undefined;
     readonly #send: Send;
 
     constructor(options: OpenApiOptions, names: Names, send: Send) {
         this.#api = readOpenApi(parseDocument(options.text));
         this.#options = options;
+        this.#server = options.server === undefined ? undefined : checkedServer(options.server);
         this.#send = send;
         this.#declarer = new Declarer(this.#api, "brief", names);
         this.#operations = new Map(this.#api.operations.map((operation) => [operation.name, operation]));
@@ -75,7 +77,7 @@ class OpenApiSource implements Source {
     async call(name: string, args: unknown[]): Promise<unknown> {
         const operation = this.#operations.get(name)!;
         const label = `${this.namespace}.${name}`;
-        const base = this.#options.server?.replace(/\/+$/, "") ?? serverOf(this.#api, operation, this.#options.url);
+        const base = this.#server ?? serverOf(this.#api, operation, this.#options.url);
         if (!/^https?:\/\//.test(base)) throw new Error(`${label}: the document names no server; start mayfly mcp with one`);
         return readResponse(await this.#send(buildRequest(this.#api, operation, args[0], base, label)), label);
     }

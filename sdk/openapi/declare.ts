@@ -5,7 +5,7 @@ import * as E from "../types/expression";
 import { Names, propertyKey } from "../types/names";
 import { closure, Renderer } from "../types/renderer";
 import { isObject, own } from "../types/schema";
-import { isJson, isText } from "./media";
+import { isJson, isJsonLines, isMultipart, isText, isUrlencoded } from "./media";
 import type { Api, Operation, Parameter, RequestBody } from "./operations";
 
 export interface Declared {
@@ -25,7 +25,7 @@ function mediaExpression(renderer: Renderer, content: unknown, mentions: Set<str
         for (const pointer of inner) mentions.add(pointer);
         return type;
     }
-    return E.plain(types.every(isText) ? "string" : "Uint8Array");
+    return types.every(isText) ? E.plain("string") : E.BYTES;
 }
 
 export class Declarer {
@@ -36,7 +36,7 @@ export class Declarer {
     constructor(api: Api, docs: Docs = "brief", names: Names = Names.ofTypes()) {
         this.#api = api;
         this.#docs = docs;
-        this.renderer = new Renderer(api.document, docs, names);
+        this.renderer = new Renderer(api.document, docs, names, "Root", E.FILE);
     }
 
     operation(operation: Operation): Declared {
@@ -73,7 +73,7 @@ export class Declarer {
             for (const pointer of inner) mentions.add(pointer);
         };
         if (body.property !== undefined) {
-            const { type, mentions: inner } = this.renderer.expression(body.schema, true);
+            const { type, mentions: inner } = this.#wholeBody(body);
             collect(inner);
             members.push({ name: body.property, type, isOptional: !body.isRequired, words: "" });
             return;
@@ -89,6 +89,13 @@ export class Declarer {
         const { type, mentions: inner } = this.renderer.expression(schema, true);
         collect(inner);
         parts.push(type);
+    }
+
+    /** A body that is one value. What has no form in JSON goes as text or bytes, whatever its schema says that these mean. */
+    #wholeBody({ mediaType, schema }: RequestBody): { type: E.Expression; mentions: Set<string> } {
+        const isValue = [isJson, isJsonLines, isMultipart, isUrlencoded].some((is) => is(mediaType)) || mediaType.includes("*");
+        if (isValue || own(this.#api.document.resolve(schema), "type") === "string") return this.renderer.expression(schema, true);
+        return { type: isText(mediaType) ? E.plain("string") : E.BYTES, mentions: new Set() };
     }
 
     #output({ responses }: Operation, mentions: Set<string>): E.Expression {

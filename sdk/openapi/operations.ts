@@ -4,36 +4,42 @@
 import { camelCase, Names } from "../types/names";
 import { isObject, list, own, SchemaDocument, text, type Json } from "../types/schema";
 import { essenceOf, isJson, isMultipart, isUrlencoded } from "./media";
+import type { Style } from "./styles";
 
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/** Methods whose requests have no body, by the fetch standard. */
+const BODILESS = /^(?:GET|HEAD)$/;
 
 /** Headers that are not an operation's to set: 3.x says so of the first three, the others belong to the transport. */
 const IGNORED_HEADERS = /^(?:accept|content-type|authorization|host|content-length|connection|cookie)$/i;
 
 export type Location = "path" | "query" | "header" | "cookie";
 
-export interface Parameter {
-    /** Its name on the wire, and the name of the property that carries it; they differ where two share a name. */
-    name: string;
+/** A parameter; its name is the one on the wire. */
+export interface Parameter extends Style {
+    /** The name of the property that carries it: another where two share a name. */
     property: string;
     location: Location;
     isRequired: boolean;
     schema: unknown;
     description: string;
-    style: string;
-    explode: boolean;
     allowReserved: boolean;
-    /** Set if the value goes over as this media type instead of by style. */
-    mediaType?: string;
 }
 
-export interface RequestBody {
+/** One of the forms in which a body can go over. */
+export interface Media {
     mediaType: string;
     schema: unknown;
+    encoding: Json;
+}
+
+export interface RequestBody extends Media {
     isRequired: boolean;
     /** Whether its properties stand among the parameters, or it is the property of this name. */
     property: string | undefined;
-    encoding: Json;
+    /** Multipart beside JSON, for bytes. */
+    alternative?: Media;
 }
 
 export interface Operation {
@@ -56,7 +62,7 @@ export interface Api {
     document: SchemaDocument;
     title: string;
     operations: Operation[];
-    /** One line for each operation that had to be left out. */
+    /** One line for each operation that had to be left out, or for what of it had to be. */
     problems: string[];
 }
 
@@ -96,10 +102,23 @@ function parametersOf(document: SchemaDocument, ...lists: unknown[]): Parameter[
     return all.map((parameter) => ({ ...parameter, property: property(parameter) }));
 }
 
+const PROPERTIES_DEPTH_MAX = 10;
+
+/** What is known of the properties of schemas that have been looked at: a document may lead to one in very many ways. */
+type Known = Map<Json, Set<string> | undefined>;
+
 /** Names of an object schema's properties, variants and bases included; undefined if it may be anything else. */
-export function objectProperties(document: SchemaDocument, value: unknown, depth = 0): Set<string> | undefined {
+export function objectProperties(document: SchemaDocument, value: unknown, known: Known = new Map(), depth = 0): Set<string> | undefined {
     const schema = document.resolve(value);
-    if (!isObject(schema) || depth > 10) return undefined;
+    if (!isObject(schema) || depth > PROPERTIES_DEPTH_MAX) return undefined;
+    if (!known.has(schema)) {
+        known.set(schema, undefined); // in case it contains itself
+        known.set(schema, propertiesOf(schema, (part) => objectProperties(document, part, known, depth + 1)));
+    }
+    return known.get(schema);
+}
+
+function propertiesOf(schema: Json, inner: (part: unknown) => Set<string> | undefined): Set<string> | undefined {
     const type = own(schema, "type");
     if (type !== undefined && type !== "object") return undefined;
     if (own(schema, "nullable") === true || own(schema, "enum") !== undefined) return undefined;
@@ -107,15 +126,19 @@ export function objectProperties(document: SchemaDocument, value: unknown, depth
     const names = new Set(isObject(properties) ? Object.keys(properties) : []);
     let isObjectLike = type === "object" || isObject(properties);
     for (const key of ["allOf", "anyOf", "oneOf"]) {
-        for (const part of list(own(schema, key))) {
-            const inner = objectProperties(document, part, depth + 1);
-            if (inner === undefined && key !== "allOf" && !isObjectLike) return undefined;
-            isObjectLike ||= inner !== undefined;
-            for (const name of inner ?? []) names.add(name);
-        }
+        const parts = list(own(schema, key)).map(inner);
+        // Of bases one object will do; variants all have to be objects, unless the schema is one without them.
+        if (key !== "allOf" && !isObjectLike && parts.includes(undefined)) return undefined;
+        isObjectLike ||= parts.some((part) => part !== undefined);
+        for (const name of parts.flatMap((part) => [...(part ?? [])])) names.add(name);
     }
     const isOpen = own(schema, "additionalProperties") === true || isObject(own(schema, "additionalProperties"));
     return isObjectLike && !(isOpen && names.size === 0) ? names : undefined;
+}
+
+function mediaOf(content: Json, mediaType: string): Media {
+    const encoding = own(content[mediaType], "encoding");
+    return { mediaType, schema: own(content[mediaType], "schema"), encoding: isObject(encoding) ? encoding : {} };
 }
 
 /** JSON first, then forms, then whatever is there. */
@@ -130,19 +153,17 @@ function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[
     const content = own(body, "content");
     const mediaType = isObject(content) ? preferredMedia(content) : undefined;
     if (!isObject(content) || mediaType === undefined) return undefined;
-    const media = content[mediaType];
-    const schema = own(media, "schema");
+    const media = mediaOf(content, mediaType);
+    const multipart = isJson(mediaType) ? Object.keys(content).find(isMultipart) : undefined;
     const taken = new Set(parameters.map(({ property }) => property));
     const canMerge = isJson(mediaType) || isMultipart(mediaType) || isUrlencoded(mediaType);
-    const names = canMerge ? objectProperties(document, schema) : undefined;
+    const names = canMerge ? objectProperties(document, media.schema) : undefined;
     const isMerged = names !== undefined && names.size > 0 && [...names].every((name) => !taken.has(name));
-    const encoding = own(media, "encoding");
     return {
-        mediaType,
-        schema,
+        ...media,
         isRequired: own(body, "required") === true,
         property: isMerged ? undefined : taken.has("body") ? "requestBody" : "body",
-        encoding: isObject(encoding) ? encoding : {},
+        ...(multipart !== undefined && { alternative: mediaOf(content, multipart) }),
     };
 }
 
@@ -199,9 +220,16 @@ class DocumentOperation implements Operation {
     }
 
     get body(): RequestBody | undefined {
-        this.#body ??= { value: bodyOf(this.#document, own(this.#value, "requestBody"), this.parameters) };
+        const written = BODILESS.test(this.method) ? undefined : own(this.#value, "requestBody");
+        this.#body ??= { value: bodyOf(this.#document, written, this.parameters) };
         return this.#body.value;
     }
+}
+
+/** What of an operation cannot be had. */
+function problemsOf(method: string, operation: unknown): string[] {
+    const hasBody = BODILESS.test(method) && own(operation, "requestBody") !== undefined;
+    return hasBody ? [`its request body, for ${method} requests have none`] : [];
 }
 
 /** Reads a parsed document. Throws only if it is no OpenAPI 3 document at all. */
@@ -217,11 +245,13 @@ export function readOpenApi(root: unknown): Api {
         const item = document.resolve(value);
         if (!isObject(item)) continue;
         for (const method of METHODS.filter((name) => Object.hasOwn(item, name))) {
+            const label = `${method.toUpperCase()} ${path}`;
             try {
                 api.operations.push(new DocumentOperation(document, path, item, method, names));
             } catch (error) {
-                api.problems.push(`${method.toUpperCase()} ${path}: ${(error as Error).message}`);
+                api.problems.push(`${label}: ${(error as Error).message}`);
             }
+            for (const problem of problemsOf(method.toUpperCase(), item[method])) api.problems.push(`${label}: ${problem}`);
         }
     }
     return api;

@@ -2,52 +2,18 @@
 // Credentials are nobody's business here: whoever sends the request adds them.
 
 import { nearestNames } from "../code/nearest";
-import { isObject, list, own, text, type Json } from "../types/schema";
-import { isJson, isMultipart, isText, isUrlencoded } from "./media";
+import { list, own, text, type Json } from "../types/schema";
+import { encodeBody, hasBinary } from "./bodies";
+import { isJson, isText } from "./media";
 import { objectProperties, type Api, type Operation, type Parameter } from "./operations";
+import { simpleValue, styledPairs } from "./styles";
+import { isPlainObject, plainValue, Spot } from "./values";
 
 const RESPONSE_BYTES_MAX = 32 << 20;
 const ERROR_CHARACTERS_MAX = 600;
 
-const scalar = (value: unknown): string =>
-    typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
-
 function encode(value: string, allowReserved = false): string {
     return allowReserved ? encodeURI(value).replaceAll("#", "%23") : encodeURIComponent(value);
-}
-
-const entriesOf = (value: Json): [string, unknown][] => Object.entries(value).filter(([, inner]) => inner !== undefined);
-
-/** A path or header value by the styles simple, label and matrix. */
-function simpleValue({ name, style, explode }: Parameter, value: unknown, escape: (text: string) => string): string {
-    const prefix = style === "label" ? "." : style === "matrix" ? `;${name}=` : "";
-    if (Array.isArray(value)) {
-        const items = value.map((item) => escape(scalar(item)));
-        if (!explode) return prefix + items.join(",");
-        return style === "matrix" ? items.map((item) => `;${name}=${item}`).join("") : prefix + items.join(style === "label" ? "." : ",");
-    }
-    if (isObject(value)) {
-        const pairs = entriesOf(value).map(([key, inner]) => [escape(key), escape(scalar(inner))]);
-        if (!explode) return prefix + pairs.flat().join(",");
-        const separator = style === "label" ? "." : style === "matrix" ? ";" : ",";
-        return (style === "simple" ? "" : separator) + pairs.map((pair) => pair.join("=")).join(separator);
-    }
-    return prefix + escape(scalar(value));
-}
-
-/** Query parameters as name=value pairs, by the styles form, spaceDelimited, pipeDelimited and deepObject. */
-function queryPairs({ name, style, explode, allowReserved, mediaType }: Parameter, value: unknown): string[] {
-    const pair = (key: string, inner: unknown): string => `${encode(key)}=${encode(scalar(inner), allowReserved)}`;
-    if (mediaType !== undefined) return [`${encode(name)}=${encode(JSON.stringify(value))}`];
-    if (Array.isArray(value)) {
-        if (explode) return value.map((item) => pair(name, item));
-        const separator = { spaceDelimited: "%20", pipeDelimited: "|" }[style] ?? ",";
-        return [`${encode(name)}=${value.map((item) => encode(scalar(item), allowReserved)).join(separator)}`];
-    }
-    if (!isObject(value)) return [pair(name, value)];
-    if (style === "deepObject") return entriesOf(value).map(([key, inner]) => pair(`${name}[${key}]`, inner));
-    if (explode) return entriesOf(value).map(([key, inner]) => pair(key, inner));
-    return [`${encode(name)}=${entriesOf(value).flat().map((part) => encode(scalar(part), allowReserved)).join(",")}`];
 }
 
 // --- Path ------------------------------------------------------------------------------------------------------------
@@ -62,7 +28,7 @@ function pathValue(parameter: Parameter, value: unknown, label: string): string 
 }
 
 /** The path with its values. URLs swallow segments of dots, and the request would go elsewhere. */
-function pathOf({ path, parameters }: Operation, given: Json, label: string): string {
+function pathOf({ path, parameters }: Operation, values: Map<Parameter, unknown>, label: string): string {
     const known = new Map(parameters.filter(({ location }) => location === "path").map((parameter) => [parameter.name, parameter]));
     return path.replace(/(?:\{[^{}]*\}|[^/])+/g, (segment) => {
         const names: string[] = [];
@@ -70,7 +36,7 @@ function pathOf({ path, parameters }: Operation, given: Json, label: string): st
             const parameter = known.get(name);
             if (!parameter) return placeholder;
             names.push(parameter.property);
-            return pathValue(parameter, given[parameter.property], label);
+            return pathValue(parameter, values.get(parameter), label);
         });
         const dots = written.split("/").find((part) => /^(?:\.|%2e){1,2}$/i.test(part));
         if (dots !== undefined && names.length > 0) throw new TypeError(`${label}: ${names.join(" and ")} cannot make "${dots}" of a part of the path`);
@@ -87,7 +53,9 @@ function knownNames(api: Api, { parameters, body }: Operation): { names: Set<str
     const names = new Set(parameters.map(({ property }) => property));
     if (body?.property !== undefined) names.add(body.property);
     if (!body || body.property !== undefined) return { names, isOpen: false };
-    for (const name of objectProperties(api.document, body.schema) ?? []) names.add(name);
+    for (const schema of [body.schema, body.alternative?.schema]) {
+        for (const name of objectProperties(api.document, schema) ?? []) names.add(name);
+    }
     return { names, isOpen: own(api.document.resolve(body.schema), "additionalProperties") !== false };
 }
 
@@ -99,7 +67,7 @@ function listed(names: Set<string>): string {
 
 /** Refuses an input that cannot be meant, in words that help to mend it. */
 function checkInput(api: Api, operation: Operation, input: Json, label: string): void {
-    const missing = operation.parameters.filter(({ property, isRequired }) => isRequired && input[property] === undefined);
+    const missing = operation.parameters.filter(({ property, isRequired }) => isRequired && own(input, property) === undefined);
     const { names, isOpen } = knownNames(api, operation);
     const unknown = Object.keys(input).filter((name) => !names.has(name) && input[name] !== undefined);
     if (missing.length > 0) {
@@ -116,30 +84,30 @@ function checkInput(api: Api, operation: Operation, input: Json, label: string):
 /** What of the input is the body's: all that is no parameter, or the property that stands for it. */
 function bodyValue({ parameters, body }: Operation, input: Json): unknown {
     if (!body) return undefined;
-    if (body.property !== undefined) return input[body.property];
+    if (body.property !== undefined) return own(input, body.property);
     const taken = new Set(parameters.map(({ property }) => property));
     const rest = Object.entries(input).filter(([name]) => !taken.has(name));
     return rest.length > 0 || body.isRequired ? Object.fromEntries(rest) : undefined;
 }
 
-function encodeBody(mediaType: string, value: unknown): { body: BodyInit; type?: string } {
-    if (isMultipart(mediaType) && isObject(value)) {
-        const form = new FormData();
-        for (const [name, inner] of entriesOf(value)) {
-            for (const item of Array.isArray(inner) ? inner : [inner]) {
-                if (item instanceof Uint8Array || item instanceof ArrayBuffer) form.append(name, new Blob([item as BlobPart]), name);
-                else form.append(name, scalar(item));
-            }
-        }
-        return { body: form };
+/** The body as what it goes over; multipart where bytes are given that JSON cannot carry. */
+function encodedBody(api: Api, operation: Operation, input: Json, label: string): ReturnType<typeof encodeBody> | undefined {
+    const { body } = operation;
+    const value = bodyValue(operation, input);
+    if (!body || value === undefined) return undefined;
+    const media = body.alternative && hasBinary(value) ? body.alternative : body;
+    return encodeBody(media, value, new Spot(api.document, () => media.schema, label, () => body.property ?? ""));
+}
+
+/** The values of the parameters that are given. */
+function parameterValues(api: Api, { parameters }: Operation, input: Json, label: string): Map<Parameter, unknown> {
+    const values = new Map<Parameter, unknown>();
+    for (const parameter of parameters) {
+        const value = own(input, parameter.property);
+        if (value === undefined) continue;
+        values.set(parameter, plainValue(value, new Spot(api.document, () => parameter.schema, label, () => parameter.property)));
     }
-    if (isUrlencoded(mediaType) && isObject(value)) {
-        const pairs = entriesOf(value).flatMap(([name, inner]) => list(Array.isArray(inner) ? inner : [inner]).map((item) => [name, scalar(item)]));
-        return { body: new URLSearchParams(pairs as string[][]).toString(), type: "application/x-www-form-urlencoded" };
-    }
-    if (isJson(mediaType)) return { body: JSON.stringify(value), type: mediaType };
-    if (value instanceof Uint8Array || value instanceof ArrayBuffer) return { body: value as BodyInit, type: mediaType };
-    return { body: scalar(value), type: mediaType };
+    return values;
 }
 
 // --- Request and response --------------------------------------------------------------------------------------------
@@ -151,32 +119,45 @@ export function serverOf(api: Api, operation: Operation | undefined, documentUrl
     const variables = own(server, "variables");
     const url = template.replace(/\{([^{}]+)\}/g, (_, name: string) => text(own(own(variables, name), "default")));
     const absolute = documentUrl === undefined ? url : new URL(url, documentUrl).href;
-    return absolute.replace(/\/+$/, "");
+    return checkedServer(absolute);
+}
+
+/** The address of a server that paths can be put behind. */
+export function checkedServer(address: string): string {
+    if (/[?#]/.test(address)) throw new TypeError(`the server's address ${address} has a query or a fragment, behind which no path can stand`);
+    return address.replace(/\/+$/, "");
+}
+
+function setHeader(headers: Headers, parameter: Parameter, value: unknown, label: string): void {
+    try {
+        headers.set(parameter.name, simpleValue(parameter, value, (text) => text));
+    } catch {
+        throw new TypeError(`${label}: ${parameter.property} cannot be sent as a header: it has line ends or letters beyond Latin-1`);
+    }
 }
 
 /** Makes the request. `label` names the function in errors; `base` is the server's address. */
 export function buildRequest(api: Api, operation: Operation, input: unknown, base: string, label: string): Request {
-    if (input !== undefined && !isObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
+    if (input !== undefined && !isPlainObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
     const given: Json = input ?? {};
     checkInput(api, operation, given, label);
     const headers = new Headers({ accept: "application/json, */*;q=0.5" });
     const query: string[] = [];
     const cookies: string[] = [];
-    const path = pathOf(operation, given, label);
-    for (const parameter of operation.parameters) {
-        const value = given[parameter.property];
-        if (value === undefined || value === null || parameter.location === "path") continue;
-        if (parameter.location === "query") query.push(...queryPairs(parameter, value));
-        else if (parameter.location === "header") headers.set(parameter.name, simpleValue(parameter, value, (t) => t));
-        else cookies.push(`${encode(parameter.name)}=${encode(scalar(value))}`);
+    const values = parameterValues(api, operation, given, label);
+    const path = pathOf(operation, values, label);
+    for (const [parameter, value] of values) {
+        const { location, allowReserved } = parameter;
+        if (value === null) continue;
+        if (location === "query") query.push(...styledPairs(parameter, value, (text) => encode(text, allowReserved), encode));
+        else if (location === "header") setHeader(headers, parameter, value, label);
+        else if (location === "cookie") cookies.push(...styledPairs(parameter, value, encode));
     }
     if (cookies.length > 0) headers.set("cookie", cookies.join("; "));
     const url = `${base}${path}${query.length > 0 ? `${path.includes("?") ? "&" : "?"}${query.join("&")}` : ""}`;
-    const value = bodyValue(operation, given);
-    if (value === undefined || /^(?:GET|HEAD)$/.test(operation.method)) return new Request(url, { method: operation.method, headers });
-    const { body, type } = encodeBody(operation.body!.mediaType, value);
-    if (type !== undefined) headers.set("content-type", type);
-    return new Request(url, { method: operation.method, headers, body });
+    const content = encodedBody(api, operation, given, label);
+    if (content !== undefined) headers.set("content-type", content.type);
+    return new Request(url, { method: operation.method, headers, ...(content && { body: content.body }) });
 }
 
 async function readBounded(response: Response, label: string): Promise<Uint8Array> {

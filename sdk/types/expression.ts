@@ -26,6 +26,7 @@ const LINE_CHARACTERS_MAX = 100;
 export const plain = (text: string): Expression => ({ text, level: 0 });
 export const UNKNOWN = plain("unknown");
 export const NULL = plain("null");
+export const BYTES = plain("Uint8Array");
 export const ANY_OBJECT = plain("Record<string, unknown>");
 
 const isUnknown = (type: Expression): boolean => type.text === UNKNOWN.text;
@@ -54,6 +55,9 @@ export function intersection(types: Expression[]): Expression {
     if (sorted.length === 1) return sorted[0]!;
     return { text: sorted.map((type) => within(type, 1)).join(" & "), level: 1 };
 }
+
+/** What a form takes as a file: the name goes with it if it has one. */
+export const FILE = union([BYTES, plain("File")]);
 
 export function arrayOf(type: Expression): Expression {
     return plain(`${within(type, 0)}[]`);

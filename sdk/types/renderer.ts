@@ -51,6 +51,7 @@ export class Renderer {
     readonly #cycles: AliasCycles;
     readonly #nameOf = new Map<string, string>();
     readonly #rootName: string;
+    readonly #binaryInput: E.Expression;
     readonly #types = new Map<string, NamedType>();
     #mentions = new Set<string>();
     #steps = 0;
@@ -58,9 +59,9 @@ export class Renderer {
     /**
      * `names` may be shared, so that several documents' types do not collide: of two of one name the later document's gets
      * a number. All are named here, so that no name depends on what is asked for first. `rootName` is the type that `#`
-     * means.
+     * means, `binaryInput` what inputs take as binary.
      */
-    constructor(document: SchemaDocument, docs: Docs, names: Names = Names.ofTypes(), rootName = "Root") {
+    constructor(document: SchemaDocument, docs: Docs, names: Names = Names.ofTypes(), rootName = "Root", binaryInput = E.BYTES) {
         this.document = document;
         this.#docs = docs;
         this.#names = names;
@@ -70,6 +71,7 @@ export class Renderer {
             this.#nameOf.set(`#/components/schemas/${key}`, names.claim(pascalCase(key)));
         }
         this.#rootName = rootName;
+        this.#binaryInput = binaryInput;
         for (const pointer of document.targets()) if (!NO_SCHEMA.test(pointer)) this.#name(pointer);
     }
 
@@ -220,7 +222,8 @@ export class Renderer {
     #ofType(name: unknown, schema: Json, place: Place): E.Expression {
         switch (name) {
             case "string":
-                return E.plain(own(schema, "format") === "binary" ? "Uint8Array" : "string");
+                if (own(schema, "format") !== "binary") return E.plain("string");
+                return place.isInput ? this.#binaryInput : E.BYTES;
             case "integer":
             case "number":
                 return E.plain("number");

@@ -40,11 +40,11 @@ export function matches(got, pattern) {
 
 const { readOpenApi, parseDocument } = await importSdk("mcp", { "openapi/operations": ["readOpenApi"], "mcp/openapi-source": ["parseDocument"] });
 
-/** The least input that an operation takes: a 1 for each parameter that it needs, an empty body. */
+/** The least input that an operation takes: a 1 for each parameter that it needs, an empty body, or text where JSON is none. */
 function inputOf({ parameters, body }) {
     const needed = parameters.filter(({ isRequired }) => isRequired);
     const input = Object.fromEntries(needed.map(({ property }) => [property, "1"]));
-    if (body?.property !== undefined && body.isRequired) input[body.property] = {};
+    if (body?.property !== undefined && body.isRequired) input[body.property] = /json|form/.test(body.mediaType) ? {} : "1";
     return input;
 }
 

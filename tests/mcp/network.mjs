@@ -109,6 +109,15 @@ await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
         matches(file.type, /^multipart\/form-data; boundary=/);
         matches(file.body, /name="note"\r\n\r\nn\r\n[^]*name="file"; filename="file"[^]*\r\n\r\ncontent\r\n/);
     });
+    await test("network: dates, sets, maps and files arrive as what they are", async () => {
+        const { query } = await got(`echo.styles({ simple: ["a"], label: ["b"], matrix: ["c"], form: new Set([1, 2]), joined: [new Date(0)], deep: new Map([["k", "v"]]) })`);
+        equal(query, { form: ["1", "2"], joined: ["1970-01-01T00:00:00.000Z"], "deep[k]": ["v"] });
+        equal(JSON.parse((await got(`echo.putJson({ id: "7", name: new Date(0), tags: new Set(["a"]) })`)).body), { name: "1970-01-01T00:00:00.000Z", tags: ["a"] });
+        const file = await got(`echo.postFile({ note: { a: 1 }, file: new File(["content"], "a.mp3", { type: "audio/mpeg" }) })`);
+        matches(file.body, /name="note"\r\nContent-Type: application\/json\r\n\r\n\{"a":1\}\r\n[^]*name="file"; filename="a.mp3"\r\nContent-Type: audio\/mpeg\r\n\r\ncontent\r\n/);
+        matches((await execute(client, `await echo.putJson({ id: "7", name: new Uint8Array(1) })`)).text, /^TypeError: echo\.putJson: name is bytes, which this operation cannot take there/);
+        matches((await execute(client, `await echo.putJson({ id: "7", name: /x/ })`)).text, /^TypeError: echo\.putJson: name is a RegExp/);
+    });
     await test("network: no value leaves its place in the path", async () => {
         equal((await got(`echo.parts({ a: "%2e", b: ".", c: "x/y?z#" })`)).path, "/parts/%252e./.x/y%3Fz%23");
         for (const [input, expected] of [
@@ -170,6 +179,13 @@ await withStdio([
         matches(await reached("none"), /is not allowed: this worker has no way out/);
         equal(await reached("own"), '"nobody"');
         equal(await reached("trusted"), '"home"');
+    });
+});
+
+await withStdio(["--openapi", `echo=${path}`, "--server", `echo=${echo.url}/base?key=1`, ...tools("none")], async (client, errors) => {
+    await test("network: a server's address has no query", async () => {
+        await client.listTools();
+        matches(errors(), /echo: left out: the server's address \S+\/base\?key=1 has a query or a fragment/);
     });
 });
 
