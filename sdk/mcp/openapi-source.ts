@@ -7,6 +7,7 @@ import { buildRequest, checkedServer, readResponse, serverOf } from "../openapi/
 import { firstSentence } from "../types/comments";
 import type { Names } from "../types/names";
 import { closure } from "../types/renderer";
+import { checkExpansion } from "../types/schema";
 import type { Declaration, Entry, Source } from "./catalog";
 
 export interface OpenApiOptions {
@@ -24,8 +25,11 @@ export type Send = (request: Request) => Promise<Response>;
 
 export function parseDocument(written: string): unknown {
     const text = written.replace(/^\uFEFF/, "");
+    if (/^\s*[{[]/.test(text)) return JSON.parse(text);
     // The core schema makes no dates of text that looks like one.
-    return /^\s*[{[]/.test(text) ? JSON.parse(text) : yaml().load(text, { schema: yaml().CORE_SCHEMA });
+    const root: unknown = yaml().load(text, { schema: yaml().CORE_SCHEMA });
+    checkExpansion(root);
+    return root;
 }
 
 function entryOf(operation: Operation): Entry {

@@ -4,15 +4,15 @@
 import { literal, union, type Member } from "./expression";
 import { isObject, list, own, pointerSegments, type Json, type SchemaDocument } from "./schema";
 
-const DEPTH_MAX = 10;
-
-/** Whether the schema, or a base of it, gives the property a value of its own already. */
-function isMarked(document: SchemaDocument, schema: unknown, property: string, depth = 0): boolean {
-    const target = document.resolve(schema);
-    if (!isObject(target) || depth > DEPTH_MAX) return false;
-    const value = document.resolve(own(own(target, "properties"), property));
-    if (isObject(value) && (Object.hasOwn(value, "const") || list(own(value, "enum")).length === 1)) return true;
-    return list(own(target, "allOf")).some((base) => isMarked(document, base, property, depth + 1));
+/** Whether the schema, or a base of it, gives the property a value of its own already. Each base is looked at once. */
+function isMarked(document: SchemaDocument, schema: unknown, property: string): boolean {
+    const seen = new Set([document.resolve(schema)]);
+    for (const target of seen) {
+        const value = document.resolve(own(own(target, "properties"), property));
+        if (isObject(value) && (Object.hasOwn(value, "const") || list(own(value, "enum")).length === 1)) return true;
+        for (const base of list(own(target, "allOf"))) seen.add(document.resolve(base));
+    }
+    return false;
 }
 
 /** The values that mean this variant: those mapped to it, or else its name. */

@@ -44,6 +44,38 @@ function step(value: unknown, segment: string): unknown {
     return own(value, segment);
 }
 
+/** Values that a document may be, with what YAML's aliases repeat in it: some hundred bytes can be many thousand million. */
+const VALUES_MAX = 2_000_000;
+
+/** How many values this is if what is shared counts each time that it stands there; Infinity if it contains itself. */
+function expandedSize(root: unknown): number {
+    const sizes = new Map<object, number>();
+    const open = new Set<object>();
+    const sizeOf = (value: unknown): number => (typeof value === "object" && value !== null ? (sizes.get(value) ?? Infinity) : 1);
+    const waiting = [root];
+    while (waiting.length > 0) {
+        const value = waiting.at(-1);
+        if (typeof value === "object" && value !== null && !sizes.has(value)) {
+            const inner = Object.values(value);
+            if (!open.has(value)) {
+                open.add(value);
+                for (const one of inner) waiting.push(one);
+                continue;
+            }
+            sizes.set(value, inner.reduce((sum: number, one) => sum + sizeOf(one), 1));
+        }
+        waiting.pop();
+    }
+    return sizeOf(root);
+}
+
+/** Refuses a document that aliases make too large to be walked. */
+export function checkExpansion(root: unknown): void {
+    const size = expandedSize(root);
+    if (size <= VALUES_MAX) return;
+    throw new Error(`its aliases make ${size === Infinity ? "an endless document" : `${size} values`} of it, and ${VALUES_MAX} are the most`);
+}
+
 /** A document, and what its references mean. */
 export class SchemaDocument {
     readonly root: unknown;
@@ -63,10 +95,12 @@ export class SchemaDocument {
     /** What its references point to, in the order in which they stand in it. */
     targets(): Set<string> {
         const targets = new Set<string>();
+        const seen = new Set<unknown>();
         const waiting: unknown[] = [this.root];
         while (waiting.length > 0) {
             const value = waiting.pop();
-            if (typeof value !== "object" || value === null) continue;
+            if (typeof value !== "object" || value === null || seen.has(value)) continue;
+            seen.add(value);
             const ref = own(value, "$ref");
             const pointer = typeof ref === "string" ? this.pointer(ref) : undefined;
             if (pointer !== undefined) targets.add(pointer);
@@ -98,10 +132,12 @@ export class SchemaDocument {
     #anchored(): Map<string, string> {
         if (this.#anchors) return this.#anchors;
         const anchors = (this.#anchors = new Map<string, string>());
+        const seen = new Set<unknown>();
         const waiting: [unknown, string][] = [[this.root, "#"]];
         for (let next = waiting.pop(); next; next = waiting.pop()) {
             const [value, pointer] = next;
-            if (typeof value !== "object" || value === null) continue;
+            if (typeof value !== "object" || value === null || seen.has(value)) continue;
+            seen.add(value);
             const anchor = own(value, "$anchor");
             const id = own(value, "$id");
             if (typeof anchor === "string" && !anchors.has(`#${anchor}`)) anchors.set(`#${anchor}`, pointer);

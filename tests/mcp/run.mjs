@@ -405,11 +405,15 @@ await test("strange documents cost what is strange in them", async () => {
     const broken = join(ROOT, "build/sdk-test/broken.yaml");
     writeFileSync(path, `\uFEFF${JSON.stringify(strange())}`); // as editors of Windows write it
     writeFileSync(broken, "openapi: 3.0.0\n  bad: [indent\n");
-    await withStdio(["--openapi", `strange=${path}`, "--openapi", `broken=${broken}`, ...SHOP], async (client, errors) => {
+    const bomb = join(ROOT, "build/sdk-test/bomb.yaml");
+    const level = (n) => `x${n}: &a${n} [${Array(10).fill(n === 0 ? 1 : `*a${n - 1}`).join()}]`;
+    writeFileSync(bomb, ["openapi: 3.0.0", "paths: {}", ...Array.from({ length: 10 }, (_, n) => level(n))].join("\n"));
+    await withStdio(["--openapi", `strange=${path}`, "--openapi", `broken=${broken}`, "--openapi", `bomb=${bomb}`, ...SHOP], async (client, errors) => {
         equal(await result(client, "return shop.add(1, 1)"), "2");
         const { text } = await call(client, "types", { names: ["strange.*"] });
         for (const name of ["cyclic", "loop", "odd", "cyclic2", "delete_"]) matches(text, new RegExp(`\\b${name}\\(`));
         matches(errors(), /broken: left out: /);
+        matches(errors(), /bomb: left out: its aliases make 1234567\d+ values of it/);
         matches(errors(), /strange: left out: GET \/broken/);
     });
 });

@@ -2,10 +2,11 @@
 
 import { equal, importSdk } from "./bundle.mjs";
 
-const { readOpenApi, buildRequest, readResponse, serverOf, Declarer } = await importSdk("requests", {
+const { readOpenApi, buildRequest, readResponse, serverOf, Declarer, checkExpansion } = await importSdk("requests", {
     "openapi/operations": ["readOpenApi"],
     "openapi/request": ["buildRequest", "readResponse", "serverOf"],
     "openapi/declare": ["Declarer"],
+    "types/schema": ["checkExpansion"],
 });
 
 const BASE = "http://server";
@@ -173,3 +174,36 @@ await cases("servers", [
     ["an address", serverAt("http://h/base/"), "http://h/base"],
     ["a query", serverAt("http://h/base?key=1"), "the server's address http://h/base?key=1 has a query or a fragment, behind which no path can stand"],
 ]);
+
+// --- Documents that are small and lead far ----------------------------------------------------------------------------
+
+const fan = (leaf) => {
+    const schemas = { S10: leaf };
+    for (let n = 0; n < 10; n++) schemas[`S${n}`] = { allOf: Array(10).fill({ $ref: `#/components/schemas/S${n + 1}` }) };
+    return { components: { schemas } };
+};
+const fanned = { $ref: "#/components/schemas/S0" };
+const wide = { oneOf: [fanned], discriminator: { propertyName: "kind" } };
+await cases("documents that lead far", [
+    ["a body", contentOf(json(fanned), { a: new Date(0) }, "post", fan(object)), '{"a":"1970-01-01T00:00:00.000Z"}'],
+    ["its type", declared(json(fanned), fan(object)), "f(input: S0): Promise<unknown>;"],
+    ["a discriminator", declared(json({ properties: { b: wide } }), fan(object)), 'f(input: { b?: S0 & { kind: "S0" } }): Promise<unknown>;'],
+    ["what is shared is looked at once", apiOf({}, "get", { "x-a": shared(40) }).operations.length, 1],
+    ["what contains itself is looked at once", declared(json({ $ref: "other" }), { "x-a": itself }), "f(input: { body: unknown }): Promise<unknown>;"],
+    ["aliases that make too much", checked(shared(40)), "its aliases make 2199023255551 values of it, and 2000000 are the most"],
+    ["aliases that contain themselves", checked(itself), "its aliases make an endless document of it, and 2000000 are the most"],
+    ["aliases that make little", checked([shared(10), shared(10)]), undefined],
+]);
+
+/** Lists of two, each of which is the same list of two. */
+function shared(levels) {
+    return levels === 0 ? [] : Array(2).fill(shared(levels - 1));
+}
+
+function checked(root) {
+    try {
+        return checkExpansion(root);
+    } catch (error) {
+        return error.message;
+    }
+}
