@@ -226,10 +226,25 @@ class DocumentOperation implements Operation {
     }
 }
 
+/** Why a reference costs what it stands for; undefined if it leads to something. */
+function lostReference(document: SchemaDocument, value: unknown): string | undefined {
+    const ref = own(value, "$ref");
+    if (typeof ref !== "string" || document.resolve(value) !== undefined) return undefined;
+    if (ref.startsWith("#")) return `its $ref ${ref} leads nowhere`;
+    return `its $ref ${ref} leads out of the document, which has to be bundled into one`;
+}
+
 /** What of an operation cannot be had. */
-function problemsOf(method: string, operation: unknown): string[] {
-    const hasBody = BODILESS.test(method) && own(operation, "requestBody") !== undefined;
-    return hasBody ? [`its request body, for ${method} requests have none`] : [];
+function problemsOf(document: SchemaDocument, method: string, item: Json, operation: unknown): string[] {
+    const problems = [own(item, "parameters"), own(operation, "parameters")].flatMap(list).flatMap((parameter) => {
+        const lost = lostReference(document, parameter);
+        return lost === undefined ? [] : [`a parameter, for ${lost}`];
+    });
+    const body = own(operation, "requestBody");
+    const lostBody = lostReference(document, body);
+    if (BODILESS.test(method) && body !== undefined) problems.push(`its request body, for ${method} requests have none`);
+    else if (lostBody !== undefined) problems.push(`its request body, for ${lostBody}`);
+    return problems;
 }
 
 /** Reads a parsed document. Throws only if it is no OpenAPI 3 document at all. */
@@ -243,6 +258,8 @@ export function readOpenApi(root: unknown): Api {
     const paths = own(root, "paths");
     for (const [path, value] of Object.entries(isObject(paths) ? paths : {})) {
         const item = document.resolve(value);
+        const lost = lostReference(document, value);
+        if (lost !== undefined) api.problems.push(`${path}: ${lost}`);
         if (!isObject(item)) continue;
         for (const method of METHODS.filter((name) => Object.hasOwn(item, name))) {
             const label = `${method.toUpperCase()} ${path}`;
@@ -251,7 +268,7 @@ export function readOpenApi(root: unknown): Api {
             } catch (error) {
                 api.problems.push(`${label}: ${(error as Error).message}`);
             }
-            for (const problem of problemsOf(method.toUpperCase(), item[method])) api.problems.push(`${label}: ${problem}`);
+            for (const problem of problemsOf(document, method.toUpperCase(), item, item[method])) api.problems.push(`${label}: ${problem}`);
         }
     }
     return api;

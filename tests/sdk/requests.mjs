@@ -207,3 +207,13 @@ function checked(root) {
         return error.message;
     }
 }
+
+// --- References that lead out of the document --------------------------------------------------------------------------
+
+const bundled = "leads out of the document, which has to be bundled into one";
+const problemsAt = (item) => readOpenApi({ openapi: "3.0.0", paths: { "/a": item } }).problems;
+await cases("lost references", [
+    ["a path", problemsAt({ $ref: "./a.yaml" }), [`/a: its $ref ./a.yaml ${bundled}`]],
+    ["parameters", problemsAt({ parameters: [{ $ref: "p.yaml#/a" }], get: { parameters: [{ $ref: "#/b" }, query("c")] } }), [`GET /a: a parameter, for its $ref p.yaml#/a ${bundled}`, "GET /a: a parameter, for its $ref #/b leads nowhere"]],
+    ["a body", problemsAt({ post: { requestBody: { $ref: "b.yaml" } } }), [`POST /a: its request body, for its $ref b.yaml ${bundled}`]],
+]);
