@@ -35,6 +35,8 @@ interface Shape {
     required: Set<string>;
     /** Types of all other properties; `true` for any. */
     index: unknown[];
+    /** References to what stands beside it. */
+    bases: unknown[];
 }
 
 export interface NamedType {
@@ -216,7 +218,7 @@ export class Renderer {
         const has = (...keys: string[]): boolean => keys.some((key) => Object.hasOwn(schema, key));
         if (has("properties", "additionalProperties", "patternProperties")) return "object";
         if (has("items", "prefixItems")) return "array";
-        return has("allOf") ? "allOf" : undefined;
+        return has("allOf") || (has("$ref") && has("required")) ? "allOf" : undefined;
     }
 
     #ofType(name: unknown, schema: Json, place: Place): E.Expression {
@@ -257,13 +259,14 @@ export class Renderer {
     // --- Objects -----------------------------------------------------------------------------------------------------
 
     #emptyShape(): Shape {
-        return { members: new Map(), required: new Set(), index: [] };
+        return { members: new Map(), required: new Set(), index: [], bases: [] };
     }
 
     #object(schema: Json, place: Place): E.Expression {
         const shape = this.#emptyShape();
         const parts: E.Expression[] = [];
         this.#collectParts(schema, shape, parts, { ...place, depth: place.depth + 1 });
+        this.#requireOthers(schema, shape);
         return E.intersection([this.#shapeType(shape, place), ...parts]);
     }
 
@@ -278,10 +281,23 @@ export class Renderer {
         this.#collectOwn(schema, shape);
         for (const base of list(own(schema, "allOf"))) {
             if (!isObject(base)) continue;
-            if (typeof own(base, "$ref") === "string") parts.push(this.#reference(base.$ref as string, place, true));
-            else if (this.#isMergeable(base) && place.depth < DEPTH_MAX) {
+            if (typeof own(base, "$ref") === "string") {
+                shape.bases.push(base);
+                parts.push(this.#reference(base.$ref as string, place, true));
+            } else if (this.#isMergeable(base) && place.depth < DEPTH_MAX) {
                 this.#collectParts(base, shape, parts, { ...place, depth: place.depth + 1 });
             } else parts.push(this.#schema(base, place));
+        }
+    }
+
+    /** Members of references that are required here and not there stand here as well; their words stay there. */
+    #requireOthers(schema: Json, shape: Shape): void {
+        const wanted = [...shape.required].filter((name) => !shape.members.has(name));
+        if (wanted.length === 0) return;
+        const others = this.#emptyShape();
+        for (const base of Object.hasOwn(schema, "$ref") ? [...shape.bases, schema] : shape.bases) this.#collectShape(base, others);
+        for (const name of wanted.filter((one) => others.members.has(one) && !others.required.has(one))) {
+            shape.members.set(name, { allOf: [others.members.get(name)] });
         }
     }
 
@@ -305,12 +321,14 @@ export class Renderer {
         if (additional === true || isObject(additional)) shape.index.push(additional);
     }
 
-    /** A schema's members with all that it takes from elsewhere; for objects that are put into others. */
-    #collectShape(schema: unknown, shape: Shape, depth = 0): void {
-        const target = this.document.resolve(schema);
-        if (!isObject(target) || depth > DEPTH_MAX || ++this.#steps > STEPS_MAX) return;
-        this.#collectOwn(target, shape);
-        for (const base of list(own(target, "allOf"))) this.#collectShape(base, shape, depth + 1);
+    /** A schema's members with all that it takes from elsewhere, each base once; for objects that are put into others. */
+    #collectShape(schema: unknown, shape: Shape): void {
+        const targets = new Set([this.document.resolve(schema)]);
+        for (const target of targets) {
+            if (!isObject(target) || ++this.#steps > STEPS_MAX) continue;
+            this.#collectOwn(target, shape);
+            for (const base of list(own(target, "allOf"))) targets.add(this.document.resolve(base));
+        }
     }
 
     /** A base's members without its variants, of which the type in question is one. */

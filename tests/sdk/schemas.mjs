@@ -90,6 +90,13 @@ const cases = [
     ["recursion through a map", { $ref: "#/$defs/m", $defs: { m: { additionalProperties: { $ref: "#/$defs/m" } } } }, "M\ntype M = { [key: string]: M };"],
     ["base that names its variants", { $ref: "#/$defs/pet", $defs: { pet: { type: "object", properties: { name: { type: "string" } }, oneOf: [{ $ref: "#/$defs/cat" }] }, cat: { allOf: [{ $ref: "#/$defs/pet" }, { properties: { lives: { type: "number" } } }] } } }, "Pet\ntype Pet = { name?: string } & Cat;\ntype Cat = { lives?: number } & { name?: string };"],
     ["$ref with words beside it", { properties: { a: { $ref: "#/$defs/a", description: "x" } }, $defs: { a: { type: "object", properties: { b: {} } } } }, "{ /** x */ a?: A }\ntype A = { b?: unknown };"],
+    // Required here, described there.
+    ["required of a base", { allOf: [{ $ref: "#/$defs/a" }], required: ["x"], $defs: { a: { properties: { x: { type: "string", description: "Of whom" }, y: {} } } } }, "{ x: string } & A\ntype A = { x?: string; y?: unknown };"],
+    ["required beside a base", { allOf: [{ $ref: "#/$defs/a" }, { required: ["x"] }], properties: { z: {} }, $defs: { a: { properties: { x: { type: "string" } } } } }, "{ z?: unknown; x: string } & A\ntype A = { x?: string };"],
+    ["required of a base's base", { allOf: [{ $ref: "#/$defs/b" }], required: ["x"], $defs: { a: { properties: { x: { $ref: "#/$defs/a" } } }, b: { allOf: [{ $ref: "#/$defs/a" }] } } }, "{ x: A } & B\ntype B = A;\ntype A = { x?: A };"],
+    ["required there as well", { allOf: [{ $ref: "#/$defs/a" }], required: ["x"], $defs: { a: { properties: { x: {} }, required: ["x"] } } }, "A\ntype A = { x: unknown };"],
+    ["required beside a $ref", { $ref: "#/$defs/a", required: ["x"], $defs: { a: { properties: { x: { type: "string" } } } } }, "A & { x: string }\ntype A = { x?: string };"],
+    ["required and nowhere", { allOf: [{ $ref: "#/$defs/a" }], required: ["z"], $defs: { a: { properties: { x: {} } } } }, "A\ntype A = { x?: unknown };"],
     // Discriminators.
     ["discriminator by name", { oneOf: [{ $ref: "#/components/schemas/Cat" }, { $ref: "#/components/schemas/Dog" }], discriminator: { propertyName: "kind" }, components: { schemas: { Cat: { properties: { kind: { type: "string" } } }, Dog: { properties: { kind: { type: "string" } } } } } }, 'Cat & { kind: "Cat" } | Dog & { kind: "Dog" }\ntype Cat = { kind?: string };\ntype Dog = { kind?: string };'],
     ["discriminator by mapping", { oneOf: [{ $ref: "#/$defs/Cat" }], discriminator: { propertyName: "kind", mapping: { c: "#/$defs/Cat", k: "#/$defs/Cat" } }, $defs: { Cat: { properties: { kind: { type: "string" } } } } }, 'Cat & { kind: "c" | "k" }\ntype Cat = { kind?: string };'],
