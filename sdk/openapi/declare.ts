@@ -7,6 +7,7 @@ import { closure, Renderer } from "../types/renderer";
 import { isObject, own } from "../types/schema";
 import { isJson, isJsonLines, isMultipart, isText, isUrlencoded } from "./media";
 import type { Api, Operation, Parameter, RequestBody } from "./operations";
+import { usesOf } from "./uses";
 
 export interface Declared {
     name: string;
@@ -36,7 +37,7 @@ export class Declarer {
     constructor(api: Api, docs: Docs = "brief", names: Names = Names.ofTypes()) {
         this.#api = api;
         this.#docs = docs;
-        this.renderer = new Renderer(api.document, docs, names, "Root", E.FILE);
+        this.renderer = new Renderer(api.document, docs, names, { binaryInput: E.FILE, useOf: usesOf(api.document) });
     }
 
     operation(operation: Operation): Declared {

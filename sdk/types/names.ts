@@ -13,7 +13,7 @@ const RESERVED = new Set(
 const UNCALLABLE = new Set(["then", "toJSON"]);
 
 /** Types that declarations use, so no type of a document may take their names. */
-const TAKEN_TYPES = ["Array", "Promise", "Record", "Uint8Array", "File", "Object", "String", "Number", "Boolean", "Symbol", "Function"];
+const TAKEN_TYPES = ["Array", "Promise", "Record", "Omit", "Uint8Array", "File", "Object", "String", "Number", "Boolean", "Symbol", "Function"];
 
 /** An identifier that needs no quotes as a property; ASCII only, so that nothing looks like what it is not. */
 export function isIdentifier(name: string): boolean {

@@ -7,7 +7,7 @@ import { propertyText, type Docs } from "./comments";
 import { AliasCycles } from "./cycles";
 import { variantMark } from "./discriminator";
 import * as E from "./expression";
-import { camelCase, Names, pascalCase } from "./names";
+import { camelCase, Names, pascalCase, quote } from "./names";
 import { isObject, list, own, pointerSegments, requiredNames, SchemaDocument, type Json } from "./schema";
 
 const DEPTH_MAX = 20;
@@ -22,10 +22,25 @@ const SILENT_SEGMENTS = /^(?:components|schemas|definitions|\$defs|properties|pa
 /** What a reference may point to in an OpenAPI document beside schemas. */
 const NO_SCHEMA = /^#\/components\/(?:parameters|responses|requestBodies|headers|examples|links|callbacks|pathItems|securitySchemes)\/[^/]+$/;
 
+/**
+ * What a type describes: what callers pass in, what they get, or both. Of the latter, those that are bodies say what their
+ * members mean, as those of inputs do; words at each part of them would be paid for by all who only read.
+ */
+export type Use = "input" | "output" | "body" | "part";
+
+export interface RendererOptions {
+    /** The name of the type that `#` means. */
+    rootName?: string;
+    /** What inputs take as binary. */
+    binaryInput?: E.Expression;
+    /** What the type at a pointer describes; answers if nobody says. */
+    useOf?: (pointer: string) => Use;
+}
+
 /** Where a schema stands. `alias` is the named type whose own expression it belongs to without anything between. */
 interface Place {
     depth: number;
-    isInput: boolean;
+    use: Use;
     alias?: string;
 }
 
@@ -37,6 +52,7 @@ interface Shape {
     index: unknown[];
     /** References to what stands beside it. */
     bases: unknown[];
+    hasVariants: boolean;
 }
 
 export interface NamedType {
@@ -52,34 +68,32 @@ export class Renderer {
     readonly #names: Names;
     readonly #cycles: AliasCycles;
     readonly #nameOf = new Map<string, string>();
-    readonly #rootName: string;
-    readonly #binaryInput: E.Expression;
+    readonly #options: RendererOptions;
+    readonly #omitted = new Map<string, string[]>();
     readonly #types = new Map<string, NamedType>();
     #mentions = new Set<string>();
     #steps = 0;
 
     /**
      * `names` may be shared, so that several documents' types do not collide: of two of one name the later document's gets
-     * a number. All are named here, so that no name depends on what is asked for first. `rootName` is the type that `#`
-     * means, `binaryInput` what inputs take as binary.
+     * a number. All are named here, so that no name depends on what is asked for first.
      */
-    constructor(document: SchemaDocument, docs: Docs, names: Names = Names.ofTypes(), rootName = "Root", binaryInput = E.BYTES) {
+    constructor(document: SchemaDocument, docs: Docs, names: Names = Names.ofTypes(), options: RendererOptions = {}) {
         this.document = document;
         this.#docs = docs;
         this.#names = names;
+        this.#options = options;
         this.#cycles = new AliasCycles(document);
         const schemas = own(own(document.root, "components"), "schemas");
         for (const key of Object.keys(isObject(schemas) ? schemas : {})) {
             this.#nameOf.set(`#/components/schemas/${key}`, names.claim(pascalCase(key)));
         }
-        this.#rootName = rootName;
-        this.#binaryInput = binaryInput;
         for (const pointer of document.targets()) if (!NO_SCHEMA.test(pointer)) this.#name(pointer);
     }
 
     /** The expression for a schema, and the named types that it mentions. */
     expression(schema: unknown, isInput: boolean): { type: E.Expression; mentions: Set<string> } {
-        return this.#collecting(() => this.#schema(schema, { depth: 0, isInput }));
+        return this.#collecting(() => this.#schema(schema, { depth: 0, use: isInput ? "input" : "output" }));
     }
 
     /** An object's members, for who puts several objects into one. */
@@ -87,7 +101,7 @@ export class Renderer {
         const { type: members, mentions } = this.#collecting(() => {
             const shape = this.#emptyShape();
             this.#collectShape(schema, shape);
-            return this.#membersOf(shape, { depth: 0, isInput });
+            return this.#membersOf(shape, { depth: 0, use: isInput ? "input" : "output" });
         });
         return { members, mentions };
     }
@@ -96,9 +110,8 @@ export class Renderer {
     named(pointer: string): NamedType {
         const known = this.#types.get(pointer);
         if (known) return known;
-        const { type, mentions } = this.#collecting(() =>
-            this.#schema(this.document.at(pointer), { depth: 0, isInput: false, alias: pointer }),
-        );
+        const use = this.#useOf(pointer);
+        const { type, mentions } = this.#collecting(() => this.#schema(this.document.at(pointer), { depth: 0, use, alias: pointer }));
         const name = this.#name(pointer);
         const made = { name, declaration: `type ${name} = ${type.text};`, mentions };
         this.#types.set(pointer, made);
@@ -109,6 +122,10 @@ export class Renderer {
     pointerOf(name: string): string | undefined {
         for (const [pointer, known] of this.#nameOf) if (known === name) return pointer;
         return undefined;
+    }
+
+    #useOf(pointer: string): Use {
+        return this.#options.useOf?.(pointer) ?? "output";
     }
 
     #collecting<T>(render: () => T): { type: T; mentions: Set<string> } {
@@ -125,7 +142,7 @@ export class Renderer {
     #name(pointer: string): string {
         const known = this.#nameOf.get(pointer);
         if (known !== undefined) return known;
-        if (pointer === "#") return this.#keep(pointer, this.#names.claim(this.#rootName));
+        if (pointer === "#") return this.#keep(pointer, this.#names.claim(this.#options.rootName ?? "Root"));
         const telling = pointerSegments(pointer).filter((segment) => !SILENT_SEGMENTS.test(segment));
         return this.#keep(pointer, this.#names.claim(pascalCase(telling.slice(-3).map(camelCase).join("-"))));
     }
@@ -175,13 +192,31 @@ export class Renderer {
         if (pointer === undefined) return E.UNKNOWN;
         const target = this.document.at(pointer);
         if (!isObject(target)) return target === false ? E.plain("never") : E.UNKNOWN;
-        const small = this.#small(target);
+        const small = this.#small(target, place);
         if (small) return small;
         if (place.alias !== undefined && this.#cycles.closes(place.alias, pointer, isBase)) {
             return isBase ? this.#ownShape(target, place) : E.UNKNOWN;
         }
         this.#mentions.add(pointer);
-        return E.plain(this.#name(pointer));
+        const omitted = place.use === "input" ? this.#demandedReadOnly(pointer) : [];
+        if (omitted.length === 0) return E.plain(this.#name(pointer));
+        return E.plain(`Omit<${this.#name(pointer)}, ${omitted.map(quote).join(" | ")}>`);
+    }
+
+    /** Members that answers of this type always have and no caller passes in. Of variants and maps none can be omitted. */
+    #demandedReadOnly(pointer: string): string[] {
+        const known = this.#omitted.get(pointer);
+        if (known) return known;
+        const { type: shape } = this.#collecting(() => {
+            const made = this.#emptyShape();
+            this.#collectShape(this.document.at(pointer), made);
+            return made;
+        });
+        const names = [...shape.members].filter(([name, schema]) => shape.required.has(name) && this.#says(schema, "readOnly"));
+        const canOmit = this.#useOf(pointer) !== "input" && !shape.hasVariants && shape.index.length === 0;
+        const omitted = canOmit ? names.map(([name]) => name) : [];
+        this.#omitted.set(pointer, omitted);
+        return omitted;
     }
 
     /** Where a chain of schemas that are nothing but references ends. */
@@ -196,13 +231,13 @@ export class Renderer {
         return undefined;
     }
 
-    #small(target: Json): E.Expression | undefined {
+    #small(target: Json, { use }: Place): E.Expression | undefined {
         const isPlain = ["$ref", "allOf", "anyOf", "oneOf", "properties", "items", "additionalProperties"].every(
             (key) => !Object.hasOwn(target, key),
         );
         const isTyped = Object.hasOwn(target, "type") || Object.hasOwn(target, "enum") || Object.hasOwn(target, "const");
         if (!isPlain || !isTyped || list(own(target, "enum")).length > 20) return undefined;
-        const type = this.#schema(target, { depth: 0, isInput: false });
+        const type = this.#schema(target, { depth: 0, use });
         return type.text.length <= SMALL_CHARACTERS_MAX ? type : undefined;
     }
 
@@ -225,7 +260,7 @@ export class Renderer {
         switch (name) {
             case "string":
                 if (own(schema, "format") !== "binary") return E.plain("string");
-                return place.isInput ? this.#binaryInput : E.BYTES;
+                return place.use === "input" ? (this.#options.binaryInput ?? E.BYTES) : E.BYTES;
             case "integer":
             case "number":
                 return E.plain("number");
@@ -246,7 +281,7 @@ export class Renderer {
     }
 
     #array(schema: Json, place: Place): E.Expression {
-        const inner: Place = { depth: place.depth + 1, isInput: place.isInput };
+        const inner: Place = { depth: place.depth + 1, use: place.use };
         const items = own(schema, "items");
         const prefix = own(schema, "prefixItems") ?? (Array.isArray(items) ? items : undefined);
         if (!Array.isArray(prefix)) return E.arrayOf(this.#schema(items, inner));
@@ -259,7 +294,7 @@ export class Renderer {
     // --- Objects -----------------------------------------------------------------------------------------------------
 
     #emptyShape(): Shape {
-        return { members: new Map(), required: new Set(), index: [], bases: [] };
+        return { members: new Map(), required: new Set(), index: [], bases: [], hasVariants: false };
     }
 
     #object(schema: Json, place: Place): E.Expression {
@@ -327,6 +362,7 @@ export class Renderer {
         for (const target of targets) {
             if (!isObject(target) || ++this.#steps > STEPS_MAX) continue;
             this.#collectOwn(target, shape);
+            shape.hasVariants ||= Object.hasOwn(target, "anyOf") || Object.hasOwn(target, "oneOf");
             for (const base of list(own(target, "allOf"))) targets.add(this.document.resolve(base));
         }
     }
@@ -339,22 +375,33 @@ export class Renderer {
     }
 
     #membersOf(shape: Shape, place: Place): E.Member[] {
-        const inner: Place = { depth: place.depth + 1, isInput: place.isInput };
-        return [...shape.members].map(([name, schema]) => {
+        const inner: Place = { depth: place.depth + 1, use: place.use };
+        const members = [...shape.members].filter(([, schema]) => !this.#isHidden(schema, place));
+        return members.map(([name, schema]) => {
             const said = isObject(schema) ? schema : {};
             return {
                 name,
                 type: this.#schema(schema, inner),
                 isOptional: !shape.required.has(name),
-                words: propertyText(name, said, this.#docs, place.isInput),
+                words: propertyText(name, said, this.#docs, place.use === "input" || place.use === "body"),
             };
         });
+    }
+
+    /** Whether a member, or what it refers to or is put together of, says this of itself. */
+    #says(schema: unknown, key: "readOnly" | "writeOnly"): boolean {
+        return [schema, this.document.resolve(schema), ...list(own(schema, "allOf"))].some((part) => own(part, key) === true);
+    }
+
+    /** Callers pass in nothing that is read-only, and get nothing that is write-only. */
+    #isHidden(schema: unknown, { use }: Place): boolean {
+        return (use === "input" && this.#says(schema, "readOnly")) || (use === "output" && this.#says(schema, "writeOnly"));
     }
 
     /** The index signature; with members beside it, it must hold for them too, and `unknown` does. */
     #indexOf(shape: Shape, members: E.Member[], place: Place): string | undefined {
         if (shape.index.length === 0) return undefined;
-        const type = E.union(shape.index.map((schema) => this.#schema(schema, { depth: place.depth + 1, isInput: place.isInput })));
+        const type = E.union(shape.index.map((schema) => this.#schema(schema, { depth: place.depth + 1, use: place.use })));
         const holds = members.every((member) => !member.isOptional && member.type.text === type.text);
         return `[key: string]: ${holds ? type.text : E.UNKNOWN.text}`;
     }

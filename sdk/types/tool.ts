@@ -23,7 +23,7 @@ export interface DeclaredTool {
 
 /** A type expression for a schema, and the declarations of the types that it mentions. */
 export function typeOfSchema(schema: unknown, name: string, names = Names.ofTypes(), docs: Docs = "brief", isInput = true) {
-    const renderer = new Renderer(new SchemaDocument(schema), docs, names, name);
+    const renderer = new Renderer(new SchemaDocument(schema), docs, names, { rootName: name, useOf: () => (isInput ? "input" : "output") });
     const { type, mentions } = renderer.expression(schema, isInput);
     return { type, types: closure(renderer, mentions).map(({ declaration }) => declaration) };
 }
@@ -53,8 +53,8 @@ export class ToolDeclarer {
         const title = pascalCase(tool.name);
         this.#tool = tool;
         this.#docs = docs;
-        this.#input = new Renderer(new SchemaDocument(tool.inputSchema), docs, names, `${title}Input`);
-        this.#output = new Renderer(new SchemaDocument(tool.outputSchema), docs, names, `${title}Output`);
+        this.#input = new Renderer(new SchemaDocument(tool.inputSchema), docs, names, { rootName: `${title}Input`, useOf: () => "input" });
+        this.#output = new Renderer(new SchemaDocument(tool.outputSchema), docs, names, { rootName: `${title}Output` });
     }
 
     get declared(): DeclaredTool {

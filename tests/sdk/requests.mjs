@@ -2,10 +2,10 @@
 
 import { equal, importSdk } from "./bundle.mjs";
 
-const { readOpenApi, buildRequest, readResponse, serverOf, Declarer, checkExpansion } = await importSdk("requests", {
+const { readOpenApi, buildRequest, readResponse, serverOf, Declarer, declareOperations, checkExpansion } = await importSdk("requests", {
     "openapi/operations": ["readOpenApi"],
     "openapi/request": ["buildRequest", "readResponse", "serverOf"],
-    "openapi/declare": ["Declarer"],
+    "openapi/declare": ["Declarer", "declareOperations"],
     "types/schema": ["checkExpansion"],
 });
 
@@ -216,4 +216,29 @@ await cases("lost references", [
     ["a path", problemsAt({ $ref: "./a.yaml" }), [`/a: its $ref ./a.yaml ${bundled}`]],
     ["parameters", problemsAt({ parameters: [{ $ref: "p.yaml#/a" }], get: { parameters: [{ $ref: "#/b" }, query("c")] } }), [`GET /a: a parameter, for its $ref p.yaml#/a ${bundled}`, "GET /a: a parameter, for its $ref #/b leads nowhere"]],
     ["a body", problemsAt({ post: { requestBody: { $ref: "b.yaml" } } }), [`POST /a: its request body, for its $ref b.yaml ${bundled}`]],
+]);
+
+// --- Types that go both ways -------------------------------------------------------------------------------------------
+
+const ref = (name) => ({ $ref: `#/components/schemas/${name}` });
+const said = (more) => ({ type: "string", description: "Of whom", ...more });
+const people = {
+    User: { type: "object", required: ["id", "name"], properties: { id: said({ readOnly: true }), name: said(), key: said({ writeOnly: true }), part: ref("Part") } },
+    Part: { type: "object", required: ["id"], properties: { id: said({ readOnly: true }), x: said() } },
+    Draft: { type: "object", required: ["id"], properties: { id: said({ readOnly: true }), x: said(), made: { $ref: "#/components/schemas/Text", readOnly: true } } },
+    Text: { type: "string", minLength: 1 },
+    Answer: { type: "object", properties: { key: said({ writeOnly: true }), x: said() } },
+    Group: { type: "object", required: ["id"], properties: { id: said({ readOnly: true }) }, additionalProperties: ref("User") },
+};
+function typesOf(input, output) {
+    const api = readOpenApi({ openapi: "3.1.0", paths: { "/p": { post: { operationId: "f", ...json(input), ...answering("application/json", output) } } }, components: { schemas: people } });
+    return declareOperations(new Declarer(api), "api", api.operations).replace(/^.*\{\n {2}f/, "f").replace("\n};\n", "\n").replace(/\n {2}/g, " ").trim();
+}
+await cases("types", [
+    ["a body that is answered as well", typesOf(ref("User"), ref("User")), 'f(input: Omit<User, "id">): Promise<User>;\ntype User = { /** Of whom */ id: string; /** Of whom */ name: string; /** Of whom */ key?: string; part?: Part };\ntype Part = { id: string; x?: string };'],
+    ["a part that is answered as well", typesOf({ properties: { a: ref("Part") } }, ref("Part")), 'f(input: { a?: Omit<Part, "id"> }): Promise<Part>;\ntype Part = { id: string; x?: string };'],
+    ["a body that is not answered", typesOf(ref("Draft"), {}), "f(input: Draft): Promise<unknown>;\ntype Draft = { /** Of whom */ x?: string };"],
+    ["an answer that is no body", typesOf({}, ref("Answer")), "f(input: { body: unknown }): Promise<Answer>;\ntype Answer = { x?: string };"],
+    ["a body that is written out", typesOf(people.User, {}), "f(input: { /** Of whom */ name: string; /** Of whom */ key?: string; part?: Part }): Promise<unknown>;\ntype Part = { /** Of whom */ x?: string };"],
+    ["a map with what is read-only", typesOf(ref("Group"), ref("Group")).split(";")[0], "f(input: Group): Promise<Group>"],
 ]);

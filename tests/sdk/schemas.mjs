@@ -91,7 +91,7 @@ const cases = [
     ["base that names its variants", { $ref: "#/$defs/pet", $defs: { pet: { type: "object", properties: { name: { type: "string" } }, oneOf: [{ $ref: "#/$defs/cat" }] }, cat: { allOf: [{ $ref: "#/$defs/pet" }, { properties: { lives: { type: "number" } } }] } } }, "Pet\ntype Pet = { name?: string } & Cat;\ntype Cat = { lives?: number } & { name?: string };"],
     ["$ref with words beside it", { properties: { a: { $ref: "#/$defs/a", description: "x" } }, $defs: { a: { type: "object", properties: { b: {} } } } }, "{ /** x */ a?: A }\ntype A = { b?: unknown };"],
     // Required here, described there.
-    ["required of a base", { allOf: [{ $ref: "#/$defs/a" }], required: ["x"], $defs: { a: { properties: { x: { type: "string", description: "Of whom" }, y: {} } } } }, "{ x: string } & A\ntype A = { x?: string; y?: unknown };"],
+    ["required of a base", { allOf: [{ $ref: "#/$defs/a" }], required: ["x"], $defs: { a: { properties: { x: { type: "string", description: "Of whom" }, y: {} } } } }, "{ x: string } & A\ntype A = { /** Of whom */ x?: string; y?: unknown };"],
     ["required beside a base", { allOf: [{ $ref: "#/$defs/a" }, { required: ["x"] }], properties: { z: {} }, $defs: { a: { properties: { x: { type: "string" } } } } }, "{ z?: unknown; x: string } & A\ntype A = { x?: string };"],
     ["required of a base's base", { allOf: [{ $ref: "#/$defs/b" }], required: ["x"], $defs: { a: { properties: { x: { $ref: "#/$defs/a" } } }, b: { allOf: [{ $ref: "#/$defs/a" }] } } }, "{ x: A } & B\ntype B = A;\ntype A = { x?: A };"],
     ["required there as well", { allOf: [{ $ref: "#/$defs/a" }], required: ["x"], $defs: { a: { properties: { x: {} }, required: ["x"] } } }, "A\ntype A = { x: unknown };"],
@@ -141,6 +141,10 @@ equal("schemas: a tool", declareTool(tool, names).text, "/** Weather of a city *
 equal("schemas: a tool without input", declareTool({ name: "now", inputSchema: { type: "object", properties: {}, additionalProperties: false } }, names).text, "now(): Promise<unknown>;");
 equal("schemas: a tool whose input may be left out", declareTool({ name: "f", inputSchema: { type: "object", properties: { n: { type: "number" } } } }, names).text, "f(input?: { n?: number }): Promise<unknown>;");
 equal("schemas: a namespace", declareTools("weather", [tool]), "declare const weather: {\n  /** Weather of a city */\n  get_weather(input: { city: string }): Promise<{ celsius: number }>;\n};\n");
+
+const described = { $ref: "#/$defs/a", $defs: { a: { properties: { x: { type: "string", description: "Of whom" }, made: { type: "string", readOnly: true }, key: { type: "string", writeOnly: true } } } } };
+const passed = declareTool({ name: "g", inputSchema: described, outputSchema: described }, Names.ofTypes());
+equal("schemas: what is passed in has words, and what is answered has none", passed.types.map(({ declaration }) => declaration).join(" "), "type A = { /** Of whom */ x?: string; key?: string }; type A2 = { x?: string; made?: string };");
 
 // Two tools with a type of one name: whoever is asked first, the first tool's has the name.
 const withItem = (name, property) => ({ name, inputSchema: { type: "object", properties: { item: { $ref: "#/$defs/Item" } }, $defs: { Item: { type: "object", properties: { [property]: { type: "string" } } } } } });
