@@ -116,21 +116,41 @@ function plainPrimitive(value: unknown, spot: Spot): unknown {
     return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
 
-/**
- * Dates as text, Sets as lists, Maps as objects, numbers of typed arrays as lists. Bytes become text by their schema;
- * with `keepsBytes`, they and files stay, here and as the items of a list here.
- */
-export function plainValue(value: unknown, spot: Spot, keepsBytes = false, around: unknown[] = []): unknown {
+/** Values that one argument may come to, with what is shared in it: code can make very much of little by that. */
+const VALUES_MAX = 2_000_000;
+
+/** What a walk through a value is inside of, and how much more it may meet. */
+interface Walk {
+    around: Set<object>;
+    left: number;
+}
+
+function plainObject(value: object, spot: Spot, keepsBytes: boolean, walk: Walk): unknown {
+    if (value instanceof Set || ArrayBuffer.isView(value)) return plain([...(value as Set<unknown>)], spot, keepsBytes, walk);
+    if (value instanceof Map) return plain(mapObject(value, spot), spot, keepsBytes, walk);
+    if (Array.isArray(value)) return value.map((item, index) => plain(item, spot.at(index), keepsBytes, walk));
+    if (!isPlainObject(value)) throw new TypeError(`${spot.name} is a ${value.constructor.name}, which no request can carry`);
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, spot.at(key), false, walk)]));
+}
+
+function plain(value: unknown, spot: Spot, keepsBytes: boolean, walk: Walk): unknown {
+    if (--walk.left < 0) throw new TypeError(`${spot.name} makes more than ${VALUES_MAX} values of the argument`);
     if (typeof value !== "object" || value === null) return plainPrimitive(value, spot);
     if (value instanceof Date) return dateText(value, spot);
     if (isBinary(value) && keepsBytes) return value;
     if (isBytes(value)) return bytesText(value, spot);
     if (value instanceof Blob) throw new TypeError(`${spot.name} is a ${value.constructor.name}, which this operation cannot take there`);
-    if (around.includes(value)) throw new TypeError(`${spot.name} contains itself`);
-    const inside = [...around, value];
-    if (value instanceof Set || ArrayBuffer.isView(value)) return plainValue([...(value as Set<unknown>)], spot, keepsBytes, inside);
-    if (value instanceof Map) return plainValue(mapObject(value, spot), spot, keepsBytes, inside);
-    if (Array.isArray(value)) return value.map((item, index) => plainValue(item, spot.at(index), keepsBytes, inside));
-    if (!isPlainObject(value)) throw new TypeError(`${spot.name} is a ${value.constructor.name}, which no request can carry`);
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner, spot.at(key), false, inside)]));
+    if (walk.around.has(value)) throw new TypeError(`${spot.name} contains itself`);
+    walk.around.add(value);
+    const made = plainObject(value, spot, keepsBytes, walk);
+    walk.around.delete(value);
+    return made;
+}
+
+/**
+ * Dates as text, Sets as lists, Maps as objects, numbers of typed arrays as lists. Bytes become text by their schema;
+ * with `keepsBytes`, they and files stay, here and as the items of a list here.
+ */
+export function plainValue(value: unknown, spot: Spot, keepsBytes = false): unknown {
+    return plain(value, spot, keepsBytes, { around: new Set(), left: VALUES_MAX });
 }

@@ -88,6 +88,7 @@ await cases("values", [
     ["a RegExp", contentOf(json(object), { a: /x/ }), "f: a is a RegExp, which no request can carry"],
     ["a function", urlOf(inQuery(), { a: () => 1 }), "f: a is a function, which no request can carry"],
     ["what contains itself", contentOf(json(object), { a: itself }), "f: a.a contains itself"],
+    ["what shares very much", contentOf(json(object), { a: shared(40) }).then((message) => message.replace(/a(?:\[\d\])+/, "a[...]")), "f: a[...] makes more than 2000000 values of the argument"],
     ["a Date as the input", urlOf(inQuery(), new Date()), "f takes one object with named properties."],
     ["bytes in a query", urlOf(inQuery(), { a: bytes }), "f: a is bytes, which this operation cannot take there: give it text, in base64 if that is meant"],
     ["bytes as base64 in a query", urlOf(inQuery({ format: "byte" }), { a: bytes }), "/p?a=aGn/"],
