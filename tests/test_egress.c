@@ -324,6 +324,48 @@ TEST(secrets_are_found_across_borders) {
     scrub_free(scrub);
 }
 
+/* What comes of a text when the secret was sent in this header. */
+static void expect_scrubbed(const char *header, const char *prefix, const char *value, const char *from, const char *to) {
+    struct secret secret = {"S", value, strlen(value)};
+    struct injection injection = {(char *)header, (char *)prefix, &secret};
+    struct scrub *scrub = scrub_new(&injection, 1);
+    char *text = strdup(from);
+    EXPECT(text);
+    scrub_text(scrub, (uint8_t *)text, strlen(text));
+    EXPECT_STR(text, to);
+    free(text);
+    scrub_free(scrub);
+}
+
+TEST(secrets_are_found_without_their_scheme) {
+    static const struct {
+        const char *header, *prefix, *value, *from, *to;
+    } rows[] = {
+        {"Authorization", "", "Bearer sk-live-1", "key sk-live-1, Bearer sk-live-1", "key *********, ****************"},
+        {"Authorization", "", "Bearer sk-live-1", "Bearer is a word", "Bearer is a word"},
+        {"authorization", "", "SSWS  00abc", "00abc", "*****"},
+        {"X-Key", "", "token 00abc", "00abc token", "***** token"},
+        {"X-Key", "", "correct horse battery", "horse battery", "horse battery"},
+        {"Authorization", "Bearer ", "sk-live-1", "sk-live-1", "*********"},
+        {"Authorization", "", "Bearer abc", "abc Bearer abc", "abc **********"},
+        /* "ab" "c" and the token: another offset in base64. */
+        {"Authorization", "", "Bearer sk-live-0123", "YWJzay1saXZlLTAxMjM=", "YWJ***************M="},
+        /* alice:hunter2 */
+        {"Authorization", "", "Basic YWxpY2U6aHVudGVyMg==", "alice:hunter2 YWxpY2U6aHVudGVyMg==",
+         "alice:******* ********************"},
+        {"Authorization", "Basic ", "YWxpY2U6aHVudGVyMg", "hunter2 alice", "******* alice"},
+        {"Authorization", "BASIC ", "YWxpY2U6aHVudGVyMg==", "YTpodW50ZXIy", "YTp*********"},
+        /* A key in the place of the name: sk_live_4242: and sk_live_4242424242424242:x-oauth-basic */
+        {"Authorization", "Basic ", "c2tfbGl2ZV80MjQyOg==", "sk_live_4242", "************"},
+        {"Authorization", "Basic ", "c2tfbGl2ZV80MjQyNDI0MjQyNDI0MjQyOngtb2F1dGgtYmFzaWM=", "sk_live_4242424242424242",
+         "************************"},
+        {"Authorization", "Basic ", "not base64!", "not base64!", "***********"},
+        {"Authorization", "Basic ", "====", "x", "x"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_scrubbed(rows[i].header, rows[i].prefix, rows[i].value, rows[i].from, rows[i].to);
+}
+
 /* A server's frame: `fill` times x, then the text. */
 struct sent {
     uint8_t first; /* FIN, reserved bits, opcode */
