@@ -224,7 +224,7 @@ TEST_OBJ_test_supervisor_jail := $(patsubst %,$(O)/host/%.o,call_filter cgroups 
 TEST_LIBS_test_supervisor_jail := -lseccomp
 TEST_OBJ_test_pkey            := $(O)/cell/pkey.o
 TEST_OBJ_test_syscalls        := $(O)/cell/syscalls.o
-EGRESS_PURE                   := egress_address egress_decode egress_frames egress_needles egress_policy egress_scrub egress_secrets egress_url
+EGRESS_PURE                   := egress_address egress_decode egress_escape egress_frames egress_needles egress_policy egress_scrub egress_secrets egress_url
 TEST_OBJ_test_egress          := $(patsubst %,$(O)/host/%.o,$(EGRESS_PURE)) $(BASE_OBJ)
 TEST_LIBS_test_egress         := $(EGRESS_LIBS)
 

@@ -2,6 +2,7 @@
    ones and frames of WebSockets. A URL that is taken must be taken again from its own text, with the same host. */
 #include "base/macros.h"
 #include "host/egress_decode.h"
+#include "host/egress_escape.h"
 #include "host/egress_frames.h"
 #include "host/egress_scrub.h"
 #include "host/egress_url.h"
@@ -39,8 +40,21 @@ static void try_coding(const char *coding, const uint8_t *data, size_t len) {
     buf_done(&out);
 }
 
+/* What a text says when its escapes are read, as some client may do; a newline for those that say nothing. */
+static void read_escapes(const uint8_t *text, size_t len, struct buf *ret) {
+    struct escaped c;
+    for (size_t at = 0; at < len;) {
+        size_t n = escape_begins(text[at]) ? escape_read(text + at, len - at, &c) : 0;
+        if (n == 0) c = (struct escaped){{text[at]}, 1}, n = 1;
+        CHECK(n <= ESCAPE_BYTES_MAX && n <= len - at && c.len <= 4);
+        CHECK(buf_append(ret, c.len ? c.bytes : (const uint8_t *)"\n", c.len ? c.len : 1) == 0);
+        at += n;
+    }
+}
+
 static void try_scrub(const uint8_t *data, size_t len) {
     static const struct secret secret = {"S", "aabaab\x01", 7};
+    struct buf said = {0};
     struct injection injection = {(char *)"x", (char *)"", &secret};
     struct scrub *scrub = scrub_new(&injection, 1);
     uint8_t *copy = malloc(len + 1);
@@ -48,7 +62,30 @@ static void try_scrub(const uint8_t *data, size_t len) {
     memcpy(copy, data, len);
     CHECK(scrub_text(scrub, copy, len) <= len);
     CHECK(!memmem(copy, len, secret.value, secret.len));
+    read_escapes(copy, len, &said);
+    CHECK(buf_len(&said) == 0 || !memmem(buf_bytes(&said), buf_len(&said), secret.value, secret.len));
     free(copy);
+    buf_done(&said);
+    scrub_free(scrub);
+}
+
+/* A secret made of the input itself, with whatever escapes and schemes are in it, is found in what follows it. */
+static void try_needles(const uint8_t *data, size_t len) {
+    size_t n = len > 0 ? data[0] % 64 : 0;
+    if (len < 2 * n + 1 || n < 4) return;
+    char *value = strndup((const char *)data + 1, n);
+    CHECK(value);
+    struct secret secret = {"S", value, strlen(value)};
+    struct injection injection = {(char *)"authorization", (char *)(data[0] & 64 ? "Basic " : ""), &secret};
+    struct scrub *scrub = scrub_new(&injection, 1);
+    uint8_t *copy = malloc(len);
+    CHECK(copy);
+    memcpy(copy, data, len);
+    CHECK(scrub_text(scrub, copy, len) <= len);
+    /* Asterisks may become one that has some. */
+    CHECK(secret.len < 4 || strchr(value, '*') || !memmem(copy, len, value, secret.len));
+    free(copy);
+    free(value);
     scrub_free(scrub);
 }
 
@@ -105,12 +142,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (len == 0) return 0;
     char *text = strndup((const char *)data + 1, len - 1);
     CHECK(text);
-    if (data[0] % 7 < 4)
-        try_coding(codings[data[0] % 7], data + 1, len - 1);
-    else if (data[0] % 7 == 4)
+    if (data[0] % 8 < 4)
+        try_coding(codings[data[0] % 8], data + 1, len - 1);
+    else if (data[0] % 8 == 4)
         try_scrub(data + 1, len - 1);
-    else if (data[0] % 7 == 5)
+    else if (data[0] % 8 == 5)
         try_frames(data + 1, len - 1);
+    else if (data[0] % 8 == 6)
+        try_needles(data + 1, len - 1);
     else
         try_url(text);
     free(text);

@@ -366,6 +366,92 @@ TEST(secrets_are_found_without_their_scheme) {
         expect_scrubbed(rows[i].header, rows[i].prefix, rows[i].value, rows[i].from, rows[i].to);
 }
 
+/* What goes on of a text that comes in pieces of `step` bytes. */
+static void scrub_pieces(const struct scrub *scrub, const char *from, size_t step, char text[200]) {
+    size_t len = strlen(from), have = 0, sent = 0;
+    for (size_t at = 0; at < len; at += step) {
+        size_t n = len - at < step ? len - at : step;
+        memcpy(text + have, from + at, n);
+        have += n;
+        sent = have - scrub_text(scrub, (uint8_t *)text + sent, have - sent);
+        EXPECT(sent <= have);
+    }
+    text[len] = 0;
+}
+
+/* Takes the braces out of a text; `ret` gets asterisks for what stood in them. */
+static void unmark(const char *marked, char text[200], char ret[200]) {
+    bool is_secret = false;
+    size_t n = 0;
+    for (; *marked; marked++) {
+        if (*marked == '{' || *marked == '}')
+            is_secret = *marked == '{';
+        else
+            text[n] = *marked, ret[n++] = is_secret ? '*' : *marked;
+    }
+    text[n] = ret[n] = 0;
+}
+
+TEST(secrets_are_found_among_escapes) {
+    static const char key[] = "/wJ+rX=Ut&K<7>MDé";
+    static const struct {
+        const char *value, *marked;
+    } rows[] = {
+        {key, "\"{\\/wJ+rX=Ut&K<7>MD\\u00e9}\""}, /* PHP */
+        {key, "\"{/wJ\\u002BrX=Ut\\u0026K\\u003C7\\u003EMD\\u00E9}\""},
+        {key, "\"{/wJ+rX\\u003dUt\\u0026K\\u003c7\\u003eMDé}\""},
+        {key, "{%2FwJ%2BrX%3dUt%26K%3C7%3EMD%C3%a9}"},
+        {key, "{/wJ+rX=Ut&amp;K&lt;7&gt;MD&#233;}"},
+        {key, "{&#47;wJ&#x2B;rX&equals;Ut&amp;K&lt;7&gt;MDé}."},
+        {key, "{/wJ+rX=Ut&K<7>MD\\u00c3\\u00a9}"}, /* of a server that takes headers for Latin-1 */
+        {key, "{\\\\\\/wJ\\\\u002BrX=Ut\\\\u0026K<7>MDé}!"}, /* JSON in JSON */
+        {key, "{%2FwJ%2BrX%3DUt&#37;26K%3C7%3EMD%C3%A9}"}, /* a URL in HTML */
+        {key, "{/wJ+rX=Ut\\u0026amp;K\\u0026lt;7&gt;MDé}"}, /* HTML in JSON */
+        {"abcd", "{\\u0061\\u0062\\u0063\\u0064} {%61%62%63%64} {&#97;bcd}"},
+        {"a\"b\\c", "\"{a\\\"b\\\\c}\" {a\"b\\c}"},
+        {"DOM\\nick", "{DOM\\nick} {DOM\\\\nick}"},
+        {"a%2Bb%3D", "{a%2Bb%3D} {a+b=} {a\\u002bb=} {a%252Bb%253D}"},
+        {"a b cd", "{a+b+cd} {a%20b%20cd} {a\\u0020b cd}"},
+        {"a\xf0\x9f\x98\x80z", "{a\\ud83d\\uDE00z} {a\\\\ud83d\\\\ude00z}"},
+        {"/secret", "\"{\\/secret}\""},
+        {"secret", "\"\\n{secret}\""}, /* and the newline is not cut in two */
+        {"abcd", "\\u0061bc\\u0065 ab\\ncd a%62c&d &#97;bc \\u006 %6"}, /* none */
+        {"abcd", "\\u00zz &# &#; &#x; &#99999999999; % %zz &am &&&& \\\\\\\\ \\ud83d \\ud83d\\u0061"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct secret secret = {"S", rows[i].value, strlen(rows[i].value)};
+        struct injection injection = {(char *)"x", (char *)"", &secret};
+        struct scrub *scrub = scrub_new(&injection, 1);
+        char from[200], to[200], text[200];
+        unmark(rows[i].marked, from, to);
+        for (size_t step = 1; step <= 100; step++) {
+            scrub_pieces(scrub, from, step, text);
+            if (strcmp(text, to) != 0) check_fail(__FILE__, __LINE__, "row %zu, step %zu: %s", i, step, text);
+        }
+        scrub_free(scrub);
+    }
+}
+
+TEST(what_may_be_an_escape_waits_no_longer_than_it_must) {
+    static const struct secret secret = {"S", "abcdefgh", 8};
+    struct injection injection = {(char *)"x", (char *)"", &secret};
+    struct scrub *scrub = scrub_new(&injection, 1);
+    static const struct {
+        const char *text;
+        size_t held;
+    } rows[] = {{"xyz", 0},      {"xyabc", 3},     {"xy\\", 1},     {"xy\\n", 0},      {"ab\\u006", 7}, {"ab\\u0063", 8},
+                {"ab\\u0064", 0}, {"ab%63d%", 7}, {"ab&#99;d&", 9}, {"ab&#99;d&x", 0}, {"x&am", 3},     {"x&amp;", 5}, {"x&amp;y", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[20];
+        snprintf(text, sizeof text, "%s", rows[i].text);
+        EXPECT_INT(scrub_text(scrub, (uint8_t *)text, strlen(text)), rows[i].held);
+    }
+    char many[1000];
+    memset(many, '\\', sizeof many);
+    EXPECT(scrub_text(scrub, (uint8_t *)many, sizeof many) < 200);
+    scrub_free(scrub);
+}
+
 /* A server's frame: `fill` times x, then the text. */
 struct sent {
     uint8_t first; /* FIN, reserved bits, opcode */

@@ -1,5 +1,6 @@
 #include "host/egress_needles.h"
 #include "base/macros.h"
+#include "host/egress_escape.h"
 #include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
@@ -11,14 +12,68 @@
 /* A user's name is none, and stands in many answers; but some servers take a key in its place. */
 #define KEY_BYTES_MIN 20
 
+/* A NUL behind the needle ends an escape that its last bytes may begin. */
+static void read_escapes(struct needle *needle) {
+    struct escaped c;
+    uint8_t *in = calloc(1, needle->len + 1);
+    needle->read = malloc(needle->len);
+    CHECK(in && needle->read);
+    memcpy(in, needle->bytes, needle->len);
+    for (size_t at = 0; at < needle->len;) {
+        size_t n = escape_begins(in[at]) ? escape_read(in + at, needle->len + 1 - at, &c) : 0;
+        if (n == 0) c = (struct escaped){{in[at]}, 1}, n = 1;
+        at += n;
+        if (at > needle->len) break;
+        memcpy(needle->read + needle->read_len, c.bytes, c.len);
+        needle->read_len += c.len;
+    }
+    explicit_bzero(in, needle->len);
+    free(in);
+}
+
 static void add(struct needles *n, const void *bytes, size_t len) {
     if (len < NEEDLE_BYTES_MIN) return;
     n->list = realloc(n->list, (n->len + 1) * sizeof *n->list);
     CHECK(n->list);
-    uint8_t *copy = malloc(len);
-    CHECK(copy);
-    memcpy(copy, bytes, len);
-    n->list[n->len++] = (struct needle){copy, len};
+    struct needle needle = {.bytes = malloc(len), .len = len};
+    CHECK(needle.bytes);
+    memcpy(needle.bytes, bytes, len);
+    read_escapes(&needle);
+    n->list[n->len++] = needle;
+    /* One that has escapes itself may come back as what they stand for. */
+    if (needle.read_len != len) add(n, needle.read, needle.read_len);
+    if (needle.read_len < NEEDLE_BYTES_MIN) n->list[n->len - 1].read_len = 0;
+}
+
+/* As forms and their URLs write spaces. */
+static void add_joined(struct needles *n, const uint8_t *bytes, size_t len) {
+    if (!memchr(bytes, ' ', len)) return;
+    uint8_t *out = malloc(len);
+    CHECK(out);
+    for (size_t i = 0; i < len; i++) out[i] = bytes[i] == ' ' ? '+' : bytes[i];
+    add(n, out, len);
+    explicit_bzero(out, len);
+    free(out);
+}
+
+/* Each byte as the character of that number, in UTF-8. */
+static void add_widened(struct needles *n, const uint8_t *bytes, size_t len) {
+    uint8_t *out = malloc(2 * len + 1);
+    CHECK(out);
+    size_t out_len = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] >= 0x80) out[out_len++] = (uint8_t)(0xc0 | bytes[i] >> 6);
+        out[out_len++] = bytes[i] >= 0x80 ? (uint8_t)(0x80 | (bytes[i] & 0x3f)) : bytes[i];
+    }
+    if (out_len > len) add(n, out, out_len);
+    explicit_bzero(out, out_len);
+    free(out);
+}
+
+static void add_text(struct needles *n, const void *bytes, size_t len) {
+    add(n, bytes, len);
+    add_joined(n, bytes, len);
+    add_widened(n, bytes, len);
 }
 
 /* In base64 a text looks different at each of three offsets; the characters at its edges depend on its neighbours and
@@ -50,7 +105,7 @@ static void add_base64(struct needles *needles, const void *bytes, size_t len) {
 
 /* Plain and in base64. */
 static void add_both(struct needles *n, const void *bytes, size_t len) {
-    add(n, bytes, len);
+    add_text(n, bytes, len);
     if (len >= NEEDLE_BYTES_MIN) add_base64(n, bytes, len);
 }
 
@@ -100,7 +155,7 @@ void needles_add(struct needles *n, const struct injection *injection) {
     char *sent;
     CHECK(asprintf(&sent, "%s%s", injection->prefix, secret->value) >= 0);
     size_t scheme = scheme_len(injection->header, sent), sent_len = strlen(sent);
-    add(n, secret->value, secret->len);
+    add_text(n, secret->value, secret->len);
     /* In base64 the part is found wherever the whole would be. */
     if (scheme > prefix_len && sent_len - scheme >= NEEDLE_BYTES_MIN)
         add_both(n, sent + scheme, sent_len - scheme);
@@ -114,7 +169,9 @@ void needles_add(struct needles *n, const struct injection *injection) {
 void needles_done(struct needles *n) {
     for (size_t i = 0; i < n->len; i++) {
         explicit_bzero(n->list[i].bytes, n->list[i].len);
+        explicit_bzero(n->list[i].read, n->list[i].read_len);
         free(n->list[i].bytes);
+        free(n->list[i].read);
     }
     free(n->list);
     *n = (struct needles){0};

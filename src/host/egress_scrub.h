@@ -1,6 +1,6 @@
 /* Takes secrets out of what comes back: each stands there as so many asterisks, so lengths stay. Looks for the forms of
-   egress_needles.h, across the borders of pieces. What a server makes of a secret otherwise (a hash, another alphabet)
-   is not found. Runs in the egress process. */
+   egress_needles.h, with any of their characters escaped as in egress_escape.h, across the borders of pieces. What a
+   server makes of a secret otherwise (a hash, another alphabet) is not found. Runs in the egress process. */
 #pragma once
 #include "base/buf.h"
 #include "host/egress_policy.h"
