@@ -69,7 +69,7 @@ static void reset_response(struct exchange *e) {
     buf_done(&e->coded);
     buf_done(&e->plain);
     e->status = 0;
-    e->has_head = e->input_ended = e->is_redirecting = false;
+    e->has_head = e->input_ended = e->is_redirecting = e->is_wide = false;
 }
 
 /* Takes it out of the table, the resolver and libcurl, writes its line and frees it. */
@@ -233,6 +233,20 @@ static char *copy_value(const char *name, const char *line, size_t len) {
     return strndup(line, len);
 }
 
+/* Whether a Content-Type names a charset in which secrets do not look as they were sent. */
+static bool is_wide(const char *type) {
+    static const char *const wide[] = {"utf-16", "utf16", "utf-32",  "utf32",     "utf-7",
+                                       "utf7",   "ucs-",  "unicode", "iso-10646", "csunicode"};
+    const char *charset = strcasestr(type, "charset");
+    if (!charset) return false;
+    charset += strlen("charset");
+    charset += strspn(charset, " \t=\"'");
+    for (size_t i = 0; i < COUNT_OF(wide); i++) {
+        if (strncasecmp(charset, wide[i], strlen(wide[i])) == 0) return true;
+    }
+    return false;
+}
+
 /* Lines are kept as they are, one behind the other with NULs between, until the head is whole. */
 void exchange_take_line(struct exchange *e, const char *line, size_t len) {
     if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
@@ -256,6 +270,9 @@ void exchange_take_line(struct exchange *e, const char *line, size_t len) {
         free(e->coding);
         e->coding = value;
     }
+    value = copy_value("content-type", line, len);
+    if (value) e->is_wide |= is_wide(value);
+    free(value);
     CHECK(buf_append(&e->head, line, len) == 0 && buf_append(&e->head, "", 1) == 0);
 }
 
@@ -272,7 +289,10 @@ void exchange_take_head(struct exchange *e, int status) {
     e->has_head = true;
     e->is_redirecting = e->follows && is_redirect(status) && e->location;
     if (!e->is_redirecting) forget_sent(e);
-    if (e->is_redirecting || has_no_body(e) || !e->coding) return;
+    if (e->is_redirecting || has_no_body(e)) return;
+    if (e->is_wide && e->injected_len > 0)
+        snprintf(e->failure, sizeof e->failure, "its response has a charset that cannot be searched for secrets");
+    if (!e->coding) return;
     int r = decoder_new(e->coding, &e->decoder);
     if (r == -ENOMEM) snprintf(e->failure, sizeof e->failure, "out of memory");
     if (r == -ENOTSUP && e->injected_len > 0) {

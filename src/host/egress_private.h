@@ -102,6 +102,7 @@ struct exchange {
     struct buf coded, plain;
     uint32_t credit;
     bool has_head, has_responded, input_ended, has_ended, is_redirecting;
+    bool is_wide; /* its text is in a charset where ASCII looks otherwise */
     char failure[300]; /* why the transfer is to be given up, once libcurl is done */
 
     uint64_t began_ms, sent, received;

@@ -135,7 +135,9 @@ export function originHandler(hits) {
                 break;
             case "/reflect": { // the value of a header, in pieces and forms
                 const value = String(request.headers[query.get("header")] ?? "");
-                const form = query.get("form") === "base64" ? Buffer.from(`xy:${value}`).toString("base64") : value;
+                const escaped = [...value].map((c) => `\\u00${c.charCodeAt(0).toString(16).padStart(2, "0")}`).join("");
+                const form = { base64: Buffer.from(`xy:${value}`).toString("base64"), json: escaped }[query.get("form")] ?? value;
+                if (query.has("charset")) response.setHeader("content-type", `text/plain; charset="${query.get("charset")}"`);
                 response.setHeader("x-reflected", form);
                 response.statusMessage = "OK";
                 for (const piece of `before ${form} after`.match(new RegExp(`.{1,${query.get("size") ?? 1000}}`, "g"))) {

@@ -697,6 +697,20 @@ const secrets = {
         if (answer.text.includes(form.slice(6, 30))) throw new Error(`expected asterisks, got ${answer.text}`);
         matches("text", answer.text, /^before .{1,8}\*{20,}.{0,4} after$/);
     },
+    "an echo in JSON's escapes": async () => {
+        for (const size of [1, 4, 1000]) {
+            const answer = await reached("secret", place.https("api.test", `/reflect?header=x-key&form=json&size=${size}`));
+            expect(`pieces of ${size}`, answer.text, `before ${"*".repeat(6 * SECRET.length)} after`);
+            expect("header", answer.headers.find(([name]) => name === "x-reflected")[1], "*".repeat(6 * SECRET.length));
+        }
+    },
+    "an answer in a charset that is not searched": async () => {
+        for (const charset of ["UTF-16LE", "utf-16", "utf-32be", "unicode"]) {
+            const { error } = await request("secret", place.https("api.test", `/reflect?header=x-key&charset=${charset}`));
+            matches(charset, error, /failed: its response has a charset that cannot be searched for secrets/);
+        }
+        await reached("secret", place.https("api.test", "/reflect?header=x-key&charset=latin1"));
+    },
     "not on a path, method or host of another rule": async () => {
         for (const url of [place.https("api.test", "/other"), place.http("api.test", "/echo"), place.http("cached.test", "/echo")]) {
             await reached("secret", url);
