@@ -32,12 +32,15 @@ static const char help[] =
     "else\n"
     "\n"
     "  --server NAME=URL           the server to ask instead of the one that the document names\n"
-    "  --secret NAME:HEADER=ENV    a header for all requests of that source, to its server alone; the value is taken "
-    "from\n"
-    "                              the environment variable by the egress process, and no code ever sees it\n"
+    "  --secret NAME:HEADER=[PREFIX ]ENV\n"
+    "                              a header for all requests of that source, to its server alone, such as\n"
+    "                              'api:Authorization=Bearer TOKEN'; the value is taken from the environment variable by "
+    "the\n"
+    "                              egress process, and no code ever sees it. Once for each header\n"
     "  --config FILE               sources as JSON: {\"sources\": {NAME: {\"openapi\" | \"mcp\" | \"tools\": PLACE,\n"
-    "                              \"server\": URL, \"secret\": {\"header\": HEADER, \"env\": ENV}}}, \"timeoutMs\": "
-    "MS}\n"
+    "                              \"server\": URL, \"secret\": {\"header\": HEADER, \"env\": ENV, \"prefix\"?: TEXT} or "
+    "an\n"
+    "                              array of these}}, \"timeoutMs\": MS}\n"
     "                              and servers to start as other clients have them, there or in \"mcpServers\":\n"
     "                              {NAME: {\"command\": PROGRAM, \"args\": [...], \"env\": {...}}}\n"
     "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
@@ -90,7 +93,7 @@ static int add_source(struct mcp_project *project, const char *option, enum mcp_
 
 /* Options about a source may come before it, so they are looked at when all sources are known. */
 struct later {
-    char *servers[MCP_SOURCES_MAX], *secrets[MCP_SOURCES_MAX];
+    char *servers[MCP_SOURCES_MAX], *secrets[MCP_SOURCES_MAX * MCP_SECRETS_MAX];
     size_t servers_len, secrets_len;
 };
 
@@ -104,19 +107,26 @@ static int add_server(struct mcp_project *project, char *text) {
 
 static int add_secret(struct mcp_project *project, char *text) {
     char *variable = cut(text, '='), *header = variable ? cut(text, ':') : NULL;
+    char *space = variable ? strrchr(variable, ' ') : NULL;
     struct mcp_source *source = header ? mcp_project_find(project, text) : NULL;
-    if (!source) return refuse("secret", text, "NAME:HEADER=ENV, the name a source's");
-    if (!getenv(variable)) {
-        fprintf(stderr, "mayfly mcp: --secret %s: there is no environment variable %s\n", text, variable);
+    if (!source) return refuse("secret", text, "NAME:HEADER=[PREFIX ]ENV, the name a source's");
+    struct mcp_secret secret = {header, "", variable};
+    if (space) {
+        secret.variable = space + 1;
+        secret.prefix = strndup(variable, (size_t)(secret.variable - variable));
+        CHECK(secret.prefix);
+    }
+    if (!getenv(secret.variable)) {
+        fprintf(stderr, "mayfly mcp: --secret %s: there is no environment variable %s\n", text, secret.variable);
         return -EINVAL;
     }
-    source->header = header;
-    source->variable = variable;
-    return 0;
+    const char *why = mcp_project_add_secret(source, secret);
+    if (why) fprintf(stderr, "mayfly mcp: --secret %s:%s: %s %s\n", text, header, text, why);
+    return why ? -EINVAL : 0;
 }
 
-static int keep(const char *option, char **list, size_t *len, char *text) {
-    if (*len == MCP_SOURCES_MAX) return refuse(option, text, "one value for each source");
+static int keep(const char *option, char **list, size_t *len, size_t max, char *text) {
+    if (*len == max) return refuse(option, text, "fewer values than these");
     list[(*len)++] = text;
     return 0;
 }
@@ -137,8 +147,8 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
     case 'm': return add_source(project, "mcp", MCP_SERVER, optarg, false);
     case 'x': return add_source(project, "stdio", MCP_SERVER, optarg, true);
     case 't': return add_source(project, "tools", MCP_TYPESCRIPT, optarg, false);
-    case 's': return keep("server", later->servers, &later->servers_len, optarg);
-    case 'k': return keep("secret", later->secrets, &later->secrets_len, optarg);
+    case 's': return keep("server", later->servers, &later->servers_len, COUNT_OF(later->servers), optarg);
+    case 'k': return keep("secret", later->secrets, &later->secrets_len, COUNT_OF(later->secrets), optarg);
     case 'c': return mcp_config_read(optarg, project);
     case 'l': *listen = optarg; return 0;
     case 'n': project->no_jit = true; return 0;

@@ -33,12 +33,29 @@ static int refuse(const char *path, const char *name, const char *why) {
 }
 
 static int read_secret(const char *path, const json_t *value, struct mcp_source *source) {
-    source->header = json_string_value(json_object_get(value, "header"));
-    source->variable = json_string_value(json_object_get(value, "env"));
-    if (!source->header || !source->variable) {
-        return refuse(path, source->name, "a secret is {\"header\": NAME, \"env\": VARIABLE}");
+    const json_t *prefix = json_object_get(value, "prefix");
+    struct mcp_secret secret = {.header = json_string_value(json_object_get(value, "header")),
+                                .prefix = prefix ? json_string_value(prefix) : "",
+                                .variable = json_string_value(json_object_get(value, "env"))};
+    if (!secret.header || !secret.prefix || !secret.variable) {
+        return refuse(path, source->name, "a secret is {\"header\": NAME, \"env\": VARIABLE, \"prefix\"?: TEXT}");
     }
-    return getenv(source->variable) ? 0 : refuse(path, source->name, "its secret's environment variable is not set");
+    if (!getenv(secret.variable)) return refuse(path, source->name, "its secret's environment variable is not set");
+    const char *why = mcp_project_add_secret(source, secret);
+    return why ? refuse(path, source->name, why) : 0;
+}
+
+/* One, or an array of them. */
+static int read_secrets(const char *path, const json_t *value, struct mcp_source *source) {
+    const json_t *one;
+    size_t i;
+    int r = 0;
+    if (!value) return 0;
+    if (!json_is_array(value)) return read_secret(path, value, source);
+    json_array_foreach(value, i, one) {
+        if (r == 0) r = read_secret(path, one, source);
+    }
+    return r;
 }
 
 /* {"command": ..., "args": [...], "env": {...}}, as other clients have it; none if there is no command. */
@@ -83,8 +100,7 @@ static int read_source(const char *path, const char *name, const json_t *value, 
     source->server = json_string_value(json_object_get(value, "server"));
     if (source->server && strncmp(source->server, "http", 4) != 0)
         return refuse(path, name, "its server is no address");
-    const json_t *secret = json_object_get(value, "secret");
-    if (secret) r = read_secret(path, secret, source);
+    r = read_secrets(path, json_object_get(value, "secret"), source);
     if (r == 0) project->sources_len++;
     return r;
 }

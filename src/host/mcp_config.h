@@ -6,7 +6,7 @@
                   "notes": {"command": "npx", "args": ["-y", "some-server"], "env": {"NOTES": "notes.json"}}},
       "timeoutMs": 30000}
 
-   The table "mcpServers" of other clients' files is read as well; what is no identifier in its names becomes _.
+   A secret may have a "prefix" ("Bearer "), and an array of them is one header each. The table "mcpServers" of other clients' files is read as well; what is no identifier in its names becomes _.
    Paths are relative to the working directory, as in options. */
 #pragma once
 #include "host/mcp_project.h"

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -22,6 +23,15 @@ struct mcp_source *mcp_project_find(struct mcp_project *project, const char *nam
     for (size_t i = 0; i < project->sources_len; i++) {
         if (strcmp(project->sources[i].name, name) == 0) return &project->sources[i];
     }
+    return NULL;
+}
+
+const char *mcp_project_add_secret(struct mcp_source *source, struct mcp_secret secret) {
+    for (size_t i = 0; i < source->secrets_len; i++) {
+        if (strcasecmp(source->secrets[i].header, secret.header) == 0) return "has a secret for this header already";
+    }
+    if (source->secrets_len == MCP_SECRETS_MAX) return "has 8 secrets already, and more are not taken";
+    source->secrets[source->secrets_len++] = secret;
     return NULL;
 }
 
@@ -55,7 +65,7 @@ int mcp_project_check(const struct mcp_project *project) {
     for (size_t i = 0; i < project->sources_len; i++) {
         const struct mcp_source *source = &project->sources[i];
         if (source->argv) {
-            if (!source->header && !source->server) continue;
+            if (source->secrets_len == 0 && !source->server) continue;
             fprintf(stderr, "mayfly mcp: %s: a server that is started gets its credentials by its environment\n",
                     source->name);
             r = -EINVAL;
@@ -67,7 +77,7 @@ int mcp_project_check(const struct mcp_project *project) {
         } else if (!is_url(source->place) && check_file(source) < 0) {
             r = -EINVAL;
         }
-        if (source->header && !server_of(source)) {
+        if (source->secrets_len > 0 && !server_of(source)) {
             fprintf(stderr, "mayfly mcp: --secret %s: say with --server %s=URL which server may have it\n",
                     source->name, source->name);
             r = -EINVAL;
@@ -78,7 +88,14 @@ int mcp_project_check(const struct mcp_project *project) {
 
 /* --- The way out ------------------------------------------------------------------------------------------------ */
 
-/* A rule for one server: its scheme, host and port, and the credential that goes there. */
+#define SECRET_NAME_BYTES 48
+
+/* The name of a source's secret within the configuration. */
+static void name_secret(char out[SECRET_NAME_BYTES], size_t source, size_t secret) {
+    snprintf(out, SECRET_NAME_BYTES, "SECRET_%zu_%zu", source, secret);
+}
+
+/* A rule for one server: its scheme, host and port, and the credentials that go there. */
 static json_t *make_rule(const char *url, const struct mcp_source *source, size_t number) {
     bool is_secure = strncmp(url, "https://", 8) == 0;
     const char *host = url + (is_secure ? 8 : 7);
@@ -99,12 +116,16 @@ static json_t *make_rule(const char *url, const struct mcp_source *source, size_
     if (strncmp(host, "localhost", host_len) == 0 && host_len == 9) {
         json_object_set_new(rule, "addresses", json_pack("[s, s]", "127.0.0.1", "::1"));
     }
-    if (source && source->header) {
-        char secret[24];
-        snprintf(secret, sizeof secret, "SECRET_%zu", number);
-        json_object_set_new(rule, "inject", json_pack("[{s:s, s:s}]", "header", source->header, "secret", secret));
-        if (!is_secure) json_object_set_new(rule, "injectPlain", json_true());
+    if (!source || source->secrets_len == 0) return rule;
+    json_t *list = json_array();
+    for (size_t i = 0; i < source->secrets_len; i++) {
+        char name[SECRET_NAME_BYTES];
+        name_secret(name, number, i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "header", source->secrets[i].header, "prefix",
+                                              source->secrets[i].prefix, "secret", name));
     }
+    json_object_set_new(rule, "inject", list);
+    if (!is_secure) json_object_set_new(rule, "injectPlain", json_true());
     return rule;
 }
 
@@ -145,10 +166,12 @@ static json_t *make_policies(const struct mcp_project *project, json_t *outbound
 static json_t *make_secrets(const struct mcp_project *project) {
     json_t *secrets = json_object();
     for (size_t i = 0; i < project->sources_len; i++) {
-        char name[32];
-        if (!project->sources[i].header) continue;
-        snprintf(name, sizeof name, "SECRET_%zu", i);
-        json_object_set_new(secrets, name, json_pack("{s:s}", "env", project->sources[i].variable));
+        const struct mcp_source *source = &project->sources[i];
+        for (size_t j = 0; j < source->secrets_len; j++) {
+            char name[SECRET_NAME_BYTES];
+            name_secret(name, i, j);
+            json_object_set_new(secrets, name, json_pack("{s:s}", "env", source->secrets[j].variable));
+        }
     }
     return secrets;
 }

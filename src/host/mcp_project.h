@@ -9,16 +9,25 @@
 
 #define MCP_SOURCES_MAX 64
 
+/* Of one source. */
+#define MCP_SECRETS_MAX 8
+
 enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
+
+/* A credential: a header whose value is the prefix and what the environment variable has. */
+struct mcp_secret {
+    const char *header, *prefix, *variable;
+};
 
 /* All strings are the command line's, or live as long as the project. */
 struct mcp_source {
     enum mcp_kind kind;
     const char *name;
-    const char *place;             /* a file or a URL; NULL for a server to be started */
-    char **argv, **env;            /* of a server to be started, each ending with NULL; else NULL */
-    const char *server;            /* the server to ask instead of the document's, or NULL */
-    const char *header, *variable; /* a credential: header and environment variable, or NULL */
+    const char *place;  /* a file or a URL; NULL for a server to be started */
+    char **argv, **env; /* of a server to be started, each ending with NULL; else NULL */
+    const char *server; /* the server to ask instead of the document's, or NULL */
+    struct mcp_secret secrets[MCP_SECRETS_MAX];
+    size_t secrets_len;
 };
 
 struct mcp_project {
@@ -36,6 +45,9 @@ struct mcp_project {
 
 /* The source of this name, or NULL. */
 struct mcp_source *mcp_project_find(struct mcp_project *project, const char *name);
+
+/* Gives a source one more credential. Returns NULL, or what is wrong with it. */
+const char *mcp_project_add_secret(struct mcp_source *source, struct mcp_secret secret);
 
 /* Checks what options alone cannot: servers for credentials, files that exist. Prints what is wrong; returns 0 or
    -EINVAL. */

@@ -189,6 +189,41 @@ await withStdio(["--openapi", `echo=${path}`, "--server", `echo=${echo.url}/base
     });
 });
 
+// Several headers for one source, with prefixes, by options and by a file. The server says what it got, as a server may.
+const giving = await listen((request, _, response) => {
+    const { authorization = "", "x-key": key = "" } = request.headers;
+    const token = authorization.replace(/^\S+ /, "");
+    const escaped = JSON.stringify({ authorization, token, key, decoded: Buffer.from(token, "base64").toString() });
+    response.writeHead(200, { "content-type": "application/json", "x-got": `${authorization.length} ${key.length}` });
+    response.end(escaped.replaceAll("/", "\\/").replaceAll("+", "\\u002B"));
+});
+const given = join(ROOT, "build/sdk-test/given.json");
+const sources = join(ROOT, "build/sdk-test/given-sources.json");
+writeFileSync(given, JSON.stringify({ ...spec, paths: { "/given": get("given") } }));
+Object.assign(process.env, { MAYFLY_TEST_TOKEN: "sk/live+0123456789", MAYFLY_TEST_KEY: "wJal/rXU+tn", MAYFLY_TEST_BASIC: btoa("alice:hunter2-word") });
+const asked = ["--openapi", `given=${given}`, "--server", `given=${giving.url}`];
+const credentials = { openapi: given, server: giving.url, secret: [{ header: "Authorization", env: "MAYFLY_TEST_TOKEN", prefix: "Bearer " }, { header: "X-Key", env: "MAYFLY_TEST_KEY" }] };
+writeFileSync(sources, JSON.stringify({ sources: { given: credentials } }));
+for (const [how, options] of [
+    ["options", [...asked, "--secret", "given:Authorization=Bearer MAYFLY_TEST_TOKEN", "--secret", "given:X-Key=MAYFLY_TEST_KEY"]],
+    ["a file", ["--config", sources]],
+]) {
+    await withStdio(options, async (client) => {
+        await test(`network: two credentials by ${how}, and none is shown`, async () => {
+            const got = JSON.parse(await result(client, "return given.given()"));
+            matches(got.authorization, /^(Bearer )?\*+$/);
+            equal([got.token, got.key], ["*".repeat(24), "*".repeat(17)]);
+        });
+    });
+}
+await withStdio([...asked, "--secret", "given:Authorization=Basic MAYFLY_TEST_BASIC"], async (client) => {
+    await test("network: a server that decodes a Basic credential shows no password", async () => {
+        const got = JSON.parse(await result(client, "return given.given()"));
+        equal([got.key, got.decoded], ["", "alice:************"]);
+        matches(got.token, /^\*+$/);
+    });
+});
+
 // Every operation of the public documents, with the least input that it takes, reaches the server by its method and path.
 for (const [name, { path: file, read }] of Object.entries(documents)) {
     await withStdio(["--openapi", `api=${file}`, "--server", `api=${echo.url}`, "--timeout", "120000"], async (client) => {
@@ -291,7 +326,7 @@ for (const { server } of [sessional, absent]) {
     server.closeAllConnections();
     server.close();
 }
-for (const { server } of [echo, who, upstream]) {
+for (const { server } of [echo, who, giving, upstream]) {
     server.closeAllConnections();
     server.close();
 }

@@ -317,6 +317,8 @@ await test("wrong options are named", async () => {
         [[...SHOP, "--server", "other=http://x"], /--server takes NAME=URL/],
         [[...SHOP, "--secret", "shop:authorization=MAYFLY_TEST_ABSENT"], /no environment variable MAYFLY_TEST_ABSENT/],
         [[...SHOP, "--secret", "shop:authorization=HOME"], /say with --server shop=URL/],
+        [[...SHOP, "--secret", "shop:authorization=Bearer MAYFLY_TEST_ABSENT"], /no environment variable MAYFLY_TEST_ABSENT\n/],
+        [[...SHOP, "--server", "shop=http://x", "--secret", "shop:X-Key=HOME", "--secret", "shop:x-key=PATH"], /--secret shop:x-key: shop has a secret for this header already/],
         [[...SHOP, "--timeout", "soon"], /--timeout takes milliseconds/],
     ];
     for (const [args, pattern] of cases) {
@@ -340,6 +342,9 @@ await test("sources from a file", async () => {
         [{ "a-b": { tools: "x.ts" } }, /a-b: the name of a source is an identifier/],
         [{ class: { tools: "x.ts" } }, /class: the name of a source is no word of the language/],
         [{ a: { mcp: "http://x", secret: { header: "X" } } }, /a secret is/],
+        [{ a: { mcp: "http://x", secret: { header: "X", env: "HOME", prefix: 1 } } }, /a secret is/],
+        [{ a: { mcp: "http://x", secret: ["HOME"] } }, /a secret is/],
+        [{ a: { mcp: "http://x", secret: ["X-Key", "x-KEY"].map((header) => ({ header, env: "HOME" })) } }, /a: has a secret for this header already/],
         [[], /sources: is to be an object/],
     ]) {
         write(sources);
