@@ -10,7 +10,7 @@ import { Sources, type SourcesEnv } from "./sources";
 import { Tools } from "./tools";
 
 interface Env extends SourcesEnv {
-    /** What requests must carry, if anything: the command line's own are the only ones then. */
+    /** What requests must carry, if anything: the command line makes one for its own, or was given one for its clients. */
     TOKEN?: string;
 }
 
@@ -39,6 +39,14 @@ function isForeign(request: Request): boolean {
     }
 }
 
+/** Looks at all characters whatever they are, so that the time does not tell how many are right. */
+function isAllowed(request: Request, token: string): boolean {
+    const sent = /^bearer +(.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+    let difference = sent.length ^ token.length;
+    for (let at = 0; at < token.length; at++) difference |= token.charCodeAt(at) ^ sent.charCodeAt(at);
+    return difference === 0;
+}
+
 async function answerBody(body: string, env: Env): Promise<Response> {
     let message: unknown;
     try {
@@ -55,7 +63,10 @@ async function answerBody(body: string, env: Env): Promise<Response> {
 
 async function answer(request: Request, env: Env): Promise<Response> {
     if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
-    if (env.TOKEN && request.headers.get("authorization") !== `Bearer ${env.TOKEN}`) return new Response("Unauthorized\n", { status: 401 });
+    if (env.TOKEN && !isAllowed(request, env.TOKEN)) {
+        const words = "Unauthorized: this server wants the header Authorization: Bearer TOKEN, with the token that it was started with\n";
+        return new Response(words, { status: 401, headers: { "www-authenticate": "Bearer" } });
+    }
     if (request.method === "DELETE") return new Response(null, { status: 200 });
     if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
     if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });

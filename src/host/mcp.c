@@ -6,6 +6,7 @@
 #include "host/mcp_children.h"
 #include "host/mcp_command.h"
 #include "host/mcp_config.h"
+#include "host/mcp_listen.h"
 #include "host/mcp_project.h"
 #include "host/mcp_stdio.h"
 #include "host/serve.h"
@@ -44,6 +45,9 @@ static const char help[] =
     "                              and servers to start as other clients have them, there or in \"mcpServers\":\n"
     "                              {NAME: {\"command\": PROGRAM, \"args\": [...], \"env\": {...}}}\n"
     "  --listen ADDRESS:PORT       speak streamable HTTP there instead of standard input and output\n"
+    "  --listen-token ENV          answer those alone who send 'Authorization: Bearer TOKEN', the token taken from the\n"
+    "                              environment variable; needed where others than this machine can reach the address\n"
+    "  --listen-without-token      answer everybody who can reach it\n"
     "  --timeout MS                how long one execution may take (30000)\n"
     "  --no-jit                    interpret what models write and never compile it: slower where it computes much, and\n"
     "                              no memory of its sandbox can be both written and run\n"
@@ -141,7 +145,7 @@ static int parse_timeout(const char *text, unsigned *ret_ms) {
     return 0;
 }
 
-static int parse_option(int option, struct mcp_project *project, struct later *later, const char **listen) {
+static int parse_option(int option, struct mcp_project *project, struct later *later, struct mcp_listen *listen) {
     switch (option) {
     case 'o': return add_source(project, "openapi", MCP_OPENAPI, optarg, false);
     case 'm': return add_source(project, "mcp", MCP_SERVER, optarg, false);
@@ -150,7 +154,9 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
     case 's': return keep("server", later->servers, &later->servers_len, COUNT_OF(later->servers), optarg);
     case 'k': return keep("secret", later->secrets, &later->secrets_len, COUNT_OF(later->secrets), optarg);
     case 'c': return mcp_config_read(optarg, project);
-    case 'l': *listen = optarg; return 0;
+    case 'l': listen->address = optarg; return 0;
+    case 'T': listen->token_variable = optarg; return 0;
+    case 'N': listen->has_no_token = true; return 0;
     case 'n': project->no_jit = true; return 0;
     case 'w': return parse_timeout(optarg, &project->timeout_ms);
     default: return -EINVAL;
@@ -158,7 +164,7 @@ static int parse_option(int option, struct mcp_project *project, struct later *l
 }
 
 /* Returns 0 to go on, 1 when help was printed, or -EINVAL after an error. */
-static int parse_options(struct mcp_project *project, const char **listen, int argc, char **argv) {
+static int parse_options(struct mcp_project *project, struct mcp_listen *listen, int argc, char **argv) {
     static const struct option known[] = {{"openapi", required_argument, NULL, 'o'},
                                           {"mcp", required_argument, NULL, 'm'},
                                           {"stdio", required_argument, NULL, 'x'},
@@ -167,6 +173,8 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
                                           {"secret", required_argument, NULL, 'k'},
                                           {"config", required_argument, NULL, 'c'},
                                           {"listen", required_argument, NULL, 'l'},
+                                          {"listen-token", required_argument, NULL, 'T'},
+                                          {"listen-without-token", no_argument, NULL, 'N'},
                                           {"timeout", required_argument, NULL, 'w'},
                                           {"no-jit", no_argument, NULL, 'n'},
                                           {"help", no_argument, NULL, 'h'},
@@ -187,6 +195,7 @@ static int parse_options(struct mcp_project *project, const char **listen, int a
         r = -EINVAL;
     }
     if (r == 0) r = mcp_project_check(project);
+    if (r == 0) r = mcp_listen_check(listen, &project->token);
     if (r < 0) fprintf(stderr, "see mayfly mcp --help\n");
     return r;
 }
@@ -303,13 +312,17 @@ int mcp_main(int argc, char **argv) {
     struct mcp_project *project = &the_project;
     project->texts = json_object();
     CHECK(project->texts);
-    const char *listen = NULL;
+    struct mcp_listen listen = {0};
+    char token[33];
     int r = parse_options(project, &listen, argc, argv);
     if (r != 0) return r < 0 ? 2 : 0;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (!listen) make_token(project->token);
-    return run(project, listen);
+    if (!listen.address) {
+        make_token(token);
+        project->token = token;
+    }
+    return run(project, listen.address);
 }

@@ -35,7 +35,7 @@ struct mcp_project {
     size_t sources_len;
     unsigned timeout_ms; /* 0: the worker's default */
     bool no_jit;         /* executions are interpreted, never compiled */
-    char token[33];      /* what requests must carry; "" for none */
+    const char *token;   /* what requests must carry; "" for none */
     char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */
     char *config;        /* likewise: what serve_project takes; lives as long as the process */

@@ -319,10 +319,16 @@ await test("wrong options are named", async () => {
         [[...SHOP, "--secret", "shop:authorization=HOME"], /say with --server shop=URL/],
         [[...SHOP, "--secret", "shop:authorization=Bearer MAYFLY_TEST_ABSENT"], /no environment variable MAYFLY_TEST_ABSENT\n/],
         [[...SHOP, "--server", "shop=http://x", "--secret", "shop:X-Key=HOME", "--secret", "shop:x-key=PATH"], /--secret shop:x-key: shop has a secret for this header already/],
+        ...["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:192.0.2.1]:0"].map((address) => [[...SHOP, "--listen", address], /others can reach this address.*--listen-token ENV, or say --listen-without-token/]),
+        [[...SHOP, "--listen", "0.0.0.0:0", "--listen-token", "MAYFLY_TEST_ABSENT"], /no environment variable MAYFLY_TEST_ABSENT/],
+        ...["short", "with spaces in the middle", "ümlaute-in-the-token"].map((token, index) => [[...SHOP, "--listen", "127.0.0.1:0", "--listen-token", `MAYFLY_TEST_TOKEN${index}`], /^mayfly mcp: --listen-token takes a token of 16 to 4096 characters/, { [`MAYFLY_TEST_TOKEN${index}`]: token }]),
+        [[...SHOP, "--listen-token", "HOME"], /are for --listen\n/],
+        [[...SHOP, "--listen-without-token"], /are for --listen\n/],
+        [[...SHOP, "--listen", "0.0.0.0:0", "--listen-token", "HOME", "--listen-without-token"], /not both/],
         [[...SHOP, "--timeout", "soon"], /--timeout takes milliseconds/],
     ];
-    for (const [args, pattern] of cases) {
-        const error = await run(MAYFLY, ["mcp", ...args], { input: "" }).catch((failure) => failure);
+    for (const [args, pattern, env] of cases) {
+        const error = await run(MAYFLY, ["mcp", ...args], { input: "", env: { ...process.env, ...env } }).catch((failure) => failure);
         equal(error.code, 2, `${args.join(" ")}: `);
         matches(error.stderr, pattern);
     }
@@ -426,8 +432,8 @@ await test("strange documents cost what is strange in them", async () => {
 // --- HTTP ------------------------------------------------------------------------------------------------------------
 
 /** `mayfly mcp` over HTTP, for the time of `body`. */
-async function withHttp(args, body) {
-    const child = spawn(MAYFLY, ["mcp", "--listen", "127.0.0.1:0", ...args], { stdio: ["ignore", "pipe", "ignore"] });
+async function withHttp(args, body, address = "127.0.0.1:0") {
+    const child = spawn(MAYFLY, ["mcp", "--listen", address, ...args], { stdio: ["ignore", "pipe", "ignore"] });
     const url = await new Promise((resolve, reject) => {
         let out = "";
         child.stdout.on("data", (data) => {
@@ -472,3 +478,32 @@ await withHttp(SHOP, async (url) => {
         equal(JSON.parse(called.stdout).content[0].text, "42");
     });
 });
+
+process.env.MAYFLY_TEST_LISTEN = "a-token-of-32-characters-or-more";
+await withHttp([...SHOP, "--listen-token", "MAYFLY_TEST_LISTEN"], async (url) => {
+    const here = url.replace("0.0.0.0", "127.0.0.1");
+    const ask = (authorization) => fetch(here, { method: "POST", headers: authorization ? { authorization } : {}, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
+    await test("a server that others reach answers those with its token", async () => {
+        for (const wrong of [undefined, "Bearer", "Bearer ", "Bearer a-token-of-32-characters-or-mor", "Bearer a-token-of-32-characters-or-more2",
+            "Bearer A-token-of-32-characters-or-more", "Basic a-token-of-32-characters-or-more", "a-token-of-32-characters-or-more"]) {
+            const answer = await ask(wrong);
+            equal([answer.status, answer.headers.get("www-authenticate")], [401, "Bearer"], `${wrong}: `);
+            matches(await answer.text(), /^Unauthorized: this server wants the header Authorization: Bearer TOKEN/);
+        }
+        for (const right of ["Bearer", "bearer", "BEARER "]) equal((await ask(`${right} ${process.env.MAYFLY_TEST_LISTEN}`)).status, 200);
+        for (const method of ["GET", "DELETE", "OPTIONS"]) equal((await fetch(here, { method })).status, 401);
+    });
+    await test("the SDK's client with a token", async () => {
+        const client = new Client({ name: "test", version: "1" });
+        const requestInit = { headers: { authorization: `Bearer ${process.env.MAYFLY_TEST_LISTEN}` } };
+        await client.connect(new StreamableHTTPClientTransport(new URL(here), { requestInit }));
+        equal(await result(client, "return [await shop.add(2, 3), JSON.stringify(process.env)]"), '[5,"{}"]');
+        await client.close();
+    });
+}, "0.0.0.0:0");
+await withHttp([...SHOP, "--listen-without-token"], async (url) => {
+    await test("a server that answers everybody says so on its command line", async () => {
+        const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+        equal((await fetch(url.replace("0.0.0.0", "127.0.0.1"), { method: "POST", body })).status, 200);
+    });
+}, "0.0.0.0:0");

@@ -1,0 +1,64 @@
+#include "host/mcp_listen.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fewer could be guessed by asking. */
+#define TOKEN_CHARS_MIN 16
+#define TOKEN_CHARS_MAX 4096
+
+static int refuse(const char *why) {
+    fprintf(stderr, "mayfly mcp: %s\n", why);
+    return -EINVAL;
+}
+
+/* What is no address at all is left to the server to name, as is one without a port. */
+static bool is_loopback(const char *text) {
+    char host[INET6_ADDRSTRLEN];
+    struct in_addr four;
+    struct in6_addr six;
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : strlen(text);
+    bool is_bracketed = len > 1 && text[0] == '[' && text[len - 1] == ']';
+    if (is_bracketed) text++, len -= 2;
+    if (len == 0) return true; /* the default */
+    if (len >= sizeof host) return false;
+    memcpy(host, text, len);
+    host[len] = 0;
+    if (inet_pton(AF_INET, host, &four) == 1) return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, host, &six) != 1) return false;
+    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+static int read_token(const char *variable, const char **ret) {
+    const char *token = getenv(variable);
+    if (!token) {
+        fprintf(stderr, "mayfly mcp: --listen-token: there is no environment variable %s\n", variable);
+        return -EINVAL;
+    }
+    size_t len = strlen(token);
+    bool is_plain = true;
+    for (size_t i = 0; i < len; i++) is_plain &= token[i] > ' ' && token[i] < 0x7f;
+    if (!is_plain || len < TOKEN_CHARS_MIN || len > TOKEN_CHARS_MAX)
+        return refuse("--listen-token takes a token of 16 to 4096 characters, without spaces, all of ASCII");
+    *ret = token;
+    return 0;
+}
+
+int mcp_listen_check(const struct mcp_listen *listen, const char **ret_token) {
+    *ret_token = "";
+    if (!listen->address && (listen->token_variable || listen->has_no_token))
+        return refuse("--listen-token and --listen-without-token are for --listen");
+    if (listen->token_variable && listen->has_no_token)
+        return refuse("--listen-token or --listen-without-token, not both");
+    if (listen->token_variable) return read_token(listen->token_variable, ret_token);
+    if (!listen->address || listen->has_no_token || is_loopback(listen->address)) return 0;
+    fprintf(stderr,
+            "mayfly mcp: --listen %s: others can reach this address, and use all sources with their credentials: name "
+            "the variable of a token that they must bring by --listen-token ENV, or say --listen-without-token\n",
+            listen->address);
+    return -EINVAL;
+}
