@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SNIPPET_BYTES_MAX (64u << 20)
 
@@ -26,7 +27,7 @@ static const char help[] =
     "  --secret HOST:HEADER=[PREFIX ]VARIABLE\n"
     "                  a header for requests to that host over https, with the value of an environment variable, "
     "which\n"
-    "                  the snippet never sees\n"
+    "                  the snippet never sees; once for each header\n"
     "  --ca-file FILE  certificate authorities to trust besides the system's\n"
     "  --proxy URL     HTTP proxy (http://[user:password@]host[:port]) for all that leaves, or env:NAME of one\n"
     "  --timeout MS    how long it may take, in milliseconds (30000); 0 for as long as it likes\n"
@@ -197,6 +198,36 @@ static int parse_allow(struct run *options, const char *text) {
     return 0;
 }
 
+/* The rule of an earlier --secret for the same host and port, or NULL. */
+static json_t *find_secret_rule(const json_t *rules, const json_t *like) {
+    const json_t *ports = json_object_get(like, "ports");
+    json_t *rule;
+    size_t i;
+    json_array_foreach(rules, i, rule) {
+        const json_t *its_ports = json_object_get(rule, "ports");
+        if (json_object_get(rule, "inject") && json_equal(json_object_get(rule, "hosts"), json_object_get(like, "hosts")) &&
+            (ports ? json_equal(its_ports, ports) : !its_ports))
+            return rule;
+    }
+    return NULL;
+}
+
+/* Of several secrets for one host all go along, since only the first rule that fits decides. */
+static int add_injection(json_t *rules, json_t *rule, json_t *inject) {
+    json_t *earlier = find_secret_rule(rules, rule), *one;
+    const char *header = json_string_value(json_object_get(inject, "header"));
+    size_t i;
+    json_array_foreach(json_object_get(earlier, "inject"), i, one) {
+        if (strcasecmp(json_string_value(json_object_get(one, "header")), header) != 0) continue;
+        fprintf(stderr, "mayfly run: --secret: the header %s has one for this host already\n", header);
+        return -EINVAL;
+    }
+    if (earlier) return json_array_append(json_object_get(earlier, "inject"), inject);
+    json_object_set_new(rule, "schemes", json_pack("[s]", "https"));
+    json_object_set_new(rule, "inject", json_pack("[O]", inject));
+    return json_array_insert(rules, 0, rule);
+}
+
 /* HOST:HEADER=[PREFIX ]VARIABLE; goes before the rules that allow. */
 static int parse_secret(struct run *options, const char *text) {
     const char *equals = strchr(text, '='), *colon = equals ? memrchr(text, ':', (size_t)(equals - text)) : NULL;
@@ -213,11 +244,8 @@ static int parse_secret(struct run *options, const char *text) {
     char *host = strndup(text, (size_t)(colon - text));
     json_t *rules = json_array();
     int r = parse_allow(&(struct run){.rules = rules}, host);
+    if (r == 0) r = add_injection(options->rules, json_array_get(rules, 0), inject);
     if (r == 0) {
-        json_t *rule = json_array_get(rules, 0);
-        json_object_set_new(rule, "schemes", json_pack("[s]", "https"));
-        json_object_set_new(rule, "inject", json_pack("[O]", inject));
-        json_array_insert(options->rules, 0, rule);
         json_object_set_new(options->secrets, variable, json_pack("{s:s}", "env", variable));
     }
     json_decref(inject);

@@ -833,6 +833,14 @@ const commands = {
         expect("what the snippet saw", JSON.parse(JSON.parse(out)[1]).headers["x-key"], `Bearer ${STARS}`);
         expect("what the server saw", place.origin.hits.at(-1).headers["x-key"], `Bearer ${SECRET}`);
     },
+    "mayfly run with two secrets for a host": async () => {
+        const host = `localhost:${place.origin.securePort}`, named = (header) => ["--secret", `${host}:${header}=RUN_TOKEN`];
+        const to = [place.https("localhost", "/echo"), "--ca-file", place.certificates.ca];
+        expect("errors", (await run(...to, ...named("X-One"), ...named("X-Two"))).err, "");
+        const { headers } = place.origin.hits.at(-1);
+        expect("what the server saw", [headers["x-one"], headers["x-two"]], [SECRET, SECRET]);
+        matches("twice", (await run(...to, ...named("X-One"), ...named("x-one"))).err, /--secret: the header x-one has one for this host already/);
+    },
     "mayfly run tells what is wrong": async () => {
         matches("port", (await run("http://x/", "--allow-net", "x:99999")).err, /--allow-net takes HOST or HOST:PORT/);
         matches("secret", (await run("http://x/", "--secret", "x:Y=NOT_SET")).err, /with a variable that is set, and there is no NOT_SET/);
