@@ -42,6 +42,9 @@ import { clearTimeout, setTimeout } from "./web/timers";
 
 const tails = lazy(() => part<typeof import("./tails/main")>("tails"));
 
+/** What calls have that go on after the request that loaded their worker; Cloudflare ends them with it. */
+const OVERTIME_MS = 20_000;
+
 let isExperimental = false;
 let operator = new OperatorLimits({});
 let admission = new Admission(operator.defaults);
@@ -307,11 +310,18 @@ class DynamicWorker implements CellOwner, Leased {
         this.idle();
     }
 
-    /** The request that loaded it is over, and its stubs are good for nothing; what is still under way ends first. */
+    /** The request that loaded it is over, and its stubs are good for nothing; what is still under way ends first, if it does. */
     expire(): void {
         this.#isExpired = true;
         this.#failure ??= { error: expiredError("SubrequestChannel") };
         this.idle();
+        if (this.#cell !== undefined) setTimeout(() => this.#cutOff(), OVERTIME_MS);
+    }
+
+    /** Calls go on though nobody waits for them: nothing says that they will ever end. */
+    #cutOff(): void {
+        if (this.#cell?.isInBackground) setTimeout(() => this.#cutOff(), OVERTIME_MS); // which has its own limit
+        else this.#unload()?.abandon(new Error("The destination execution context for this RPC was canceled while the call was still running."));
     }
 
     get isExpired(): boolean {

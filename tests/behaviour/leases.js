@@ -148,6 +148,12 @@ export default cases(
             return new Response("answered");
         },
         "/unawaited-result": async () => new Response(await kept.later),
+        "/endless": async (request, env) => {
+            const result = await told(() => env.LOADER.load(worker(CHILD)).getEntrypoint().later(2 ** 30));
+            kept.endless = `${kept.endless ?? ""}${result}\n`;
+            return new Response(result);
+        },
+        "/endless-results": () => new Response(kept.endless ?? ""),
         "/asker": (request, env, ctx) => env.LOADER.load(asker(ctx)).getEntrypoint().fetch(request),
         "/asker-leaves": async (request, env, ctx) => {
             const { searchParams } = new URL(request.url);

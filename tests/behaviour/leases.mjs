@@ -59,6 +59,13 @@ const cases = {
         assert.equal(await ask(server, "/unawaited"), "answered");
         assert.equal(await ask(server, "/unawaited-result"), "later");
     },
+    "a call that never ends is cut off when nobody waits for it any more": async (server) => {
+        const quiet = await whenQuiet(server);
+        await Promise.all([1, 2, 3].map(() => fetch(`${server.url}/endless`, { signal: AbortSignal.timeout(300) }).catch(() => {})));
+        assert.ok(server.cells().length >= quiet);
+        const cutOff = async () => (await ask(server, "/endless-results")).split("Error: The destination execution context for this RPC was canceled").length === 4;
+        await until("the end of the calls", cutOff, 25_000);
+    },
     "an object that was given away keeps it": async (server) => {
         assert.equal(await ask(server, "/keeper?call=open"), "child");
         await sleep(100);
