@@ -5,11 +5,16 @@
 import { WorkerEntrypoint } from "./context";
 import { console } from "./web/console";
 import { hooks, native } from "./web/host";
+import { setTimeout } from "./web/timers";
 
 declare const require: (path: string) => unknown;
 
 const LOGS_MAX = 200;
 const DEPTH_MAX = 50;
+/** How long calls that are under way when the code returns may take to end. */
+const LATE_MS = 1000;
+/** What is left of an execution's time for its outcome to be told. */
+const TELLING_MS = 500;
 /** What is taken from an iterator that is a result. */
 const ITEMS_MAX = 1000;
 
@@ -21,18 +26,35 @@ type Namespaces = Record<string, object>;
 /** What was written: gives its result, or the function that does. */
 type Code = (namespaces: Namespaces) => unknown;
 
-/** Characters that are kept of each. */
+/** Characters that are kept of each, and the time that the execution may take. */
 interface Limits {
     result: number;
     logs: number;
+    timeoutMs: number;
 }
 
-/** The result's text and its whole length; or what was thrown, with the places in the code that its stack names. */
+/** What was thrown, with the places in the code that its stack names. */
+interface Failure {
+    name: string;
+    message: string;
+    stack: string;
+}
+
+/** What nobody waited for: calls that were under way after the code had returned, and errors that nobody caught. */
+interface Loose {
+    late: number;
+    unfinished: number;
+    uncaught: number;
+    first?: Failure;
+}
+
+/** The result's text and its whole length, or what was thrown. */
 interface Outcome {
     text?: string;
     length?: number;
-    failure?: { name: string; message: string; stack: string };
+    failure?: Failure;
     logs: string[];
+    loose: Loose;
 }
 
 /** Promises and iterators of a result: what they came to, and those that are to be waited for first. */
@@ -128,13 +150,49 @@ function captureConsole(charactersMax: number): void {
     }
 }
 
+let code: Code | undefined;
+
+let loose: Loose = { late: 0, unfinished: 0, uncaught: 0 };
+
+/** Calls that have not ended. */
+const open = new Set<Promise<unknown>>();
+let hasReturned = false;
+
+function followed<T>(call: Promise<T>): Promise<T> {
+    const ended = (): boolean => open.delete(call);
+    open.add(call);
+    if (hasReturned) loose.late++;
+    call.then(ended, ended);
+    return call;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(() => resolve(), ms));
+
+/** Whether something of the code may go on after it has returned: only then is a turn of the loop worth its time. */
+const mayGoOn = (written: Code): boolean => open.size > 0 || /\bPromise\b|\basync\b[^]*\basync\b/.test(String(written));
+
+/** Lets calls end that the code did not wait for, and errors come up that nobody catches, if there is time. */
+async function settle(ms: number): Promise<void> {
+    hasReturned = true;
+    loose.late = loose.unfinished = open.size;
+    if (ms <= 0 || !mayGoOn(code!)) return;
+    await pause(0);
+    let late: Promise<boolean> | undefined;
+    for (let isLate = false; open.size > 0 && !isLate; ) {
+        late ??= pause(ms).then(() => true);
+        isLate = await Promise.race([Promise.allSettled(open).then(() => false), late]);
+        await pause(0); // what has just ended may call again
+    }
+    loose.unfinished = open.size;
+}
+
 /** A namespace: each property is a function; an error from it points to the line that called. */
 function namespaceOf(namespace: string, call: Call): object {
     const get = (_: object, name: PropertyKey): unknown => {
         if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
         return (...args: unknown[]) => {
             const caller = new Error();
-            return call(namespace, name, args).catch((error: unknown) => {
+            return followed(call(namespace, name, args)).catch((error: unknown) => {
                 (error as Error).stack = caller.stack!;
                 throw error;
             });
@@ -151,7 +209,7 @@ interface Placed extends Error {
 }
 
 /** Looking at what was thrown may throw again. */
-function failureOf(thrown: unknown): Outcome["failure"] {
+function failureOf(thrown: unknown): Failure {
     try {
         if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
         const { name, message, stack, line, column, sourceURL } = thrown as Placed;
@@ -162,6 +220,11 @@ function failureOf(thrown: unknown): Outcome["failure"] {
     }
 }
 
+function noteUncaught(thrown: unknown): void {
+    loose.uncaught++;
+    loose.first ??= failureOf(thrown);
+}
+
 /** Calls what is no class. A first parameter that has a default is the code's own, unless it takes the scope apart. */
 function callFunction(f: Code, scope: Namespaces): unknown {
     const source = String(f);
@@ -169,12 +232,14 @@ function callFunction(f: Code, scope: Namespaces): unknown {
     return f.length > 0 || /^[^(]*\(\s*\{/.test(source) ? f(scope) : (f as () => unknown)();
 }
 
-let code: Code | undefined;
-
 class Execution extends WorkerEntrypoint {
     async run(namespaces: string[], call: Call, limits: Limits): Promise<Outcome> {
+        const begun = native.monotonicTime();
         logs = [];
+        loose = { late: 0, unfinished: 0, uncaught: 0 };
+        hasReturned = false;
         captureConsole(limits.logs);
+        hooks.report = noteUncaught;
         try {
             const scope: Namespaces = {};
             for (const name of namespaces) scope[name] = namespaceOf(name, call);
@@ -183,15 +248,17 @@ class Execution extends WorkerEntrypoint {
             const awaited = new Awaited();
             let text = show(value, awaited);
             if (awaited.open.length > 0) text = await showLate(value, awaited);
-            return { text: text.slice(0, limits.result), length: text.length, logs };
+            const left = limits.timeoutMs - (native.monotonicTime() - begun) - TELLING_MS;
+            await settle(Math.max(0, Math.min(LATE_MS, left)));
+            return { text: text.slice(0, limits.result), length: text.length, logs, loose };
         } catch (thrown) {
-            return { failure: failureOf(thrown), logs };
+            return { failure: failureOf(thrown), logs, loose };
         }
     }
 
     /** For who ends the execution before it has. */
-    logs(): string[] {
-        return logs;
+    soFar(): Outcome {
+        return { logs, loose };
     }
 }
 

@@ -58,14 +58,14 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 3, ["add"], encode([1], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["release", 2]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], encode(["Execution"], "rpc").head]]);
-    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 5, ["run"], [[[["api"]], ["export", -2], { result: 100, logs: 100 }]]]]);
+    take(worker, F.RPC, 0, 0, ["push", ["pipeline", 5, ["run"], [[[["api"]], ["export", -2], { result: 100, logs: 100, timeoutMs: 0 }]]]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
     const { log, info, debug, warn, error } = console; // an execution has its own
-    const sink = hooks.log;
+    const { log: sink, report } = hooks;
     void answerCallback(worker).then(() => {
         unregister(worker.channel);
         Object.assign(console, { log, info, debug, warn, error });
-        hooks.log = sink;
+        Object.assign(hooks, { log: sink, report });
     });
 }
 

@@ -19,11 +19,12 @@ interface Outcome {
     length?: unknown;
     failure?: unknown;
     logs?: unknown;
+    loose?: unknown;
 }
 
 interface Entrypoint {
-    run(namespaces: string[], call: unknown, limits: { result: number; logs: number }): Promise<unknown>;
-    logs(): Promise<unknown>;
+    run(namespaces: string[], call: unknown, limits: { result: number; logs: number; timeoutMs: number }): Promise<unknown>;
+    soFar(): Promise<unknown>;
 }
 
 export interface ExecuteLimits {
@@ -45,6 +46,8 @@ const GLOBALS = ["console", "JSON", "Math", "Promise", "Date", "URL", "Object", 
 
 const NAME_CHARACTERS_MAX = 100;
 const MESSAGE_CHARACTERS_MAX = 4000;
+/** Of an error that a note tells. */
+const NOTE_MESSAGE_CHARACTERS_MAX = 300;
 const STACK_CHARACTERS_MAX = 20_000;
 /** The console's note that no more is kept. */
 const LOG_NOTE_CHARACTERS_MAX = 50;
@@ -96,6 +99,23 @@ function failureOf(failed: unknown, normalized: Normalized): Failure {
     return { name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) };
 }
 
+const counted = (value: unknown): number => (Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0);
+
+/** What the model is told of calls that it did not wait for, and of errors that it did not catch: they would be lost without a word. */
+function looseNote(loose: unknown, normalized: Normalized): string {
+    if (!isObject(loose)) return "";
+    const [late, unfinished, uncaught] = [counted(loose.late), counted(loose.unfinished), counted(loose.uncaught)];
+    const notes: string[] = [];
+    const calls = late === 1 ? "1 call" : `${late} calls`;
+    if (late > 0) notes.push(`${calls} had not ended when the code returned${unfinished > 0 ? `, and ${unfinished} did not finish` : ""}. Await every call.`);
+    if (uncaught > 0) {
+        const { name, message, place } = failureOf(loose.first, normalized);
+        const words = `${name}: ${message.slice(0, NOTE_MESSAGE_CHARACTERS_MAX)}${place ? ` (line ${place.line}, column ${place.column})` : ""}`;
+        notes.push(uncaught === 1 ? `Nobody caught ${words}` : `Nobody caught ${uncaught} errors; the first: ${words}`);
+    }
+    return notes.length > 0 ? `\n\nNote: ${notes.join(" ")}` : "";
+}
+
 /** Code that may want Node's modules or globals; the others' cells need not prepare for them. */
 const WANTS_NODE = /\b(?:import|Buffer|process|global)\b/;
 
@@ -127,12 +147,13 @@ async function within<T, O>(promise: Promise<T>, ms: number, otherwise: O): Prom
     }
 }
 
-/** The console of an execution that has not ended, if it can say it. */
-async function logsSoFar(entrypoint: Entrypoint): Promise<unknown> {
+/** What an execution that has not ended can say of itself: its console, and errors that nobody caught. */
+async function soFar(entrypoint: Entrypoint): Promise<Outcome> {
     try {
-        return await within(entrypoint.logs(), LOGS_MS, []);
+        const outcome = await within(entrypoint.soFar(), LOGS_MS, {});
+        return isObject(outcome) ? outcome : {};
     } catch {
-        return [];
+        return {};
     }
 }
 
@@ -154,13 +175,13 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         return catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
     };
     try {
-        const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax });
+        const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax, timeoutMs: limits.timeoutMs });
         const late = Symbol("late");
         const outcome = await within(running, limits.timeoutMs, late);
         if (outcome !== late) return isObject(outcome) ? outcome : {};
         isOver = true;
         const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
-        return { failure: { name: "TimeoutError", message }, logs: await logsSoFar(entrypoint) };
+        return { ...(await soFar(entrypoint)), failure: { name: "TimeoutError", message } };
     } catch (error) {
         return { failure: startFailure(error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.") };
     } finally {
@@ -179,8 +200,8 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         const { line, column, message, text } = error;
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };
     }
-    const { text, length, failure, logs } = await runInSandbox(loader, catalog, normalized, limits);
-    const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words, logs, limits.logCharactersMax), isError });
+    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits);
+    const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words + looseNote(loose, normalized), logs, limits.logCharactersMax), isError });
     if (failure === undefined && typeof text === "string") return said(bounded(text, length, limits.resultCharactersMax), false);
     const failed = failure ?? { message: "The execution gave no result." };
     const names = [...catalog.namespaces, ...normalized.declared(), ...GLOBALS];

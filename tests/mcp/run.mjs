@@ -57,7 +57,18 @@ await withStdio(SHOP, async (client, errors) => {
         equal(await result(client, "async function* pages() { yield 1; yield* [2, shop.add(1, 2)]; }\nreturn { pages: pages(), keys: new Map([['k', 1]]).keys() }"), '{"pages":[1,2,3],"keys":["k"]}');
         matches(await result(client, "return (function* () { for (let n = 0; ; n++) yield n; })()"), /,998,999,"\[more than 1000 items\]"\]$/);
         matches((await execute(client, "return { a: shop.getItem({ id: 99 }) }")).text, /^Error: there is no item 99 \(line 1, column 18\)/);
-        equal(await result(client, "console.log(shop.add(1, 2), [1].values()); return 1"), "1\n\nConsole:\n[promise] [iterator]");
+        equal(await result(client, "console.log(shop.add(1, 2), [1].values()); return 1"), "1\n\nNote: 1 call had not ended when the code returned. Await every call.\n\nConsole:\n[promise] [iterator]");
+    });
+    await test("calls that nobody awaited end, and the model is told", async () => {
+        equal(await result(client, "[1, 2].forEach(async (n) => { await shop.add(n, 1); await shop.add(n, 2); }); return 'all'"), "all\n\nNote: 4 calls had not ended when the code returned. Await every call.");
+        equal(await result(client, "const first = await Promise.race([shop.never(), shop.add(1, 2)]); return first"), "3\n\nNote: 1 call had not ended when the code returned, and 1 did not finish. Await every call.");
+        equal(await result(client, "await Promise.all([shop.add(1, 2), shop.add(3, 4)]); return 'all'"), "all");
+    });
+    await test("errors that nobody caught are told", async () => {
+        matches(await result(client, "shop.getItem({ id: 99 }); return 'saved'"), /^saved\n\nNote: 1 call had not ended .* Nobody caught Error: there is no item 99 \(line 1, column \d+\)$/);
+        matches(await result(client, "[1, 2].forEach(async (n) => { throw new Error(`no ${n}`); }); return 1"), /^1\n\nNote: Nobody caught 2 errors; the first: Error: no 1 \(line 1, column \d+\)$/);
+        matches(await result(client, "setTimeout(() => { throw new TypeError('late') }, 1); await new Promise((r) => setTimeout(r, 50)); return 1"), /^1\n\nNote: Nobody caught TypeError: late/);
+        equal(await result(client, "addEventListener('unhandledrejection', (event) => event.preventDefault()); Promise.reject(new Error('x')); return 1"), "1");
     });
     await test("numbers that JSON does not have, and single values", async () => {
         equal(await result(client, "[NaN, { a: -1 / 0 }]"), '["NaN",{"a":"-Infinity"}]');
@@ -124,7 +135,7 @@ await withStdio(SHOP, async (client, errors) => {
     await test("whatever the code does to its realm, its texts are bounded", async () => {
         const lengths = {
             "String.prototype.slice = function () { return this + '' }; console.log('L'.repeat(3e6)); return 1": 8200,
-            "Array.prototype.push = function () { this[this.length] = 'P'.repeat(3e6) }; console.log('a'); throw new Error('x')": 8200,
+            "Array.prototype.push = function () { this[this.length] = 'P'.repeat(3e6) }; console.log('a'); throw new Error('x')": 8600,
             "const e = new Error('m'); e.name = 'N'.repeat(3e6); throw e": 300,
             "const e = new Error('m'.repeat(3e6)); e.stack = 's'.repeat(3e6); throw e": 4200,
             "throw 'T'.repeat(3e6)": 4200,
