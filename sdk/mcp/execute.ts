@@ -136,10 +136,14 @@ function dispose(...stubs: unknown[]): void {
     }
 }
 
-/** What a promise gives in the time, or `otherwise`. */
-async function within<T, O>(promise: Promise<T>, ms: number, otherwise: O): Promise<T | O> {
+/** What a promise gives in the time, or `otherwise`. The signal rejects with its reason. */
+async function within<T, O>(promise: Promise<T>, ms: number, otherwise: O, signal?: AbortSignal): Promise<T | O> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<O>((resolve) => (timer = setTimeout(resolve, ms, otherwise)));
+    const late = new Promise<O>((resolve, reject) => {
+        timer = setTimeout(resolve, ms, otherwise);
+        if (signal?.aborted) reject(signal.reason as Error);
+        signal?.addEventListener("abort", () => reject(signal.reason as Error));
+    });
     try {
         return await Promise.race([promise, late]);
     } finally {
@@ -157,7 +161,7 @@ async function soFar(entrypoint: Entrypoint): Promise<Outcome> {
     }
 }
 
-async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits): Promise<Outcome> {
+async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits, signal?: AbortSignal): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
         compatibilityFlags: WANTS_NODE.test(imports + code) ? ["nodejs_compat"] : [],
@@ -177,7 +181,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
     try {
         const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax, timeoutMs: limits.timeoutMs });
         const late = Symbol("late");
-        const outcome = await within(running, limits.timeoutMs, late);
+        const outcome = await within(running, limits.timeoutMs, late, signal);
         if (outcome !== late) return isObject(outcome) ? outcome : {};
         isOver = true;
         const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
@@ -190,7 +194,8 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
     }
 }
 
-export async function execute(loader: Loader, catalog: Catalog, written: string, limits: ExecuteLimits = DEFAULT_LIMITS): Promise<Executed> {
+/** Runs the code and gives the words about it; `signal` ends it, and then nobody is to be told anything. */
+export async function execute(loader: Loader, catalog: Catalog, written: string, limits: ExecuteLimits = DEFAULT_LIMITS, signal?: AbortSignal): Promise<Executed> {
     let normalized: Normalized;
     try {
         normalized = normalizeCode(written, catalog.namespaces, isExpression);
@@ -200,7 +205,7 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         const { line, column, message, text } = error;
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };
     }
-    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits);
+    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits, signal);
     const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words + looseNote(loose, normalized), logs, limits.logCharactersMax), isError });
     if (failure === undefined && typeof text === "string") return said(bounded(text, length, limits.resultCharactersMax), false);
     const failed = failure ?? { message: "The execution gave no result." };

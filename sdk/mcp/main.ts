@@ -2,7 +2,7 @@
 // command line turns standard input into such requests) and runs models' code in fresh sandboxes through env.LOADER.
 // Documents of others are parsed here and nowhere else; credentials are never here.
 
-import { isObject, text, type Json } from "../types/schema";
+import { isObject, own, text, type Json } from "../types/schema";
 import { DEFAULT_LIMITS } from "./execute";
 import { startPractice } from "./practice";
 import { answerMessage } from "./protocol";
@@ -12,6 +12,8 @@ import { Tools } from "./tools";
 interface Env extends SourcesEnv {
     /** What requests must carry, if anything: the command line makes one for its own, or was given one for its clients. */
     TOKEN?: string;
+    /** Standard input is the one client. */
+    IS_STDIO?: boolean;
 }
 
 const BODY_BYTES_MAX = 8 << 20;
@@ -47,7 +49,15 @@ function isAllowed(request: Request, token: string): boolean {
     return difference === 0;
 }
 
-async function answerBody(body: string, env: Env): Promise<Response> {
+/** The client that standard input is. */
+const STDIO = "stdio";
+
+/** A session is kept nowhere: its id tells clients apart. */
+function sessionFor(message: unknown, env: Env): HeadersInit {
+    return env.IS_STDIO || own(message, "method") !== "initialize" ? {} : { "mcp-session-id": crypto.randomUUID() };
+}
+
+async function answerBody(body: string, env: Env, client?: string): Promise<Response> {
     let message: unknown;
     try {
         message = JSON.parse(body);
@@ -56,9 +66,9 @@ async function answerBody(body: string, env: Env): Promise<Response> {
     }
     const ready = (tools ??= readTools(env));
     const messages = Array.isArray(message) ? message.slice(0, 100) : [message];
-    const answers = (await Promise.all(messages.map((one) => answerMessage(ready, one)))).filter((one): one is Json => isObject(one));
+    const answers = (await Promise.all(messages.map((one) => answerMessage(ready, one, client)))).filter((one): one is Json => isObject(one));
     if (answers.length === 0) return new Response(null, { status: 202 });
-    return Response.json(Array.isArray(message) ? answers : answers[0]);
+    return Response.json(Array.isArray(message) ? answers : answers[0], { headers: sessionFor(message, env) });
 }
 
 async function answer(request: Request, env: Env): Promise<Response> {
@@ -70,7 +80,7 @@ async function answer(request: Request, env: Env): Promise<Response> {
     if (request.method === "DELETE") return new Response(null, { status: 200 });
     if (request.method !== "POST") return new Response("POST JSON-RPC messages here.\n", { status: 405, headers: { allow: "POST, DELETE" } });
     if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return new Response("Too large\n", { status: 413 });
-    return answerBody(text(await request.text()), env);
+    return answerBody(text(await request.text()), env, env.IS_STDIO ? STDIO : (request.headers.get("mcp-session-id") ?? undefined));
 }
 
 export default {

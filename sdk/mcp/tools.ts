@@ -105,7 +105,8 @@ export class Tools {
 
     // --- What they do ------------------------------------------------------------------------------------------------
 
-    async call(name: string, args: Json): Promise<ToolResult> {
+    /** `signal` ends an execution. */
+    async call(name: string, args: Json, signal?: AbortSignal): Promise<ToolResult> {
         await this.#refresh();
         switch (name) {
             case "search":
@@ -114,7 +115,7 @@ export class Tools {
                 return this.#types(args.names);
             case "execute": {
                 if (typeof args.code !== "string") return result("execute takes { code: string }.", true);
-                const { text: words, isError } = await execute(this.#loader, this.#catalog, args.code, this.#limits);
+                const { text: words, isError } = await execute(this.#loader, this.#catalog, args.code, this.#limits, signal);
                 return result(words, isError);
             }
             default:

@@ -323,6 +323,7 @@ int mcp_main(int argc, char **argv) {
     if (!listen.address) {
         make_token(token);
         project->token = token;
+        project->is_stdio = true;
     }
     return run(project, listen.address);
 }

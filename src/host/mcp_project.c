@@ -202,8 +202,8 @@ static char *make_config(const struct mcp_project *project) {
     for (size_t i = 0; i < project->sources_len; i++) {
         json_array_append_new(sources, make_source(&project->sources[i]));
     }
-    json_t *vars = json_pack("{s:o, s:I, s:s, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
-                             "TOKEN", project->token, "CHILDREN", project->children);
+    json_t *vars = json_pack("{s:o, s:I, s:s, s:b, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
+                             "TOKEN", project->token, "IS_STDIO", project->is_stdio, "CHILDREN", project->children);
     json_t *outbounds = json_array();
     json_t *policies = make_policies(project, outbounds);
     json_t *config =

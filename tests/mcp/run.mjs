@@ -293,6 +293,40 @@ await withStdio([...SHOP, "--timeout", "6000"], async (client) => {
     });
 });
 
+const counter = join(ROOT, "build/sdk-test/counter.ts");
+writeFileSync(counter, "let ticks = 0;\nexport const tick = (): number => ++ticks;\nexport const seen = (): number => ticks;\n");
+const COUNTER = ["--tools", `counter=${counter}`];
+const TICKING = "for (;;) { await counter.tick(); await new Promise((r) => setTimeout(r, 20)); }";
+
+/** Takes an execution back that goes on without end, and looks whether it has ended. */
+async function takeBack(client) {
+    const ending = new AbortController();
+    const taken = client.callTool({ name: "execute", arguments: { code: TICKING } }, undefined, { signal: ending.signal }).catch((error) => error);
+    const seen = async () => Number(await result(client, "return counter.seen()"));
+    while ((await seen()) === 0);
+    ending.abort("no more");
+    await taken;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = await seen();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    equal(await seen(), before, "calls after the end: ");
+}
+
+await withStdio(COUNTER, (client) => test("an execution that the client takes back is ended", () => takeBack(client)));
+
+await test("what was taken back is not answered", async () => {
+    const child = spawn(MAYFLY, ["mcp", ...COUNTER], { stdio: ["pipe", "pipe", "ignore"] });
+    let out = "";
+    child.stdout.on("data", (data) => (out += data));
+    const say = (message) => child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    const execution = (id) => say({ id, method: "tools/call", params: { name: "execute", arguments: { code: TICKING } } });
+    for (const id of [1, "1"]) execution(id);
+    setTimeout(() => say({ method: "notifications/cancelled", params: { requestId: 1 } }), 500);
+    setTimeout(() => child.stdin.end('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"1"}}\n{"jsonrpc":"2.0","id":3,"method":"ping"}\n'), 1000);
+    await new Promise((resolve) => child.on("exit", resolve));
+    equal(out, '{"jsonrpc":"2.0","id":3,"result":{}}\n');
+});
+
 await test("the end of standard input ends everything", async () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith("mayfly-mcp-")).length;
     const child = spawn(MAYFLY, ["mcp", ...SHOP], { stdio: ["pipe", "pipe", "ignore"] });
@@ -469,6 +503,17 @@ await withHttp(SHOP, async (url) => {
         equal((await client.listTools()).tools.length, 3);
         equal(await result(client, "return shop.add(2, 3)"), "5");
         await client.close();
+    });
+    await test("over HTTP, no client takes back what another one has begun", async () => {
+        const ask = async (message, headers) => fetch(url, { method: "POST", headers, body: JSON.stringify({ jsonrpc: "2.0", ...message }) });
+        const began = async () => (await ask({ id: 0, method: "initialize", params: {} })).headers.get("mcp-session-id");
+        const [one, other] = [await began(), await began()];
+        const params = { name: "execute", arguments: { code: "await new Promise((r) => setTimeout(r, 500)); return 1" } };
+        const call = (session) => ask({ id: 7, method: "tools/call", params }, session && { "mcp-session-id": session });
+        const statuses = [one, other, undefined].map(async (session) => (await call(session)).status);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        for (const headers of [{ "mcp-session-id": one }, {}]) await ask({ method: "notifications/cancelled", params: { requestId: 7 } }, headers);
+        equal(await Promise.all(statuses), [202, 200, 200]);
     });
     await test("pages of other origins are refused", async () => {
         const ask = (origin) => fetch(url, { method: "POST", headers: { origin }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
