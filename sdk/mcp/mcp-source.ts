@@ -58,8 +58,9 @@ export class McpConnection {
 }
 
 /**
- * The value of a tool's result: what is structured, or else its text, as JSON where it is that; contents of other kinds
- * as they are. An error is thrown.
+ * The value of a tool's result: what is structured, or else its text; contents of other kinds as they are. A text is read
+ * as JSON where that is an object or an array: what only looks like a number is a text, and would lose digits. An error is
+ * thrown.
  */
 export function toolValue(result: Json, label: string): unknown {
     if (Object.hasOwn(result, "toolResult")) return result.toolResult;
@@ -69,6 +70,7 @@ export function toolValue(result: Json, label: string): unknown {
     if (result.isError === true) throw new Error(`${label}: ${words || "the tool failed"}`);
     if (result.structuredContent !== undefined && result.structuredContent !== null) return result.structuredContent;
     if (content.length === 0 || texts.includes(undefined)) return result;
+    if (!/^\s*[{[]/.test(words)) return words;
     try {
         return JSON.parse(words);
     } catch {

@@ -90,6 +90,14 @@ await withStdio(hostile("shapes"), async (client) => {
     });
 });
 
+await withStdio(hostile("usual"), async (client) => {
+    await test("servers: a text is JSON only where it is an object or an array", async () => {
+        const texts = ["12345678901234567890", "1e3", "true", "null", '"q"', "007", "[1", '{"a":1}', " [2]"];
+        const code = `const got = []; for (const text of ${JSON.stringify(texts)}) got.push(await up.echo({ text })); return got`;
+        equal(JSON.parse(await result(client, code)), ["12345678901234567890", "1e3", "true", "null", '"q"', "007", "[1", { a: 1 }, [2]]);
+    });
+});
+
 await withStdio([...hostile("silent"), ...SHOP, "--timeout", "4000"], async (client) => {
     await test("servers: a call that is never answered ends, and the others go on", async () => {
         matches((await execute(client, "return up.echo({ text: 'a' })")).text, /took longer than 4000 ms|did not answer within 4000 ms/);
