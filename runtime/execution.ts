@@ -186,15 +186,19 @@ async function settle(ms: number): Promise<void> {
     loose.unfinished = open.size;
 }
 
+/** What a call threw last, and from where it was called: what is no error cannot say it itself. */
+let failed: { thrown: unknown; stack: string } | undefined;
+
 /** A namespace: each property is a function; an error from it points to the line that called. */
 function namespaceOf(namespace: string, call: Call): object {
     const get = (_: object, name: PropertyKey): unknown => {
         if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
         return (...args: unknown[]) => {
             const caller = new Error();
-            return followed(call(namespace, name, args)).catch((error: unknown) => {
-                (error as Error).stack = caller.stack!;
-                throw error;
+            return followed(call(namespace, name, args)).catch((thrown: unknown) => {
+                failed = { thrown, stack: caller.stack! };
+                if (thrown instanceof Error) thrown.stack = caller.stack!;
+                throw thrown;
             });
         };
     };
@@ -211,7 +215,7 @@ interface Placed extends Error {
 /** Looking at what was thrown may throw again. */
 function failureOf(thrown: unknown): Failure {
     try {
-        if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
+        if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: failed !== undefined && failed.thrown === thrown ? failed.stack : "" };
         const { name, message, stack, line, column, sourceURL } = thrown as Placed;
         const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
         return { name: String(name), message: String(message), stack: place + String(stack) };

@@ -155,6 +155,11 @@ await withStdio(SHOP, async (client, errors) => {
         matches(text, /^Error: there is no item 99 \(line 3, column \d+\)\n  await shop\.getItem/);
         equal(await result(client, "try { await shop.getItem({ id: 99 }) } catch (e: any) { return 'caught ' + e.message }"), "caught there is no item 99");
     });
+    await test("what a tool throws comes as it is, whatever it is", async () => {
+        matches((await execute(client, "const a = 1;\nreturn shop.refuse('text')")).text, /^Error: Thrown: just text \(line 2, column \d+\)\n  return shop\.refuse/);
+        matches((await execute(client, "await shop.refuse('object')")).text, /^Error: Thrown: \{"code":1,"message":"words"\} \(line 1, column \d+\)/);
+        equal(await result(client, "const got: unknown[] = []; for (const kind of ['text', 'object', 'nothing']) await shop.refuse(kind).catch((e) => got.push(e)); return got"), '["just text",{"code":1,"message":"words"},null]');
+    });
     await test("a long result is cut with a note", async () => {
         const text = await result(client, "return shop.bigText({ characters: 500000 })");
         matches(text.slice(-200), /… \(cut: the first 24000 of 500000 characters; return less/);
@@ -177,7 +182,7 @@ await withStdio(SHOP, async (client, errors) => {
         equal((await call(client, "execute", {})).isError, true);
         equal((await call(client, "types", { names: 7 })).isError, true);
     });
-    await test("progress goes to standard error", () => matches(errors(), /shop: 7 functions/));
+    await test("progress goes to standard error", () => matches(errors(), /shop: 8 functions/));
 });
 
 await withStdio([...SHOP, "--no-jit"], async (client) => {

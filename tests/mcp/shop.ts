@@ -37,4 +37,9 @@ export function loop(): void {
     for (;;);
 }
 
+/** Throws what is no error. */
+export function refuse(kind: string): never {
+    throw { text: "just text", object: { code: 1, message: "words" }, nothing: null }[kind];
+}
+
 export function notATool(this: unknown): void {}
