@@ -15,6 +15,9 @@ const DEPTH_MAX = 50;
 const LATE_MS = 1000;
 /** What is left of an execution's time for its outcome to be told. */
 const TELLING_MS = 500;
+/** Numbers of a typed array, and reasons of an error, that are shown. */
+const NUMBERS_MAX = 200;
+const REASONS_MAX = 10;
 /** What is taken from an iterator that is a result. */
 const ITEMS_MAX = 1000;
 
@@ -98,6 +101,47 @@ async function showLate(value: unknown, awaited: Awaited): Promise<string> {
     return text;
 }
 
+/** What an error says, with its reasons: those of an AggregateError, and its cause. */
+function messageOf(error: Error, inside: object[], awaited?: Awaited): string {
+    const shown = (reason: unknown): string => String(plain(reason, inside, awaited));
+    const { errors, cause } = error as Error & { errors?: unknown };
+    const many = Array.isArray(errors) ? errors.slice(0, REASONS_MAX).map(shown) : [];
+    if (Array.isArray(errors) && errors.length > many.length) many.push(`${errors.length - many.length} more`);
+    const parts = [String(error.message), many.length > 0 ? `[errors: ${many.join("; ")}]` : "", cause === undefined ? "" : `[cause: ${shown(cause)}]`];
+    return parts.filter((part) => part !== "").join(" ");
+}
+
+/** Few numbers as they are; of many, how many there are and the first. */
+function numbersOf(view: ArrayBufferView, tag: string): unknown {
+    if (!(Symbol.iterator in view)) return `[${view.byteLength} bytes]`;
+    const numbers = view as unknown as ArrayLike<number | bigint>;
+    if (numbers.length <= NUMBERS_MAX) return Array.from(numbers, (number) => plain(number));
+    return `[${tag} of ${numbers.length}: ${Array.from({ length: 3 }, (_, n) => String(numbers[n])).join(", ")}, …]`;
+}
+
+function entriesOf(map: Map<unknown, unknown>): unknown {
+    const isNamed = [...map.keys()].every((key) => !/^(?:object|function|symbol)$/.test(typeof key) || key === null);
+    return isNamed ? Object.fromEntries(map as Map<PropertyKey, unknown>) : [...map];
+}
+
+/** An object of the platform's, which has no properties of its own to be shown; undefined if it is none. */
+function platformObject(value: object, tag: string): unknown {
+    const { status, statusText, method, url, type, size } = value as Record<string, unknown>;
+    if (/^(?:RegExp|URLSearchParams)$/.test(tag)) return String(value);
+    if (/^(?:Boolean|Number|String)$/.test(tag)) return value.valueOf();
+    if (tag === "Headers") return Object.fromEntries(value as Iterable<[string, string]>);
+    if (tag === "FormData") return [...(value as Iterable<unknown>)];
+    if (tag.endsWith("Stream")) return `[${tag}]`;
+    if (tag === "Response") return `[Response ${[status, statusText].filter((part) => part !== "").join(" ")}; await its text() or json()]`;
+    if (tag === "Request") return `[Request ${method} ${url}]`;
+    if (tag === "Blob" || tag === "File") return `[${tag} ${type ? `${type}, ` : ""}${size} bytes]`;
+    return tag !== "Object" && Object.keys(value).length === 0 ? `[${tag}]` : undefined;
+}
+
+const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1);
+
+const isOrdinary = (value: object): boolean => Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+
 /** A value as JSON can have it. */
 function plain(value: unknown, seen: object[] = [], awaited?: Awaited): unknown {
     if (typeof value === "bigint" || typeof value === "symbol") return String(value);
@@ -108,12 +152,15 @@ function plain(value: unknown, seen: object[] = [], awaited?: Awaited): unknown 
     if (seen.length > DEPTH_MAX) return "[too deep]";
     const inside = [...seen, value];
     if (value instanceof Promise || isIterator(value)) return pending(value, inside, awaited);
-    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (value instanceof Error) return `${value.name}: ${messageOf(value, inside, awaited)}`;
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
-    if (value instanceof Map) return plain(Object.fromEntries(value as Map<PropertyKey, unknown>), inside, awaited);
+    if (value instanceof Map) return plain(entriesOf(value), inside, awaited);
     if (value instanceof Set) return plain([...value], inside, awaited);
-    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+    if (ArrayBuffer.isView(value)) return numbersOf(value, tagOf(value));
+    if (value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
     if ("toJSON" in value && typeof value.toJSON === "function") return plain((value.toJSON as () => unknown)(), inside, awaited);
+    const known = isOrdinary(value) ? undefined : platformObject(value, tagOf(value));
+    if (known !== undefined) return plain(known, inside, awaited);
     if (Array.isArray(value)) return value.map((item) => plain(item, inside, awaited) ?? null);
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, inside, awaited)]));
 }
@@ -131,16 +178,19 @@ function format(args: unknown[]): string {
 
 const isFormat = (args: unknown[]): boolean => args.length > 1 && typeof args[0] === "string" && /%[sdifjoOc]/.test(args[0]);
 
-/** What the console has been told so far. */
+/** What the console has been told so far, and lines that were too many. */
 let logs: string[] = [];
+let linesLost = 0;
+
+const told = (): string[] => (linesLost === 0 ? logs : [...logs, `… (${linesLost} more ${linesLost === 1 ? "line" : "lines"}, not kept)`]);
 
 /** The levels have their arguments as JSON; all else (tables, traces) comes as the console's text. */
 function captureConsole(charactersMax: number): void {
     let left = charactersMax;
     const keep = (level: string, text: string): void => {
-        if (left <= 0 || logs.length > LOGS_MAX) return;
+        if (left <= 0 || logs.length >= LOGS_MAX) return void linesLost++;
         const line = level === "warn" || level === "error" ? `[${level}] ${text}` : text;
-        logs.push(line.length > left ? `${line.slice(0, left)}… (no more is kept)` : line);
+        logs.push(line.length > left ? `${line.slice(0, left)}… (cut)` : line);
         left -= line.length;
     };
     hooks.log = (level, text) => keep(level, text.replace(/\n {4}at .*/g, "")); // a trace's frames are the runtime's
@@ -216,9 +266,9 @@ interface Placed extends Error {
 function failureOf(thrown: unknown): Failure {
     try {
         if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: failed !== undefined && failed.thrown === thrown ? failed.stack : "" };
-        const { name, message, stack, line, column, sourceURL } = thrown as Placed;
+        const { name, stack, line, column, sourceURL } = thrown as Placed;
         const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
-        return { name: String(name), message: String(message), stack: place + String(stack) };
+        return { name: String(name), message: messageOf(thrown, [thrown]), stack: place + String(stack) };
     } catch {
         return { name: "Error", message: "A value was thrown that cannot be shown.", stack: "" };
     }
@@ -240,6 +290,7 @@ class Execution extends WorkerEntrypoint {
     async run(namespaces: string[], call: Call, limits: Limits): Promise<Outcome> {
         const begun = native.monotonicTime();
         logs = [];
+        linesLost = 0;
         loose = { late: 0, unfinished: 0, uncaught: 0 };
         hasReturned = false;
         captureConsole(limits.logs);
@@ -254,15 +305,15 @@ class Execution extends WorkerEntrypoint {
             if (awaited.open.length > 0) text = await showLate(value, awaited);
             const left = limits.timeoutMs - (native.monotonicTime() - begun) - TELLING_MS;
             await settle(Math.max(0, Math.min(LATE_MS, left)));
-            return { text: text.slice(0, limits.result), length: text.length, logs, loose };
+            return { text: text.slice(0, limits.result), length: text.length, logs: told(), loose };
         } catch (thrown) {
-            return { failure: failureOf(thrown), logs, loose };
+            return { failure: failureOf(thrown), logs: told(), loose };
         }
     }
 
     /** For who ends the execution before it has. */
     soFar(): Outcome {
-        return { logs, loose };
+        return { logs: told(), loose };
     }
 }
 

@@ -49,7 +49,7 @@ const MESSAGE_CHARACTERS_MAX = 4000;
 /** Of an error that a note tells. */
 const NOTE_MESSAGE_CHARACTERS_MAX = 300;
 const STACK_CHARACTERS_MAX = 20_000;
-/** The console's note that no more is kept. */
+/** The console's notes of what is not kept. */
 const LOG_NOTE_CHARACTERS_MAX = 50;
 /** How long an execution that has run out of time may take to give its console; one that loops gives none. */
 const LOGS_MS = 250;

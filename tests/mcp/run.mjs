@@ -83,6 +83,19 @@ await withStdio(SHOP, async (client, errors) => {
         const code = "console.log('%s is %d', 'a', 5, 6); console.log('100%', 7); console.dir({ a: [1] }); console.assert(1 > 2, 'not %s', 'so'); console.trace('here'); console.table([{ a: 1 }]); return 1";
         matches(await result(client, code), /^1\n\nConsole:\na is 5 6\n100% 7\n\{ a: \[ 1 \] \}\n\[error\] Assertion failed: not so\nTrace: here\n┌[^]*│ 0 +│ 1 │\n/);
     });
+    await test("values of the platform's and of typed arrays say what they are", async () => {
+        equal(await result(client, "return { f: new Float64Array([1.5, 2]), b: new BigInt64Array([7n]), many: new Uint8Array(1000), buffer: new ArrayBuffer(4) }"), '{"f":[1.5,2],"b":["7"],"many":"[Uint8Array of 1000: 0, 0, 0, …]","buffer":"[4 bytes]"}');
+        equal(await result(client, "return [new URLSearchParams('a=1'), new Headers({ a: 'b' }), /x/g, new Map([[{ id: 1 }, 2]]), new Map([[1, 2]]), new Blob(['a']), new Request('http://a/'), new ReadableStream(), new WeakMap(), new String('s')]"), '["a=1",{"a":"b"},"/x/g",[[{"id":1},2]],{"1":2},"[Blob 1 bytes]","[Request GET http://a/]","[ReadableStream]","[WeakMap]","s"]');
+        matches(await result(client, "return new Response('x', { status: 201 })"), /^\[Response 201/);
+    });
+    await test("errors tell their reasons", async () => {
+        matches((await execute(client, "await Promise.any([Promise.reject(new Error('first')), Promise.reject(new TypeError('second'))])")).text, /^AggregateError: \[errors: Error: first; TypeError: second\]/);
+        matches((await execute(client, "throw new Error('outer', { cause: new Error('inner') })")).text, /^Error: outer \[cause: Error: inner\] \(line 1/);
+        equal(await result(client, "const e = new Error('a'); e.cause = e; return e"), "Error: a [cause: [circular]]");
+    });
+    await test("the console says how many lines are not kept", async () => {
+        matches(await result(client, "for (let n = 0; n < 1000; n++) console.log('line', n); return 1"), /\nline 199\n… \(800 more lines, not kept\)$/);
+    });
     await test("the console comes back", async () => {
         equal(await result(client, "console.log('a', { b: 1 }); console.error('c'); return 1"), '1\n\nConsole:\na {"b":1}\n[error] c');
     });
