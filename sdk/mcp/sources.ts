@@ -49,11 +49,37 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 // --- Reading ---------------------------------------------------------------------------------------------------------
 
+/** Lines of a file of tools that are kept until its next call has ended, and characters of each. */
+const TOOL_LINES_MAX = 100;
+const TOOL_LINE_CHARACTERS_MAX = 1000;
+
+/** Runs before a file of tools, whose console would be nobody's: its lines are kept, and told after each call. */
+const TOOL_CONSOLE = `import { format } from "node:util";
+let lines = [], lost = 0;
+for (const level of ["log", "info", "debug", "warn", "error"]) {
+    console[level] = (...args) => void (lines.length < ${TOOL_LINES_MAX} ? lines.push(format(...args).slice(0, ${TOOL_LINE_CHARACTERS_MAX})) : lost++);
+}
+export async function tell(say) {
+    if (lines.length === 0) return;
+    const told = lost > 0 ? [...lines, \`(\${lost} more lines)\`] : lines;
+    lines = [], lost = 0;
+    await say(told);
+}`;
+
+/** Shows what a file of tools has said. */
+function showLines(name: string, lines: unknown): void {
+    if (!Array.isArray(lines)) return;
+    for (const line of lines.slice(0, TOOL_LINES_MAX + 1) as unknown[]) console.info(`${name}: ${String(line).slice(0, TOOL_LINE_CHARACTERS_MAX)}`);
+}
+
 /** Calls an export of a file of tools, in the sandbox that is kept for it; a call that computes without end costs the sandbox, and the next one gets another. */
 function exportCaller(env: SourcesEnv, name: string, source: string) {
-    const main = `import * as tools from "./tools.ts";
+    const main = `import { tell } from "./console.js";
+import * as tools from "./tools.ts";
 import { WorkerEntrypoint } from "cloudflare:workers";
-export default class extends WorkerEntrypoint { call(name, args) { return tools[name](...args); } }`;
+export default class extends WorkerEntrypoint {
+    async call(name, args, say) { try { return await tools[name](...args); } finally { await tell(say); } }
+}`;
     const loader = env.LOADER as Loader & { get(id: string, code: () => unknown): { getEntrypoint(): unknown } };
     // Less than an execution may take, so that whoever called hears of it.
     const cpuMs = Math.ceil((env.TIMEOUT_MS || DEFAULT_LIMITS.timeoutMs) / 3);
@@ -61,13 +87,13 @@ export default class extends WorkerEntrypoint { call(name, args) { return tools[
         compatibilityDate: "2026-01-01",
         compatibilityFlags: ["nodejs_compat"],
         mainModule: "main.js",
-        modules: { "main.js": main, "tools.ts": source },
+        modules: { "main.js": main, "console.js": TOOL_CONSOLE, "tools.ts": source },
         env: {},
         globalOutbound: outboundOf(env, name),
         limits: { cpuMs },
     }));
-    const entrypoint = worker.getEntrypoint() as { call(name: string, args: unknown[]): Promise<unknown> };
-    return (wanted: string, args: unknown[]) => entrypoint.call(wanted, args);
+    const entrypoint = worker.getEntrypoint() as { call(name: string, args: unknown[], say: (lines: unknown) => void): Promise<unknown> };
+    return (wanted: string, args: unknown[]) => entrypoint.call(wanted, args, (lines) => showLines(name, lines));
 }
 
 async function textOf({ file, url }: SourceOptions, send: Send): Promise<string> {

@@ -330,6 +330,17 @@ async function takeBack(client) {
     equal(await seen(), before, "calls after the end: ");
 }
 
+const talker = join(ROOT, "build/sdk-test/talker.ts");
+writeFileSync(talker, "console.log('it loads');\nexport function talk(n: number): number { for (let i = 0; i < n; i++) console.error('line', i, { a: '\\x1b[2J' }); return n; }\nexport function fail(): never { console.log('it fails'); throw new Error('no'); }\n");
+await withStdio(["--tools", `talker=${talker}`], async (client, errors) => {
+    await test("what a file of tools says goes to standard error", async () => {
+        equal(await result(client, "return talker.talk(2)"), "2");
+        matches((await execute(client, "await talker.fail()")).text, /^Error: no/);
+        equal(await result(client, "return talker.talk(300)"), "300");
+        matches(errors(), /talker: it loads\n[^]*talker: line 0 \{ a: [^\x1b]*\n[^]*talker: line 1 [^]*talker: it fails\n[^]*talker: line 99 [^]*talker: \(200 more lines\)\n/);
+    });
+});
+
 await withStdio(COUNTER, (client) => test("an execution that the client takes back is ended", () => takeBack(client)));
 
 await test("what was taken back is not answered", async () => {
