@@ -32,6 +32,8 @@ function missingName(message: string): string | undefined {
 interface Functions {
     namespaces: readonly string[];
     near(wanted: string): string[];
+    /** Why there is no such namespace, if there should be one. */
+    whyMissing?(namespace: string): string | undefined;
 }
 
 /** `github.repos.get`, as in clients whose functions are in parts, if the error is about such a name. */
@@ -45,6 +47,8 @@ function adviceOn({ name, message }: Failure, known: readonly string[], function
     const missing = name === "ReferenceError" ? missingName(message) : undefined;
     if (missing === "require") return 'There is no require. Write import path from "path" or await import("path").';
     if (missing !== undefined) {
+        const why = functions?.whyMissing?.(missing);
+        if (why !== undefined) return why;
         const near = nearestNames(missing, new Set(known));
         return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
     }

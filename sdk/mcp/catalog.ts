@@ -63,8 +63,12 @@ function match(word: string, words: Set<string>): number {
     return 0;
 }
 
+const REASON_CHARACTERS_MAX = 300;
+
 export class Catalog {
     sources: readonly Source[];
+    /** Sources that there should be, by their names, with why there are not; a model may have been told of them. */
+    readonly #missing = new Map<string, string>();
     #index: Indexed[] | undefined;
     #frequency = new Map<string, number>();
 
@@ -77,6 +81,22 @@ export class Catalog {
         this.sources = sources;
         this.#index = undefined;
         this.#frequency.clear();
+    }
+
+    /** `why` a source is left out; undefined once it is there. */
+    setMissing(namespace: string, why: string | undefined): void {
+        if (why === undefined) this.#missing.delete(namespace);
+        else this.#missing.set(namespace, why.replace(/\s+/g, " ").trim().slice(0, REASON_CHARACTERS_MAX));
+    }
+
+    get missing(): string[] {
+        return [...this.#missing.keys()];
+    }
+
+    /** One line that says why there is no such source, if there should be one. */
+    whyMissing(namespace: string): string | undefined {
+        const why = this.#missing.get(namespace);
+        return why === undefined ? undefined : `${namespace} is not available: ${why}`;
     }
 
     get namespaces(): string[] {
@@ -139,7 +159,7 @@ export class Catalog {
 
     async call(namespace: string, name: string, args: unknown[]): Promise<unknown> {
         const source = this.source(namespace);
-        if (!source) throw new TypeError(`There is no ${namespace}.`);
+        if (!source) throw new TypeError(this.whyMissing(namespace) ?? `There is no ${namespace}.`);
         if (!source.entries.some((entry) => entry.name === name)) {
             throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name)));
         }

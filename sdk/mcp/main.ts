@@ -18,11 +18,13 @@ interface Env extends SourcesEnv {
 
 const BODY_BYTES_MAX = 8 << 20;
 
+let sources: Sources | undefined;
+
 async function readTools(env: Env): Promise<Tools> {
-    const sources = new Sources(env);
+    sources = new Sources(env);
     await sources.start();
     const limits = { ...DEFAULT_LIMITS, ...(env.TIMEOUT_MS && { timeoutMs: env.TIMEOUT_MS }) };
-    return new Tools(sources.catalog, env.LOADER, limits, () => sources.refresh());
+    return new Tools(sources.catalog, env.LOADER, limits, () => sources!.refresh());
 }
 
 let tools: Promise<Tools> | undefined;
@@ -49,6 +51,9 @@ function isAllowed(request: Request, token: string): boolean {
     return difference === 0;
 }
 
+/** What the command line asks first: 200 once the sources are read, 503 if none of them can ever be used. */
+const READY = "mayfly/ready";
+
 /** The client that standard input is. */
 const STDIO = "stdio";
 
@@ -65,6 +70,10 @@ async function answerBody(body: string, env: Env, client?: string): Promise<Resp
         return Response.json({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "Parse error" } }, { status: 400 });
     }
     const ready = (tools ??= readTools(env));
+    if (own(message, "method") === READY) {
+        await ready;
+        return sources!.isHopeless ? new Response("No source can be used.\n", { status: 503 }) : Response.json({});
+    }
     const messages = Array.isArray(message) ? message.slice(0, 100) : [message];
     const answers = (await Promise.all(messages.map((one) => answerMessage(ready, one, client)))).filter((one): one is Json => isObject(one));
     if (answers.length === 0) return new Response(null, { status: 202 });

@@ -168,6 +168,8 @@ export class Sources {
     readonly #env: SourcesEnv;
     readonly #names = Names.ofTypes();
     readonly #ready: (Source | undefined)[] = [];
+    /** Sources that are not tried again. */
+    readonly #hopeless = new Set<string>();
     readonly #retrials = new Map<SourceOptions, Retrial>();
     readonly #begun = Date.now();
 
@@ -188,6 +190,7 @@ export class Sources {
             const joined = this.#join(options, readings.get(options)!);
             if ((await Promise.race([joined, late.then((word) => pause(0).then(() => word))])) !== "late") continue;
             console.warn(`${options.name}: not ready after ${READY_MS} ms; it is added when it is`);
+            this.catalog.setMissing(options.name, `it has not been ready after ${READY_MS} ms; try again later`);
         }
     }
 
@@ -202,7 +205,7 @@ export class Sources {
             this.#add(options, await reading);
         } catch (error) {
             const isRetried = options.url !== undefined;
-            console.error(`${options.name}: left out: ${(error as Error).message}${isRetried ? "; it is tried again" : ""}`);
+            this.#leaveOut(options, error, isRetried);
             if (isRetried) this.#retrials.set(options, new Retrial(() => this.#again(options)));
         }
     }
@@ -211,21 +214,35 @@ export class Sources {
         let found: Read;
         try {
             found = await read(options, this.#env);
-        } catch {
+        } catch (error) {
+            this.catalog.setMissing(options.name, (error as Error).message);
             return false;
         }
         this.#retrials.delete(options);
         try {
             this.#add(options, found);
         } catch (error) {
-            console.error(`${options.name}: left out: ${(error as Error).message}`);
+            this.#leaveOut(options, error, false);
         }
         return true;
+    }
+
+    #leaveOut({ name }: SourceOptions, error: unknown, isRetried: boolean): void {
+        const { message } = error as Error;
+        console.error(`${name}: left out: ${message}${isRetried ? "; it is tried again" : ""}`);
+        this.catalog.setMissing(name, message);
+        if (!isRetried) this.#hopeless.add(name);
+    }
+
+    /** Whether no source is there, and none will be. */
+    get isHopeless(): boolean {
+        return this.#hopeless.size === this.#env.SOURCES.length;
     }
 
     #add(options: SourceOptions, found: Read): void {
         const source = found(this.#names);
         console.info(`${options.name}: ${source.entries.length} functions (${Date.now() - this.#begun} ms)`);
+        this.catalog.setMissing(options.name, undefined);
         this.#ready[this.#env.SOURCES.indexOf(options)] = source;
         this.catalog.replace(this.#ready.filter((one) => one !== undefined));
     }

@@ -13,6 +13,10 @@ const RESULTS_MAX = 50;
 const TYPES_CHARACTERS_MAX = 24_000;
 /** Catalogs whose declarations are this short are shown at once, and need no search. */
 const SHOWN_AT_ONCE_CHARACTERS_MAX = 1600;
+/** So little was found that what was meant may be in a source that is not there. */
+const FOUND_FEW = 2;
+/** Sources of which a search says why they are not there. */
+const MISSING_SHOWN_MAX = 5;
 /** Names in a note; more are counted. */
 const NAMES_SHOWN_MAX = 40;
 /** Unknown names for which one that is near is looked for. */
@@ -81,6 +85,7 @@ export class Tools {
         const { sources } = this.#catalog;
         const shown = sources.slice(0, SOURCES_SHOWN_MAX).map(({ namespace, title, entries }) => `${namespace}: ${title.slice(0, 60)} (${entries.length})`);
         if (sources.length > shown.length) shown.push(`and ${sources.length - shown.length} more`);
+        if (this.#catalog.missing.length > 0) shown.push(`(not available: ${named(this.#catalog.missing)})`);
         return shown.join("\n");
     }
 
@@ -129,11 +134,19 @@ export class Tools {
         const count = Math.min(Math.max(1, Math.floor(limit) || RESULTS_DEFAULT), RESULTS_MAX);
         if (found.length === 0) {
             const near = this.#catalog.near(query.trim());
-            return result(`Nothing is found by these words.${near.length > 0 ? ` Perhaps ${near.join(", ")}?` : ""}`);
+            const words = `Nothing is found by these words.${near.length > 0 ? ` Perhaps ${near.join(", ")}?` : ""}`;
+            return result([words, ...this.#missingFor(query, true)].join("\n"));
         }
         const lines = found.slice(0, count).map(({ namespace, entry }) => `${namespace}.${entry.name}${entry.summary && `: ${entry.summary}`}`);
         if (found.length > count) lines.push(`(${found.length - count} more; use other words, or limit)`);
-        return result(lines.join("\n"));
+        return result([...lines, ...this.#missingFor(query, found.length <= FOUND_FEW)].join("\n"));
+    }
+
+    /** Why sources are not there, of those that the query names or of all. */
+    #missingFor(query: string, isAll: boolean): string[] {
+        const words = query.toLowerCase().split(/[^a-z0-9_]+/);
+        const meant = this.#catalog.missing.filter((namespace) => isAll || words.includes(namespace.toLowerCase()));
+        return meant.slice(0, MISSING_SHOWN_MAX).map((namespace) => this.#catalog.whyMissing(namespace)!);
     }
 
     #types(names: unknown): ToolResult {
@@ -150,6 +163,8 @@ export class Tools {
             types.push(...declared);
         }
         const notes = unknown.slice(0, UNKNOWN_MAX).map((name) => {
+            const why = this.#catalog.whyMissing(name.split(".")[0]!);
+            if (why !== undefined) return `// There is no ${name.slice(0, 100)}: ${why}`;
             const near = this.#catalog.near(name);
             return `// There is no ${name.slice(0, 100)}.${near.length > 0 ? ` Did you mean ${near.join(", ")}?` : ""}`;
         });

@@ -10,8 +10,10 @@
 #include "host/mcp_project.h"
 #include "host/mcp_stdio.h"
 #include "host/serve.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -205,7 +207,7 @@ static int parse_options(struct mcp_project *project, struct mcp_listen *listen,
 static _Noreturn void run_server(const struct mcp_project *project, const char *listen, int out) {
     char dir[PATH_MAX], address[128];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (out >= 0) dup2(out, STDOUT_FILENO);
+    dup2(out, STDOUT_FILENO);
     snprintf(dir, sizeof dir, "%s", project->dir);
     snprintf(address, sizeof address, "%s", listen);
     char *argv[] = {"mayfly mcp", dir, "--listen", address, "--pool", "2", "--grants", "4", NULL};
@@ -213,37 +215,42 @@ static _Noreturn void run_server(const struct mcp_project *project, const char *
     exit(serve_project(project->config, 8, argv));
 }
 
-/* Starts the server; its standard output comes through *ret_out, unless that is NULL. Returns its pid. */
+/* Starts the server; its standard output comes through *ret_out. Returns its pid. */
 static pid_t start_server(const struct mcp_project *project, const char *listen, int *ret_out) {
-    int out[2] = {-1, -1};
-    CHECK(!ret_out || pipe(out) == 0);
+    int out[2];
+    CHECK(pipe(out) == 0);
     fflush(NULL);
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
-        if (ret_out) close(out[0]);
+        close(out[0]);
         run_server(project, listen, out[1]);
     }
-    if (ret_out) {
-        close(out[1]);
-        *ret_out = out[0];
-    }
+    close(out[1]);
+    *ret_out = out[0];
     return pid;
 }
 
-/* The port in "... listens on http://127.0.0.1:PORT"; 0 if the server ended before it said so. */
-static uint16_t read_port(int out) {
-    char line[512];
+/* Reads a first line like "... listens on http://ADDRESS:PORT". Returns whether there is one. *ret has no port if that
+   is no address of IPv4. */
+static bool read_address(int out, char line[static LINE_MAX], struct sockaddr_in *ret) {
+    char text[INET_ADDRSTRLEN];
+    unsigned port;
     size_t len = 0;
-    while (len < sizeof line - 1 && !memchr(line, '\n', len)) {
-        ssize_t n = read(out, line + len, sizeof line - 1 - len);
+    *ret = (struct sockaddr_in){.sin_family = AF_INET};
+    while (len < LINE_MAX - 1 && !memchr(line, '\n', len)) {
+        ssize_t n = read(out, line + len, LINE_MAX - 1 - len);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) break;
         len += (size_t)n;
     }
     line[len] = 0;
-    const char *colon = strrchr(line, ':');
-    return colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
+    const char *url = strstr(line, "http://");
+    if (!url) return false;
+    if (sscanf(url + 7, "%15[0-9.]:%u", text, &port) == 2 && inet_pton(AF_INET, text, &ret->sin_addr) == 1) {
+        ret->sin_port = htons((uint16_t)port);
+    }
+    return true;
 }
 
 static int wait_for_server(void) {
@@ -259,15 +266,34 @@ static void make_token(char token[33]) {
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(token + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static int run_stdio(const struct mcp_project *project) {
-    int out;
-    server_pid = start_server(project, "127.0.0.1:0", &out);
-    uint16_t port = read_port(out);
-    int r = port ? mcp_stdio_run(port, project->token, out) : -EPIPE;
+/* Ends the server after whoever spoke to it returned r. Returns the status to end with. */
+static int end_server(int r, int out) {
+    if (r == -ENODATA) fprintf(stderr, "mayfly mcp: none of the sources can be used, for the reasons above\n");
     close(out);
     kill(server_pid, SIGTERM);
     int status = wait_for_server();
     return r < 0 ? 1 : status;
+}
+
+static int run_stdio(const struct mcp_project *project) {
+    char line[LINE_MAX];
+    struct sockaddr_in address;
+    int out;
+    server_pid = start_server(project, "127.0.0.1:0", &out);
+    bool is_there = read_address(out, line, &address);
+    return end_server(is_there ? mcp_stdio_run(&address, project->token, out) : -EPIPE, out);
+}
+
+static int run_http(const struct mcp_project *project, const char *listen) {
+    char line[LINE_MAX];
+    struct sockaddr_in address;
+    int out;
+    server_pid = start_server(project, listen, &out);
+    bool is_there = read_address(out, line, &address);
+    fputs(line, stdout);
+    fflush(stdout);
+    int r = is_there ? mcp_stdio_watch(&address, out) : 0;
+    return end_server(r == -EPIPE ? 0 : r, out); /* its own status counts where it ends by itself */
 }
 
 /* Starts the keeper, if a source is a server to be started. Returns its pid, 0 or a negative errno. */
@@ -291,12 +317,7 @@ static int run(struct mcp_project *project, const char *listen) {
     pid_t keeper = start_children(project);
     int status = 1;
     if (keeper >= 0 && mcp_project_write(project) == 0) {
-        if (listen) {
-            server_pid = start_server(project, listen, NULL);
-            status = wait_for_server();
-        } else {
-            status = run_stdio(project);
-        }
+        status = listen ? run_http(project, listen) : run_stdio(project);
     }
     mcp_project_remove(project);
     if (keeper > 0) {

@@ -26,13 +26,15 @@ struct exchange {
 };
 
 struct bridge {
-    uint16_t port;
+    const struct sockaddr_in *address;
     const char *token;
     struct exchange exchanges[EXCHANGES_MAX];
     size_t busy;
     struct buf input;
     bool is_discarding; /* the rest of a line that was too long */
     bool has_ended;     /* standard input */
+    bool was_asked;     /* anything, by standard input */
+    bool is_watching;   /* others speak to the server: what it says is passed on */
     int error;
 };
 
@@ -63,7 +65,9 @@ static void finish(struct bridge *b, struct exchange *e) {
     int status = 0;
     if (body && buf_len(&e->in) > 12) status = (in[9] - '0') * 100 + (in[10] - '0') * 10 + in[11] - '0';
     size_t body_len = body ? buf_len(&e->in) - (size_t)(body + 4 - in) : 0;
-    if (!e->is_silent) {
+    if (e->is_silent && status == 503) {
+        b->error = -ENODATA;
+    } else if (!e->is_silent) {
         if (status == 200 && body_len > 0)
             print_line(b, body + 4, body_len);
         else if (status == 400 && body_len > 0)
@@ -81,11 +85,10 @@ static void finish(struct bridge *b, struct exchange *e) {
 
 /* --- Requests --------------------------------------------------------------------------------------------------- */
 
-static int connect_to(uint16_t port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+static int connect_to(const struct sockaddr_in *address) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0) {
         int r = -errno;
         close(fd);
         return r;
@@ -108,9 +111,9 @@ static void start(struct bridge *b, const uint8_t *line, size_t len, bool is_sil
             b->token, len);
     }
     if (r == 0) r = buf_append(&e->out, line, len);
-    if (r == 0) r = connect_to(b->port);
+    if (r == 0) r = connect_to(b->address);
     if (r < 0) {
-        print_failure(b, &e->line, "mayfly: the server cannot be reached");
+        if (!is_silent) print_failure(b, &e->line, "mayfly: the server cannot be reached");
         buf_done(&e->line);
         buf_done(&e->out);
         return;
@@ -132,7 +135,10 @@ static void take_lines(struct bridge *b) {
         }
         size_t len = end ? (size_t)(end - line) : buf_len(&b->input);
         bool is_blank = strspn((const char *)line, " \t\r\n") >= len;
-        if (!b->is_discarding && !is_blank) start(b, line, len, false);
+        if (!b->is_discarding && !is_blank) {
+            b->was_asked = true;
+            start(b, line, len, false);
+        }
         b->is_discarding = false;
         buf_consume(&b->input, end ? len + 1 : len);
     }
@@ -182,22 +188,31 @@ static int turn(struct bridge *b, int server) {
     if (fds[0].revents) {
         struct buf words = {0}; /* what the server says goes unread, but its end counts */
         bool is_alive = read_some(server, &words);
+        if (b->is_watching) fwrite(buf_bytes(&words), 1, buf_len(&words), stdout);
+        if (b->is_watching) fflush(stdout);
         buf_done(&words);
         if (!is_alive) return -EPIPE;
     }
     return b->error;
 }
 
-int mcp_stdio_run(uint16_t port, const char *token, int server) {
-    static const char ping[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}";
-    struct bridge *b = calloc(1, sizeof *b);
-    CHECK(b);
-    b->port = port;
-    b->token = token;
+/* Whether standard input has ended and all of it is answered. Who asked nothing wants to know whether the sources can be
+   used; others do not wait for that. */
+static bool is_done(const struct bridge *b) {
+    size_t silent = 0;
+    for (size_t i = 0; b->was_asked && i < EXCHANGES_MAX; i++) {
+        silent += b->exchanges[i].fd >= 0 && b->exchanges[i].is_silent;
+    }
+    return b->has_ended && !b->is_watching && b->busy == silent && buf_len(&b->input) == 0;
+}
+
+static int run(struct bridge *b, int server) {
+    static const char ready[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"mayfly/ready\"}";
     for (size_t i = 0; i < EXCHANGES_MAX; i++) b->exchanges[i].fd = -1;
-    start(b, (const uint8_t *)ping, sizeof ping - 1, true); /* so that the sources are read before somebody waits */
+    /* So that the sources are read before somebody waits, and it is known whether one can be used. */
+    if (b->address->sin_port) start(b, (const uint8_t *)ready, sizeof ready - 1, true);
     int r = 0;
-    while (r == 0 && !(b->has_ended && b->busy == 0 && buf_len(&b->input) == 0)) r = turn(b, server);
+    while (r == 0 && !is_done(b)) r = turn(b, server);
     for (size_t i = 0; i < EXCHANGES_MAX; i++) {
         if (b->exchanges[i].fd < 0) continue;
         b->exchanges[i].is_silent = true;
@@ -206,4 +221,22 @@ int mcp_stdio_run(uint16_t port, const char *token, int server) {
     buf_done(&b->input);
     free(b);
     return r;
+}
+
+static struct bridge *make_bridge(const struct sockaddr_in *address, const char *token) {
+    struct bridge *b = calloc(1, sizeof *b);
+    CHECK(b);
+    b->address = address;
+    b->token = token;
+    return b;
+}
+
+int mcp_stdio_run(const struct sockaddr_in *address, const char *token, int server) {
+    return run(make_bridge(address, token), server);
+}
+
+int mcp_stdio_watch(const struct sockaddr_in *address, int server) {
+    struct bridge *b = make_bridge(address, "");
+    b->has_ended = b->is_watching = true;
+    return run(b, server);
 }

@@ -408,6 +408,20 @@ await test("wrong options are named", async () => {
     }
 });
 
+await test("without a source that can be used there is no server", async () => {
+    for (const [args, pattern] of [
+        [["--openapi", `a=${join(HERE, "shop.ts")}`], /a: left out: [^]*\nmayfly mcp: none of the sources can be used/],
+        [["--stdio", "a=exit 1", "--openapi", `b=${join(HERE, "shop.ts")}`], /a: left out: [^]*none of the sources/],
+        [["--listen", "127.0.0.1:0", "--openapi", `a=${join(HERE, "shop.ts")}`], /a: left out: [^]*none of the sources/],
+    ]) {
+        const running = run(MAYFLY, ["mcp", ...args]);
+        running.child.stdin.end();
+        const error = await running.catch((failure) => failure);
+        equal(error.code, 1, `${args.join(" ")}: `);
+        matches(error.stderr, pattern);
+    }
+});
+
 await test("sources from a file", async () => {
     const path = join(ROOT, "build/sdk-test/mcp.json");
     const write = (sources) => writeFileSync(path, JSON.stringify({ sources }));
@@ -499,6 +513,13 @@ await test("strange documents cost what is strange in them", async () => {
         for (const name of ["cyclic", "loop", "odd", "cyclic2", "delete_"]) matches(text, new RegExp(`\\b${name}\\(`));
         matches(errors(), /broken: left out: /);
         matches(errors(), /bomb: left out: its aliases make 1234567\d+ values of it/);
+        const why = /^broken is not available: \S/m;
+        matches((await call(client, "search", { query: "zebra" })).text, why);
+        matches((await call(client, "search", { query: "broken items" })).text, why);
+        matches((await call(client, "types", { names: ["broken.list"] })).text, /^\/\/ There is no broken\.list: broken is not available: \S/);
+        matches((await execute(client, "return broken.list()")).text, /^ReferenceError: [^]*\nbroken is not available: \S/);
+        equal(why.test((await call(client, "search", { query: "shop" })).text), false);
+        matches((await client.listTools()).tools[0].description, /\n\(not available: broken\)$/);
         matches(errors(), /strange: left out: GET \/broken/);
     });
 });
