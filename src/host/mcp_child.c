@@ -219,6 +219,10 @@ static _Noreturn void become(const struct mcp_source *source, const int fds[PIPE
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < PIPES; i++) dup2(fds[i], i); /* they are above the three: standard ones are open */
     close_range(PIPES, ~0u, 0);
+    if (source->cwd && chdir(source->cwd) < 0) {
+        fprintf(stderr, "cannot start in %s: %s\n", source->cwd, strerror(errno));
+        _exit(127);
+    }
     environ = source->env;
     execvp(source->argv[0], source->argv);
     fprintf(stderr, "cannot start %s: %s\n", source->argv[0], strerror(errno));

@@ -58,9 +58,85 @@ static int read_secrets(const char *path, const json_t *value, struct mcp_source
     return r;
 }
 
-/* {"command": ..., "args": [...], "env": {...}}, as other clients have it; none if there is no command. */
+/* Names in a message. */
+static void join(char *text, size_t size, const char *const *names, size_t len) {
+    *text = 0;
+    for (size_t i = 0, at = 0; i < len && at < size; i++) {
+        at += (size_t)snprintf(text + at, size - at, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+}
+
+/* Whether all keys of a table are among those that exist. */
+static int check_keys(const char *path, const char *name, const json_t *table, const char *const *keys, size_t len) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)table, key, value) {
+        bool is_known = false;
+        for (size_t i = 0; i < len; i++) is_known |= strcmp(key, keys[i]) == 0;
+        if (is_known) continue;
+        char why[512], known[256];
+        join(known, sizeof known, keys, len);
+        snprintf(why, sizeof why, "there is no key \"%.100s\"; there are %s", key, known);
+        return refuse(path, name, why);
+    }
+    return 0;
+}
+
+/* Other clients have credentials there, in the file itself. */
+static int check_headers(const char *path, const char *name, const json_t *value) {
+    const json_t *headers = json_object_get(value, "headers");
+    const char *first = json_object_iter_key(json_object_iter((json_t *)headers));
+    if (!headers) return 0;
+    char why[512];
+    snprintf(why, sizeof why,
+             "headers are not read from a file: put the value into an environment variable, and write "
+             "\"secret\": {\"header\": \"%.100s\", \"env\": VARIABLE} instead",
+             first ? first : "NAME");
+    return refuse(path, name, why);
+}
+
+/* How other clients say what they speak: what is said by "command" and "url" here. */
+static int check_type(const char *path, const char *name, const json_t *value) {
+    static const char *const http[] = {"http", "streamable-http", "streamableHttp"};
+    const json_t *type = json_object_get(value, "type");
+    const char *text = json_string_value(type);
+    if (!type || (text && strcmp(text, "stdio") == 0 && json_object_get(value, "command"))) return 0;
+    for (size_t i = 0; i < COUNT_OF(http); i++) {
+        if (text && strcmp(text, http[i]) == 0 && json_object_get(value, "url")) return 0;
+    }
+    return refuse(path, name, "its type is \"stdio\" with a command, or \"http\" with a url");
+}
+
+/* What a table says besides its source. */
+static int check_table(const char *path, const char *name, const json_t *value) {
+    static const char *const keys[] = {"openapi", "mcp", "url",  "tools",    "command", "args",
+                                       "env",     "cwd", "type", "disabled", "server",  "secret"};
+    static const char *const of_commands[] = {"args", "env", "cwd"};
+    if (!json_is_object(value)) return refuse(path, name, "is to be an object");
+    int r = check_headers(path, name, value);
+    if (r == 0) r = check_keys(path, name, value, keys, COUNT_OF(keys));
+    if (r == 0) r = check_type(path, name, value);
+    for (size_t i = 0; r == 0 && i < COUNT_OF(of_commands); i++) {
+        if (json_object_get(value, of_commands[i]) && !json_object_get(value, "command"))
+            r = refuse(path, name, "args, env and cwd are for a command, and there is none");
+    }
+    const json_t *server = json_object_get(value, "server");
+    if (r == 0 && server && !json_is_string(server)) r = refuse(path, name, "its server is to be a string");
+    return r;
+}
+
+/* Whether a source is not to be used now. Returns 1 if so, 0 or -EINVAL. */
+static int read_disabled(const char *path, const char *name, const json_t *value) {
+    const json_t *disabled = json_object_get(value, "disabled");
+    if (disabled && !json_is_boolean(disabled)) return refuse(path, name, "disabled is to be true or false");
+    if (!json_is_true(disabled)) return 0;
+    fprintf(stderr, "mayfly mcp: %s: %s: left out: it is disabled\n", path, name);
+    return 1;
+}
+
+/* {"command": ..., "args": [...], "env": {...}, "cwd": ...}, as other clients have it; none if there is no command. */
 static int read_command(const char *path, const json_t *value, struct mcp_source *source) {
-    const json_t *command = json_object_get(value, "command");
+    const json_t *command = json_object_get(value, "command"), *cwd = json_object_get(value, "cwd");
     if (!command) return 0;
     if (!json_is_string(command)) return refuse(path, source->name, "its command is to be a string");
     source->kind = MCP_SERVER;
@@ -68,6 +144,8 @@ static int read_command(const char *path, const json_t *value, struct mcp_source
     source->env = mcp_command_env(json_object_get(value, "env"));
     if (!source->argv) return refuse(path, source->name, "its args are to be an array of strings");
     if (!source->env) return refuse(path, source->name, "its env is to be an object of strings");
+    if (cwd && !json_is_string(cwd)) return refuse(path, source->name, "its cwd is to be a string");
+    source->cwd = json_string_value(cwd);
     return 0;
 }
 
@@ -82,11 +160,14 @@ static int read_source(const char *path, const char *name, const json_t *value, 
         snprintf(why, sizeof why, "the name of a source is %s", wanted);
         return refuse(path, name, why);
     }
+    int r = read_disabled(path, name, value);
+    if (r == 0) r = check_table(path, name, value);
+    if (r != 0) return r < 0 ? r : 0;
     if (mcp_project_find(project, name)) return refuse(path, name, "another source has this name");
     if (project->sources_len == MCP_SOURCES_MAX) return refuse(path, name, "64 sources at most");
     struct mcp_source *source = &project->sources[project->sources_len]; /* one of them only if all is well */
     *source = (struct mcp_source){.name = name};
-    int r = read_command(path, value, source);
+    r = read_command(path, value, source);
     if (r < 0) return r;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         const char *place = json_string_value(json_object_get(value, kinds[i].key));
@@ -116,6 +197,7 @@ static const char *make_name(const char *name) {
 }
 
 int mcp_config_read(const char *path, struct mcp_project *project) {
+    static const char *const tables[] = {"sources", "mcpServers", "timeoutMs"};
     json_error_t error;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
@@ -134,8 +216,11 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
     json_object_foreach(servers, name, value) {
         if (r == 0) r = read_source(path, make_name(name), value, project);
     }
-    json_int_t timeout_ms = json_integer_value(json_object_get(root, "timeoutMs"));
-    if (timeout_ms < 0 || timeout_ms > 86400000)
+    const json_t *timeout = json_object_get(root, "timeoutMs");
+    json_int_t timeout_ms = json_integer_value(timeout);
+    /* Other clients' files have more in them, which is none of ours. */
+    if (r == 0 && sources) r = check_keys(path, "the file", root, tables, COUNT_OF(tables));
+    if (timeout && (!json_is_integer(timeout) || timeout_ms < 1 || timeout_ms > 86400000))
         r = refuse(path, "timeoutMs", "is to be from 1 to 86400000");
     else if (timeout_ms > 0)
         project->timeout_ms = (unsigned)timeout_ms;

@@ -6,8 +6,10 @@
                   "notes": {"command": "npx", "args": ["-y", "some-server"], "env": {"NOTES": "notes.json"}}},
       "timeoutMs": 30000}
 
-   A secret may have a "prefix" ("Bearer "), and an array of them is one header each. The table "mcpServers" of other clients' files is read as well; what is no identifier in its names becomes _.
-   Paths are relative to the working directory, as in options. */
+   A secret may have a "prefix" ("Bearer "), and an array of them is one header each. The table "mcpServers" of other clients'
+   files is read as well; what is no identifier in its names becomes _. A source that is "disabled" is left out, a command is
+   started in its "cwd". A key that is not known is an error, whatever it means to other clients. Paths are relative to the
+   working directory, as in options. */
 #pragma once
 #include "host/mcp_project.h"
 

@@ -25,6 +25,7 @@ struct mcp_source {
     const char *name;
     const char *place;  /* a file or a URL; NULL for a server to be started */
     char **argv, **env; /* of a server to be started, each ending with NULL; else NULL */
+    const char *cwd;    /* where it is started, or NULL for our own working directory */
     const char *server; /* the server to ask instead of the document's, or NULL */
     struct mcp_secret secrets[MCP_SECRETS_MAX];
     size_t secrets_len;

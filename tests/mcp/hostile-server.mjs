@@ -51,7 +51,7 @@ const calls = {
     },
     late: (id, { text }) => value(id, text),
     stubborn: (id, { text }) => value(id, text),
-    environment: (id) => value(id, Object.keys(process.env).sort().join(" ") + " " + process.env.GIVEN),
+    environment: (id) => value(id, Object.keys(process.env).sort().join(" ") + ` ${process.env.GIVEN} ${process.cwd()}`),
 };
 
 let asked;

@@ -160,7 +160,18 @@ await withStdio(["--stdio", `up=${join(directory, "absent")}`, ...SHOP], async (
 await withStdio(config({ sources: { up: { command: NODE, args: [HOSTILE, "environment"], env: { GIVEN: "this" } } } }), async (client) => {
     await test("servers: the environment is what was given, and little else", async () => {
         const names = (await result(client, "return up.echo({})")).split(" ");
-        equal(names.filter((name) => !["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"].includes(name)), ["GIVEN", "this"]);
+        equal(names.filter((name) => !["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"].includes(name)), ["GIVEN", "this", process.cwd()]);
+    });
+});
+
+const started = join(directory, "started");
+const writes = { command: NODE, args: ["-e", `fs.writeFileSync(${JSON.stringify(started)}, process.cwd())`] };
+await withStdio(config({ mcpServers: { off: { ...writes, disabled: true }, up: { type: "stdio", command: NODE, args: [HOSTILE, "environment"], cwd: directory }, absent: { command: NODE, cwd: join(directory, "absent") } } }), async (client, errors) => {
+    await test("servers: one that is disabled is not started, the others are, in their directories", async () => {
+        matches(await result(client, "return up.echo({})"), new RegExp(` ${directory}$`));
+        matches(errors(), /off: left out: it is disabled/);
+        matches(errors(), /absent: cannot start in \S+absent: No such file/);
+        equal(readdirSync(directory).includes("started"), false);
     });
 });
 nobody(HOSTILE);
@@ -221,6 +232,17 @@ await test("servers: wrong configurations are named", async () => {
         [config({ sources: { up: { command: "x", env: { A: 1 } } } }), /up: its env is to be an object of strings/],
         [config({ sources: { up: { command: "x", mcp: "http://x" } } }), /one of openapi, mcp, command and tools, not two/],
         [config({ mcpServers: 3 }), /mcpServers: is to be an object/],
+        [config({ sources: { up: { mcp: "http://x", secrets: {} } } }), /up: there is no key "secrets"; there are openapi, mcp, url, tools, command, args, env, cwd, type, disabled, server, secret$/m],
+        [config({ mcpServers: { "my-up": { command: "x", timeout: 5 } } }), /my_up: there is no key "timeout"; there are openapi/],
+        [config({ sources: { up: { command: "x" } }, timeout: 5 }), /the file: there is no key "timeout"; there are sources, mcpServers, timeoutMs/],
+        [config({ sources: { up: { command: "x" } }, timeoutMs: "5" }), /timeoutMs: is to be from 1 to 86400000/],
+        [config({ mcpServers: { up: { url: "http://x", headers: { Authorization: "Bearer abc" } } } }), /up: headers are not read from a file: .* write "secret": \{"header": "Authorization", "env": VARIABLE\} instead/],
+        [config({ mcpServers: { up: { type: "sse", url: "http://x" } } }), /up: its type is "stdio" with a command, or "http" with a url/],
+        [config({ mcpServers: { up: { url: "http://x", cwd: "/" } } }), /up: args, env and cwd are for a command/],
+        [config({ mcpServers: { up: { command: "x", cwd: 5 } } }), /up: its cwd is to be a string/],
+        [config({ mcpServers: { up: { command: "x", disabled: "no" } } }), /up: disabled is to be true or false/],
+        [config({ mcpServers: { up: { command: "x", disabled: true } } }), /up: left out: it is disabled\n[^]*name at least one source/],
+        [config({ mcpServers: { up: "x" } }), /up: is to be an object/],
     ]) {
         const error = await run(MAYFLY, ["mcp", ...args]).catch((failure) => failure);
         equal(error.code, 2, `${args.join(" ")}: `);
