@@ -28,6 +28,8 @@ export interface Source {
     /** The declaration of one named type, with what it mentions; none if there is no such type. */
     type(name: string): Declaration[];
     call(name: string, args: unknown[]): Promise<unknown>;
+    /** The source as it is now, if it has said that it is another than when it was read. */
+    renew?(): Promise<Source> | undefined;
 }
 
 export interface Found {

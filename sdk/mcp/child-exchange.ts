@@ -3,7 +3,7 @@
 // is no message, write without end, die; so every request has a time, and what nobody asked for has a measure.
 
 import { isObject, type Json } from "../types/schema";
-import type { Exchange } from "./mcp-source";
+import { LIST_CHANGED, type Exchange, type Notified } from "./mcp-source";
 
 export interface ChildLimits {
     /** How long one request may take. */
@@ -44,6 +44,7 @@ class Life {
     readonly #send: Send;
     readonly #limits: ChildLimits;
     readonly #note: (text: string) => void;
+    readonly #notified: Notified;
     readonly #waiting = new Map<unknown, Waiting>();
     #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     #unasked = 0;
@@ -52,11 +53,12 @@ class Life {
     /** Why it is over. */
     ended: Error | undefined;
 
-    constructor(url: string, send: Send, limits: ChildLimits, note: (text: string) => void) {
+    constructor(url: string, send: Send, limits: ChildLimits, note: (text: string) => void, notified: Notified) {
         this.#url = url;
         this.#send = send;
         this.#limits = limits;
         this.#note = note;
+        this.#notified = notified;
     }
 
     async start(): Promise<void> {
@@ -156,6 +158,7 @@ class Life {
         const { id, method } = message;
         if (typeof method === "string") {
             if (id !== undefined) this.#answer(id, method);
+            else this.#notified(method);
             return;
         }
         const waiting = this.#waiting.get(id);
@@ -174,7 +177,7 @@ class Life {
 }
 
 /** An exchange with a server that is started when it is first needed, and again when it has ended and is asked again. */
-export function childExchange(url: string, send: Send, limits: ChildLimits, note: (text: string) => void): Exchange {
+export function childExchange(url: string, send: Send, limits: ChildLimits, note: (text: string) => void, notified: Notified): Exchange {
     let life: Promise<Life> | undefined;
     let current: Life | undefined;
     let initialize: Json | undefined;
@@ -185,13 +188,14 @@ export function childExchange(url: string, send: Send, limits: ChildLimits, note
         const wait = startedAt + limits.restartMs - Date.now();
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
         startedAt = Date.now();
-        const made = new Life(url, send, limits, note);
+        const made = new Life(url, send, limits, note, notified);
         await made.start();
         current = made;
         if (!isFirst && initialize) {
             // The new one knows nothing of what the old one was told.
             await made.exchange({ ...initialize, id: `again-${++replays}` }, limits.startMs);
             await made.exchange({ jsonrpc: "2.0", method: "notifications/initialized" }, limits.startMs);
+            notified(LIST_CHANGED);
         }
         return made;
     };

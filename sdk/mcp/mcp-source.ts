@@ -12,17 +12,27 @@ export const PROTOCOL_VERSION = "2025-06-18";
 
 const PAGES_MAX = 100;
 const TOOLS_MAX = 10_000;
+const EVENT_CHARACTERS_MAX = 64 << 20;
+/** Whoever ends what it has to say sooner than that is not listened to again. */
+const LISTENING_MS_MIN = 1000;
 
 /** Sends a message; resolves with the answer if the message is a request. */
 export type Exchange = (message: Json) => Promise<Json | undefined>;
+
+/** Hears the methods of what a server says without being asked. */
+export type Notified = (method: string) => void;
+
+export const LIST_CHANGED = "notifications/tools/list_changed";
 
 /** A connection to a server: requests, and what their answers say. */
 export class McpConnection {
     readonly #exchange: Exchange;
     #next = 0;
+    /** Whether the server has said so of its tools since they were listed. */
+    isChanged = false;
 
-    constructor(exchange: Exchange) {
-        this.#exchange = exchange;
+    constructor(connect: (notified: Notified) => Exchange) {
+        this.#exchange = connect((method) => (this.isChanged ||= method === LIST_CHANGED));
     }
 
     async request(method: string, params: Json): Promise<Json> {
@@ -44,6 +54,7 @@ export class McpConnection {
 
     async tools(): Promise<Tool[]> {
         const tools: Tool[] = [];
+        this.isChanged = false;
         let cursor: unknown;
         for (let page = 0; page < PAGES_MAX && tools.length < TOOLS_MAX; page++) {
             const result = await this.request("tools/list", typeof cursor === "string" ? { cursor } : {});
@@ -85,13 +96,55 @@ export interface Server {
     tools: Tool[];
 }
 
-export async function readServer(exchange: Exchange): Promise<Server> {
-    const connection = new McpConnection(exchange);
+export async function readServer(connect: (notified: Notified) => Exchange): Promise<Server> {
+    const connection = new McpConnection(connect);
     const title = await connection.start();
     return { connection, title, tools: await connection.tools() };
 }
 
-export function mcpSource(namespace: string, { connection, title, tools: listed }: Server, types: Names): Source {
+/** The names of one source among those of all; read again, it has the same ones for the same types. */
+class OwnNames extends Names {
+    readonly #all: Names;
+    readonly #claimed = new Map<string, string[]>();
+    #used = new Map<string, number>();
+
+    constructor(all: Names) {
+        super();
+        this.#all = all;
+    }
+
+    again(): this {
+        this.#used = new Map();
+        return this;
+    }
+
+    override claim(wanted: string): string {
+        const claimed = this.#claimed.get(wanted) ?? [];
+        const used = this.#used.get(wanted) ?? 0;
+        if (used === claimed.length) this.#claimed.set(wanted, [...claimed, this.#all.claim(wanted)]);
+        this.#used.set(wanted, used + 1);
+        return this.#claimed.get(wanted)![used]!;
+    }
+}
+
+export function mcpSource(namespace: string, server: Server, all: Names): Source {
+    return sourceOf(namespace, server, new OwnNames(all));
+}
+
+function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
+    const { connection, title, tools: listed } = server;
+    let renewing: Promise<Source> | undefined;
+    const renew = async (): Promise<Source> => {
+        try {
+            const tools = await connection.tools();
+            return sourceOf(namespace, { ...server, tools }, types.again());
+        } catch (error) {
+            connection.isChanged = true;
+            throw error;
+        } finally {
+            renewing = undefined;
+        }
+    };
     const names = new Names();
     const tools = new Map(listed.map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
     const entries = [...tools].map(([name, { description }]): Entry => {
@@ -115,6 +168,7 @@ export function mcpSource(namespace: string, { connection, title, tools: listed 
             }
             return [];
         },
+        renew: () => (connection.isChanged || renewing ? (renewing ??= renew()) : undefined),
         async call(name, args) {
             const label = `${namespace}.${name}`;
             const input = args[0] ?? {};
@@ -131,44 +185,80 @@ export function mcpSource(namespace: string, { connection, title, tools: listed 
 
 // --- HTTP ------------------------------------------------------------------------------------------------------------
 
-/** The message with this id in a stream of server-sent events. */
-async function answerInEvents(response: Response, id: unknown): Promise<Json | undefined> {
+/** The messages in a stream of server-sent events. */
+async function* messagesIn(response: Response): AsyncGenerator<Json> {
     const decoder = new TextDecoder();
     const reader = response.body!.getReader();
     let waiting = "";
-    for (;;) {
-        const { done, value } = await reader.read();
-        waiting += decoder.decode(value, { stream: !done });
-        const events = waiting.split(/\r\n\r\n|\n\n|\r\r/);
-        waiting = done ? "" : events.pop()!;
-        for (const event of events) {
-            const data = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith("data:"));
-            const message: unknown = data.length > 0 ? JSON.parse(data.map((line) => line.slice(5).replace(/^ /, "")).join("\n")) : undefined;
-            if (!isObject(message) || message.id !== id) continue;
-            await reader.cancel();
-            return message;
+    try {
+        for (let isDone = false; !isDone; ) {
+            const { done, value } = await reader.read();
+            isDone = done;
+            waiting += decoder.decode(value, { stream: !done });
+            if (waiting.length > EVENT_CHARACTERS_MAX) throw new Error("the server writes an event without end");
+            const events = waiting.split(/\r\n\r\n|\n\n|\r\r/);
+            waiting = done ? "" : events.pop()!;
+            for (const event of events) {
+                const data = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith("data:"));
+                const message: unknown = data.length > 0 ? JSON.parse(data.map((line) => line.slice(5).replace(/^ /, "")).join("\n")) : undefined;
+                if (isObject(message)) yield message;
+            }
         }
-        if (done) return undefined;
+    } finally {
+        await reader.cancel();
     }
 }
+
+/** The message with this id; the method of what else comes before it is told. */
+async function answerInEvents(response: Response, id: unknown, notified: Notified): Promise<Json | undefined> {
+    for await (const message of messagesIn(response)) {
+        if (message.id === id) return message;
+        notified(text(message.method));
+    }
+    return undefined;
+}
+
+const isEvents = (response: Response): boolean => (response.headers.get("content-type") ?? "").includes("text/event-stream");
 
 /** Whether the server knows the session no more: 404 by the protocol, and 400 with words about it by many servers. */
 const isSessionLost = (status: number, said: string): boolean => status === 404 || (status === 400 && /session/i.test(said));
 
-/** An exchange with a server that speaks streamable HTTP. When it has lost the session, a new one is begun, and the message sent once more. */
-export function httpExchange(url: string, send: (request: Request) => Promise<Response>): Exchange {
+/**
+ * An exchange with a server that speaks streamable HTTP. When it has lost the session, a new one is begun, and the message
+ * sent once more. What it says without being asked is listened to as long as it lets that be.
+ */
+export function httpExchange(url: string, send: (request: Request) => Promise<Response>, notified: Notified): Exchange {
     let session: string | undefined;
     let initialize: Json | undefined;
     let renewing: Promise<void> | undefined;
     let renewals = 0;
+    let listening: AbortController | undefined;
 
-    const post = async (message: Json): Promise<{ response: Response; said: string }> => {
-        const headers = new Headers({
-            "content-type": "application/json",
-            accept: "application/json, text/event-stream",
-            "mcp-protocol-version": PROTOCOL_VERSION,
-        });
+    const headersFor = (more: Record<string, string>): Headers => {
+        const headers = new Headers({ "mcp-protocol-version": PROTOCOL_VERSION, ...more });
         if (session !== undefined) headers.set("mcp-session-id", session);
+        return headers;
+    };
+    const hear = async (signal: AbortSignal): Promise<void> => {
+        const response = await send(new Request(url, { headers: headersFor({ accept: "text/event-stream" }), signal }));
+        if (!response.ok || !isEvents(response)) return void (await response.body?.cancel());
+        const begun = Date.now();
+        try {
+            for await (const message of messagesIn(response)) notified(text(message.method));
+        } finally {
+            // Nobody knows what was said since; whoever ends it at once has nothing to say.
+            if (Date.now() - begun > LISTENING_MS_MIN && !signal.aborted) notified(LIST_CHANGED);
+            if (Date.now() - begun > LISTENING_MS_MIN && listening?.signal === signal) listening = undefined;
+        }
+    };
+    /** In the present session; where it has ended, the next message begins it again. */
+    const listen = (): void => {
+        listening?.abort();
+        listening = new AbortController();
+        hear(listening.signal).catch(() => {});
+    };
+    const post = async (message: Json): Promise<{ response: Response; said: string }> => {
+        const headers = headersFor({ "content-type": "application/json", accept: "application/json, text/event-stream" });
         const response = await send(new Request(url, { method: "POST", headers, body: JSON.stringify(message) }));
         session ??= response.headers.get("mcp-session-id") ?? undefined;
         return { response, said: response.ok ? "" : await response.text() };
@@ -176,8 +266,7 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
     const read = async (message: Json, { response, said }: { response: Response; said: string }): Promise<Json | undefined> => {
         if (!response.ok) throw new Error(`HTTP ${response.status} ${said.slice(0, 300)}`);
         if (message.id === undefined) return void (await response.body?.cancel());
-        const type = response.headers.get("content-type") ?? "";
-        const answer = type.includes("text/event-stream") ? await answerInEvents(response, message.id) : await response.json();
+        const answer = isEvents(response) ? await answerInEvents(response, message.id, notified) : await response.json();
         if (!isObject(answer)) throw new Error("the server's answer is no message");
         return answer;
     };
@@ -187,6 +276,8 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
         await read(again, await post(again));
         const initialized = { jsonrpc: "2.0", method: "notifications/initialized" };
         await read(initialized, await post(initialized));
+        listen();
+        notified(LIST_CHANGED); // it may have been started anew, and be another one
     };
     return async (message) => {
         if (message.method === "initialize") initialize = message;
@@ -198,6 +289,8 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
             if (!isRenewed) await (renewing ??= renew().finally(() => (renewing = undefined)));
             answer = await post(message);
         }
-        return read(message, answer);
+        const got = await read(message, answer);
+        if (message.method !== "initialize" && !listening) listen();
+        return got;
     };
 }

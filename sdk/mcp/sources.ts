@@ -5,7 +5,7 @@ import { Names } from "../types/names";
 import { Catalog, type Source } from "./catalog";
 import { CHILD_LIMITS, childExchange } from "./child-exchange";
 import { DEFAULT_LIMITS, type Loader } from "./execute";
-import { httpExchange, mcpSource, readServer } from "./mcp-source";
+import { httpExchange, mcpSource, readServer, type Exchange, type Notified } from "./mcp-source";
 import { openApiSource, type Send } from "./openapi-source";
 import { typeScriptSource } from "./typescript-source";
 
@@ -113,8 +113,9 @@ async function read(options: SourceOptions, env: SourcesEnv): Promise<Read> {
     if (kind === "mcp") {
         const limits = { ...CHILD_LIMITS, ...(env.TIMEOUT_MS && { requestMs: env.TIMEOUT_MS }) };
         const note = (text: string): void => console.warn(`${name}: ${text}`);
-        const exchange = url === undefined ? childExchange(`${env.CHILDREN}/${name}`, send, limits, note) : httpExchange(url, send);
-        const found = await readServer(exchange);
+        const connect = (notified: Notified): Exchange =>
+            url === undefined ? childExchange(`${env.CHILDREN}/${name}`, send, limits, note, notified) : httpExchange(url, send, notified);
+        const found = await readServer(connect);
         return (names) => mcpSource(name, found, names);
     }
     const text = await textOf(options, send);
@@ -194,10 +195,28 @@ export class Sources {
         }
     }
 
-    /** Those that could not be reached may be there by now. */
+    /** Those that could not be reached may be there by now, and those that have changed are read again. */
     async refresh(): Promise<void> {
-        if (this.#retrials.size === 0) return;
-        await Promise.race([Promise.all([...this.#retrials.values()].map((retrial) => retrial.now())), pause(AGAIN_MS)]);
+        const renewals = this.#ready.flatMap((source, index) => this.#renewal(source, index) ?? []);
+        if (this.#retrials.size === 0 && renewals.length === 0) return;
+        const retrials = [...this.#retrials.values()].map((retrial) => retrial.now());
+        await Promise.race([Promise.all([...retrials, ...renewals]), pause(AGAIN_MS)]);
+    }
+
+    #renewal(source: Source | undefined, index: number): Promise<void> | undefined {
+        const renewal = source?.renew?.();
+        return renewal?.then(
+            (renewed) => {
+                if (this.#ready[index] !== source) return;
+                this.#ready[index] = renewed;
+                this.#show();
+            },
+            (error: Error) => console.warn(`${source!.namespace}: its tools cannot be listed again: ${error.message}`),
+        );
+    }
+
+    #show(): void {
+        this.catalog.replace(this.#ready.filter((one) => one !== undefined));
     }
 
     async #join(options: SourceOptions, reading: Promise<Read>): Promise<void> {
@@ -244,6 +263,6 @@ export class Sources {
         console.info(`${options.name}: ${source.entries.length} functions (${Date.now() - this.#begun} ms)`);
         this.catalog.setMissing(options.name, undefined);
         this.#ready[this.#env.SOURCES.indexOf(options)] = source;
-        this.catalog.replace(this.#ready.filter((one) => one !== undefined));
+        this.#show();
     }
 }

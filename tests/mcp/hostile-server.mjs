@@ -50,13 +50,18 @@ const calls = {
         say({ id: "roots", method: "roots/list" });
     },
     late: (id, { text }) => value(id, text),
+    grows: (id, { text }) => {
+        tools = [...tools, { name: text, inputSchema: { type: "object", properties: { item: { $ref: "#/$defs/item" } }, $defs: { item: { title: "Item", type: "object", properties: { id: { type: "number" } } } } } }];
+        say({ method: "notifications/tools/list_changed" });
+        value(id, text);
+    },
     stubborn: (id, { text }) => value(id, text),
     environment: (id) => value(id, Object.keys(process.env).sort().join(" ") + ` ${process.env.GIVEN} ${process.cwd()}`),
 };
 
 let asked;
 const answers = {};
-const tools = TOOLS[mode] ?? TOOLS.usual;
+let tools = TOOLS[mode] ?? TOOLS.usual;
 
 if (mode === "stubborn") {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});

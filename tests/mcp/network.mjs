@@ -259,6 +259,10 @@ function numbers() {
         content: [{ type: "text", text: String(a + b) }], structuredContent: { sum: a + b },
     }));
     server.registerTool("fails", { description: "Fails", inputSchema: {} }, async () => ({ isError: true, content: [{ type: "text", text: "as it should" }] }));
+    server.registerTool("grow", { description: "Adds a tool", inputSchema: {} }, async () => {
+        server.registerTool("grown", { description: "Was added", inputSchema: {} }, async () => ({ content: [{ type: "text", text: "here" }] }));
+        return { content: [] };
+    });
     return server;
 }
 const upstream = await listen(async (request, body, response) => {
@@ -298,6 +302,11 @@ await withStdio(["--mcp", `up=${sessional.url}/mcp`], async (client) => {
             equal(sessions.size, 1);
         });
     }
+    await test("network: new tools are there once the server has told of them", async () => {
+        matches((await call(client, "types", { names: ["up.grown"] })).text, /There is no up\.grown/);
+        await result(client, "return up.grow({})");
+        await until("the new tool", async () => (await execute(client, "return up.grown({})")).text === "here", 5000);
+    });
     await test("network: a refusal that is none of a session comes through", async () => {
         forgotten = { status: 503, said: "closed" };
         await client.listTools();

@@ -135,6 +135,18 @@ await withStdio(hostile("asks"), async (client) => {
     await test("servers: a server's questions are answered", async () => equal(await result(client, "return up.echo({ text: 'asked' })"), "asked"));
 });
 
+await withStdio(hostile("grows"), async (client) => {
+    await test("servers: new tools are there once the server has told of them", async () => {
+        await result(client, "return up.echo({ text: 'first' })");
+        equal(await result(client, "return up.first({ text: 'second' })"), "second");
+        matches((await call(client, "search", { query: "second" })).text, /^up\.second/);
+        const { text } = await call(client, "types", { names: ["up.first"] });
+        await result(client, "return up.echo({ text: 'third' })");
+        equal((await call(client, "types", { names: ["up.first"] })).text, text);
+        matches((await client.listTools()).tools[0].description, /up: grows \(4\)/);
+    });
+});
+
 await withStdio([...hostile("late"), ...SHOP], async (client, errors) => {
     await test("servers: one that starts slowly joins when it is ready", async () => {
         matches((await client.listTools()).tools[0].description, /^(?![^]*up: )[^]*shop: /);
