@@ -53,6 +53,9 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const TOOL_LINES_MAX = 100;
 const TOOL_LINE_CHARACTERS_MAX = 1000;
 
+/** Items of an iterator that a tool gives: no iterator can leave its sandbox, so it becomes an array. */
+const TOOL_ITEMS_MAX = 10_000;
+
 /** Runs before a file of tools, whose console would be nobody's: its lines are kept, and told after each call. */
 const TOOL_CONSOLE = `import { format } from "node:util";
 let lines = [], lost = 0;
@@ -78,7 +81,15 @@ function exportCaller(env: SourcesEnv, name: string, source: string) {
 import * as tools from "./tools.ts";
 import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint {
-    async call(name, args, say) { try { return await tools[name](...args); } finally { await tell(say); } }
+    async call(name, args, say) { try { return await collect(await tools[name](...args), name); } finally { await tell(say); } }
+}
+async function collect(value, name) {
+    if (typeof value?.next !== "function" || !(value[Symbol.asyncIterator] ?? value[Symbol.iterator])) return value;
+    const items = [];
+    for await (const item of value) {
+        if (items.push(item) > ${TOOL_ITEMS_MAX}) throw new RangeError(name + " gives more than ${TOOL_ITEMS_MAX} items");
+    }
+    return items;
 }`;
     const loader = env.LOADER as Loader & { get(id: string, code: () => unknown): { getEntrypoint(): unknown } };
     // Less than an execution may take, so that whoever called hears of it.

@@ -7,6 +7,7 @@ import { firstSentence } from "../types/comments";
 import { callableName, Names, propertyKey } from "../types/names";
 import type { Node } from "../code/parse";
 import type { Declaration, Entry, Source } from "./catalog";
+import { typeOfExpression } from "./value-type";
 
 /** Calls an exported function of the file, in its sandbox. */
 export type CallExport = (name: string, args: unknown[]) => Promise<unknown>;
@@ -22,6 +23,12 @@ const MAYBE_FUNCTION = /^(?:(?:Optional)?(?:Call|Member)|TaggedTemplate|Await|Co
 /** What only says the type of an expression, or nothing. */
 const AROUND = /^(?:TS(?:As|Satisfies|NonNull)Expression|TSTypeAssertion|ParenthesizedExpression)$/;
 
+/** Types of what the sandbox makes an array of: an iterator's items, see sources.ts. */
+const ITERATOR = /^(?:(?:Async)?(?:Generator|Iterator|IterableIterator|IteratorObject)|AsyncIterable)$/;
+
+/** A type of a value that is longer is any. */
+const VALUE_TYPE_CHARACTERS_MAX = 1500;
+
 /** The text of a comment in front, without its marks. */
 function commentOf(statement: Node): string {
     const comments = (statement.leadingComments as { type: string; value: string }[] | undefined) ?? [];
@@ -36,6 +43,17 @@ function children(parent: Node): Node[] {
 }
 
 // --- The file --------------------------------------------------------------------------------------------------------
+
+/** A place in the text where a declaration needs another text than the file's. */
+interface Mention {
+    start: number;
+    end: number;
+    /** `mentioned` gets the types of the file that the text names. */
+    text(mentioned: Set<string>): string;
+}
+
+/** `A` of `A.B.C`. */
+const rootOf = (name: Node | undefined): string => (name?.type === "TSQualifiedName" ? rootOf(node(name.left)) : name?.type === "Identifier" ? nameOf(name) : "");
 
 /** A name that the file gives to a function or to something else, with all that is written of it. */
 interface Value {
@@ -53,8 +71,10 @@ class ToolFile {
     readonly #types = new Map<string, Node[]>();
     /** What the file's types are called in declarations: no name is another source's. */
     readonly #claimed = new Map<string, string>();
-    /** Where they are mentioned: a name's place in the text. */
-    readonly #mentions: { start: number; end: number; name: string }[] = [];
+    /** What comes from other files, and namespaces: nobody who reads declarations knows them. */
+    readonly #foreign = new Set<string>();
+    /** Where types are mentioned, the outer of two places first. */
+    readonly #mentions: Mention[] = [];
     /** Exported names and the local ones behind them. */
     readonly exported = new Map<string, string>();
 
@@ -65,7 +85,7 @@ class ToolFile {
         for (const statement of statements) this.#take(statement);
         for (const name of this.#types.keys()) this.#claimed.set(name, names.claim(name));
         for (const statement of statements) this.#findMentions(statement);
-        this.#mentions.sort((a, b) => a.start - b.start);
+        this.#mentions.sort((a, b) => a.start - b.start || b.end - a.end);
     }
 
     #take(statement: Node): void {
@@ -79,7 +99,11 @@ class ToolFile {
             else this.#values.set(name, { comment, written: [written], annotation });
             if (isExported) this.exported.set(isDefault ? "default" : name, name);
         };
-        if (TYPE.test(declaration.type) || declaration.type === "ClassDeclaration") {
+        if (declaration.type === "ImportDeclaration") {
+            for (const specifier of nodes(declaration.specifiers)) this.#foreign.add(nameOf(specifier.local));
+        } else if (declaration.type === "TSModuleDeclaration" || declaration.type === "TSImportEqualsDeclaration") {
+            this.#foreign.add(nameOf(declaration.id));
+        } else if (TYPE.test(declaration.type) || declaration.type === "ClassDeclaration") {
             const name = nameOf(declaration.id);
             if (name !== "") this.#types.set(name, [...(this.#types.get(name) ?? []), declaration]);
         } else if (FUNCTION.test(declaration.type)) {
@@ -104,10 +128,50 @@ class ToolFile {
         const own = TYPE.test(parent.type) || parent.type === "ClassDeclaration" ? parent.id : undefined;
         for (const place of [id, own, parent.superClass].map(node)) {
             if (place?.type === "Identifier" && this.#types.has(nameOf(place))) {
-                this.#mentions.push({ start: place.start, end: place.start + nameOf(place).length, name: nameOf(place) });
+                const name = nameOf(place);
+                this.#mentions.push({ start: place.start, end: place.start + name.length, text: (mentioned) => (mentioned.add(name), this.#claimed.get(name)!) });
             }
         }
+        const text = this.#foreignText(parent);
+        if (text) this.#mentions.push({ start: parent.start, end: parent.end, text });
         for (const child of children(parent)) this.#findMentions(child);
+    }
+
+    /** What stands in a declaration for a type that it cannot name; undefined if it can. */
+    #foreignText(type: Node): Mention["text"] | undefined {
+        const name = node(type.typeName ?? type.expression ?? type.exprName);
+        const root = rootOf(name);
+        const isForeign = this.#foreign.has(root) && (name!.type === "TSQualifiedName" || !this.#types.has(root));
+        switch (type.type) {
+            case "TSImportType":
+                return () => "unknown";
+            case "TSTypeReference":
+                return isForeign ? () => "unknown" : undefined;
+            case "TSExpressionWithTypeArguments":
+            case "TSInterfaceHeritage":
+                return isForeign ? () => "Object" : undefined;
+            case "TSTypeQuery": {
+                const isEnum = this.#types.get(root)?.some((written) => written.type === "TSEnumDeclaration");
+                const isOwn = isForeign || this.#values.has(root) || this.#types.has(root) || name?.type === "TSImportType";
+                return isOwn && !isEnum ? (mentioned) => (name!.type === "Identifier" ? this.#typeOfValue(root, mentioned) : "any") : undefined;
+            }
+        }
+        return undefined;
+    }
+
+    /** The type of what a name stands for, as far as it is written out; can stand anywhere. */
+    #typeOfValue(name: string, mentioned: Set<string>, depth = 0): string {
+        const value = this.#values.get(name);
+        const written = value?.written.at(-1);
+        if (!value || !written || depth > 5) return "any";
+        if (value.annotation) return `(${this.#slice(value.annotation, mentioned)})`;
+        if (FUNCTION.test(written.type)) return written.typeParameters ? "any" : `((${this.#parameters(nodes(written.params), mentioned)}) => ${this.#result(node(written.returnType), mentioned)})`;
+        const type = typeOfExpression(written, {
+            textOf: (part) => this.#source.slice(part.start, part.end),
+            annotated: (part) => this.#slice(part, mentioned),
+            named: (other) => this.#typeOfValue(other, mentioned, depth + 1),
+        });
+        return type.length > VALUE_TYPE_CHARACTERS_MAX ? "any" : type;
     }
 
     // --- Text --------------------------------------------------------------------------------------------------------
@@ -117,10 +181,9 @@ class ToolFile {
         if (!part) return "";
         let text = "";
         let at = part.start;
-        for (const { start, end, name } of this.#mentions) {
-            if (start < part.start || end > part.end) continue;
-            mentioned.add(name);
-            text += this.#source.slice(at, start) + this.#claimed.get(name)!;
+        for (const { start, end, text: stands } of this.#mentions) {
+            if (start < at || end > part.end) continue;
+            text += this.#source.slice(at, start) + stands(mentioned);
             at = end;
         }
         return text + this.#source.slice(at, part.end);
@@ -153,9 +216,20 @@ class ToolFile {
         return this.#slice(type, mentioned) || "unknown";
     }
 
+    /** An array of what an iterator gives, where the type is one or a promise of one. */
+    #items(annotation: Node | undefined, mentioned: Set<string>): string | undefined {
+        let type = annotation?.type === "TSTypeAnnotation" ? node(annotation.typeAnnotation) : annotation;
+        const first = (): Node | undefined => nodes(node(type?.typeParameters)?.params)[0];
+        if (type?.type === "TSTypeReference" && nameOf(type.typeName) === "Promise") type = first();
+        if (type?.type !== "TSTypeReference" || !ITERATOR.test(nameOf(type.typeName)) || this.#types.has(nameOf(type.typeName))) return undefined;
+        const item = first();
+        return item ? `Array<${this.#slice(item, mentioned)}>` : "unknown[]";
+    }
+
     #signature(name: string, written: Node, mentioned: Set<string>): string {
         const parameters = this.#parameters(nodes(written.params ?? written.parameters), mentioned);
-        const result = this.#result(node(written.returnType ?? written.typeAnnotation), mentioned);
+        const annotation = node(written.returnType ?? written.typeAnnotation);
+        const result = this.#items(annotation, mentioned) ?? (written.generator === true ? "unknown[]" : this.#result(annotation, mentioned));
         const promised = /^Promise\s*</.test(result) ? result : `Promise<${result}>`;
         return `${propertyKey(name)}${this.#slice(node(written.typeParameters), mentioned)}(${parameters}): ${promised};`;
     }

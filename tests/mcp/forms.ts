@@ -1,5 +1,7 @@
 // Tools for the tests of mayfly mcp: functions in all the forms in which a module may export them.
 
+import type { Far } from "./far";
+
 export interface SimpleUser { name: string }
 interface Deep { user: SimpleUser }
 export interface Deep { more: Box<Colour>[] }
@@ -33,5 +35,15 @@ export const alias = later;
 export function first(a = 1, b: string): string { return a + b; }
 export function isText(this: unknown, value: unknown): value is string { return typeof value === "string"; }
 export function then(a: number): number { return a; }
+/** Gives its items one by one. */
+export async function* stream(count: number): AsyncGenerator<SimpleUser> { for (let i = 0; i < count; i++) yield { name: `n${i}` }; }
+export function* plain() { yield 1; yield 2; }
+export function foreign(far: Far, inner: Inside.Inner, more: Map<string, Far>, other: import("./far").Other<Far>): Inside.Inner { return inner ?? { far, more, other }; }
+export const table = (key: keyof typeof TABLE, kind: (typeof KINDS)[number], odd: typeof KINDS, deep: typeof TABLE.a): ReturnType<typeof later> => TABLE[key] + KINDS.indexOf(kind) + odd.length + deep;
+export const based = (input: Based): string => input.name;
+const TABLE = { a: 1, "b-c": -2 };
+const KINDS = ["x", "y"] as const;
+interface Based extends Far { name: string }
+export namespace Inside { export interface Inner { v: number } }
 export const notATool = 5;
 export type { Handler };

@@ -248,9 +248,15 @@ await withStdio([...ALL.slice(0, 2), "--tools", `forms=${join(HERE, "forms.ts")}
             "  first(a: unknown | undefined, b: string): Promise<string>;", "  isText(value: unknown): Promise<boolean>;", "  then_(a: number): Promise<number>;",
             "interface SimpleUser2 { name: string }", "interface Deep { user: SimpleUser2 }", "interface Box<T> {\n    value: T;\n    note?: unknown;\n}",
             "interface Crate extends Box<number> {\n    label?: string;\n}", "type SimpleUser = {",
+            "  /** Gives its items one by one */\n  stream(count: number): Promise<Array<SimpleUser2>>;\n  plain(): Promise<unknown[]>;",
+            "  foreign(far: unknown, inner: unknown, more: Map<string, unknown>, other: unknown): Promise<unknown>;",
+            '  table(key: keyof { a: number; "b-c": number }, kind: ((readonly ["x", "y"]))[number], odd: (readonly ["x", "y"]), deep: any): Promise<ReturnType<((x: number) => number)>>;',
+            "interface Based extends Object { name: string }",
         ]) if (!text.includes(part)) throw new Error(`${part} is missing in ${text}`);
         const calls = "forms.over(3), forms.later(1), forms.renamed(1), forms.standard('q'), forms.wrapped(4), forms.typed(1), forms.handler({ id: 7 }), forms.alias(2), forms.then_(5), forms.pattern({ b: 'x' }, undefined, 1, 2)";
         equal(JSON.parse(await result(client, `return Promise.all([${calls}])`)), [3, 2, 2, "q", 8, true, "handled 7", 3, 5, "1x21,2"]);
+        equal(await result(client, "return [await forms.stream(2), await forms.plain()]"), '[[{"name":"n0"},{"name":"n1"}],[1,2]]');
+        matches((await execute(client, "await forms.stream(1e6)")).text, /^RangeError: stream gives more than 10000 items/);
         matches((await call(client, "types", { names: ["SimpleUser2"] })).text, /^interface SimpleUser2/);
     });
     await test("what does not fit is named, and the rest is well-formed", async () => {
