@@ -81,7 +81,7 @@ static char *cut(char *text, char separator) {
 
 static int add_source(struct mcp_project *project, const char *option, enum mcp_kind kind, char *text,
                       bool is_command) {
-    char *place = cut(text, '='), wanted[64];
+    char *place = cut(text, '='), wanted[128];
     const char *name = mcp_config_check_name(text);
     snprintf(wanted, sizeof wanted, "NAME=PLACE, the name %s", name ? name : "an identifier");
     if (!place || name) return refuse(option, text, wanted);

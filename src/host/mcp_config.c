@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_among(const char *name, const char *const *names, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (strcmp(name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
 /* What no variable of a module may be called, and undefined, which could be. */
 static bool is_reserved(const char *name) {
     static const char *const words[] = {
@@ -15,16 +22,32 @@ static bool is_reserved(const char *name) {
         "let",       "new",    "null",     "package", "private", "protected",  "public", "return",     "static",
         "super",     "switch", "this",     "throw",   "true",    "try",        "typeof", "undefined",  "var",
         "void",      "while",  "with",     "yield"};
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (strcmp(name, words[i]) == 0) return true;
-    }
-    return false;
+    return is_among(name, words, COUNT_OF(words));
+}
+
+/* What code would miss if a source had its name: it would be there instead. fetch is not among them, for it reaches
+   nothing there. */
+static bool is_global(const char *name) {
+    static const char *const globals[] = {
+        "AbortController", "AbortSignal", "AggregateError", "Array", "ArrayBuffer", "Atomics", "BigInt",
+        "BigInt64Array", "BigUint64Array", "Blob", "Boolean", "Buffer", "DataView", "Date", "Error", "EvalError",
+        "Event", "EventTarget", "File", "Float32Array", "Float64Array", "FormData", "Function", "Headers", "Infinity",
+        "Int16Array", "Int32Array", "Int8Array", "Intl", "Iterator", "JSON", "Map", "Math", "NaN", "Number", "Object",
+        "Promise", "Proxy", "RangeError", "ReadableStream", "ReferenceError", "Reflect", "RegExp", "Request",
+        "Response", "Set", "SharedArrayBuffer", "String", "Symbol", "SyntaxError", "TextDecoder", "TextEncoder",
+        "TransformStream", "TypeError", "URIError", "URL", "URLSearchParams", "Uint16Array", "Uint32Array",
+        "Uint8Array", "Uint8ClampedArray", "WeakMap", "WeakRef", "WeakSet", "WebAssembly", "WritableStream", "atob",
+        "btoa", "clearInterval", "clearTimeout", "console", "crypto", "decodeURI", "decodeURIComponent", "encodeURI",
+        "encodeURIComponent", "globalThis", "isFinite", "isNaN", "parseFloat", "parseInt", "process",
+        "queueMicrotask", "self", "setInterval", "setTimeout", "structuredClone"};
+    return is_among(name, globals, COUNT_OF(globals));
 }
 
 const char *mcp_config_check_name(const char *name) {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     if (len == 0 || len > 64 || name[len] || (name[0] >= '0' && name[0] <= '9')) return "an identifier";
-    return is_reserved(name) ? "no word of the language" : NULL;
+    if (is_reserved(name)) return "no word of the language";
+    return is_global(name) ? "no global of JavaScript's, which code would miss" : NULL;
 }
 
 static int refuse(const char *path, const char *name, const char *why) {
@@ -71,9 +94,7 @@ static int check_keys(const char *path, const char *name, const json_t *table, c
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)table, key, value) {
-        bool is_known = false;
-        for (size_t i = 0; i < len; i++) is_known |= strcmp(key, keys[i]) == 0;
-        if (is_known) continue;
+        if (is_among(key, keys, len)) continue;
         char why[512], known[256];
         join(known, sizeof known, keys, len);
         snprintf(why, sizeof why, "there is no key \"%.100s\"; there are %s", key, known);
@@ -156,7 +177,7 @@ static int read_source(const char *path, const char *name, const json_t *value, 
     } kinds[] = {{"openapi", MCP_OPENAPI}, {"mcp", MCP_SERVER}, {"url", MCP_SERVER}, {"tools", MCP_TYPESCRIPT}};
     const char *wanted = mcp_config_check_name(name);
     if (wanted) {
-        char why[64];
+        char why[128];
         snprintf(why, sizeof why, "the name of a source is %s", wanted);
         return refuse(path, name, why);
     }
@@ -189,7 +210,8 @@ static int read_source(const char *path, const char *name, const json_t *value, 
 /* An identifier made of a name that other clients allow. */
 static const char *make_name(const char *name) {
     char *made = NULL;
-    CHECK(asprintf(&made, "%s%s%s", *name >= '0' && *name <= '9' ? "_" : "", name, is_reserved(name) ? "_" : "") >= 0);
+    bool is_taken = is_reserved(name) || is_global(name);
+    CHECK(asprintf(&made, "%s%s%s", *name >= '0' && *name <= '9' ? "_" : "", name, is_taken ? "_" : "") >= 0);
     for (char *at = made; *at; at++) {
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at)) *at = '_';
     }

@@ -63,12 +63,13 @@ nobody(published("server-everything"));
 
 // As other clients' configuration files have it, with a name that is no identifier.
 const memory = { command: NODE, args: [published("server-memory")], env: { MEMORY_FILE_PATH: join(directory, "memory.json") } };
-await withStdio(config({ mcpServers: { "my-memory": memory, delete: memory } }), async (client) => {
+await withStdio(config({ mcpServers: { "my-memory": memory, delete: memory, process: memory } }), async (client) => {
     await test("servers: server-memory keeps what it is told, by other clients' configuration", async () => {
         await result(client, "await my_memory.create_entities({ entities: [{ name: 'mayfly', entityType: 'insect', observations: ['lives a day'] }] })");
         equal(JSON.parse(await result(client, "return my_memory.search_nodes({ query: 'insect' })")).entities[0].observations, ["lives a day"]);
         matches(readFileSync(join(directory, "memory.json"), "utf8"), /lives a day/);
         equal(await result(client, "return (await delete_.read_graph({})).entities.length"), "1");
+        equal(await result(client, "return (await process_.read_graph({})).entities.length"), "1");
     });
 });
 nobody(published("server-memory"));
