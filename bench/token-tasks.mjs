@@ -5,9 +5,9 @@
 import { count, documents, readDocument, toolDefinition } from "./token-tools.mjs";
 import { importSdk } from "../tests/sdk/bundle.mjs";
 
-const { readOpenApi, mcpSource, openApiSource, Catalog, Tools, Names, DEFAULT_LIMITS } = await importSdk("bench-tasks", {
+const { readOpenApi, mcpSource, readServer, openApiSource, Catalog, Tools, Names, DEFAULT_LIMITS } = await importSdk("bench-tasks", {
     "openapi/operations": ["readOpenApi"],
-    "mcp/mcp-source": ["mcpSource"],
+    "mcp/mcp-source": ["mcpSource", "readServer"],
     "mcp/openapi-source": ["openApiSource"],
     "mcp/catalog": ["Catalog"],
     "mcp/tools": ["Tools"],
@@ -30,6 +30,9 @@ function total(definitions, messages) {
     }
     return sum;
 }
+
+/** What `mayfly mcp` has for a model, of sources that are there. */
+const toolsOf = (sources) => new Tools(new Catalog(sources), {}, DEFAULT_LIMITS, async () => {});
 
 const user = (text) => ({ role: "user", text });
 const says = (text) => ({ role: "assistant", text });
@@ -59,8 +62,8 @@ const created = (n) => JSON.stringify({ id: `evt_${1000 + n}`, status: "confirme
 
 async function calendar() {
     const exchange = async ({ id: number, method }) => ({ id: number, result: method === "tools/list" ? { tools: calendarTools } : { serverInfo: { name: "calendar" } } });
-    const source = await mcpSource("calendar", exchange, Names.ofTypes());
-    const definitions = new Tools(new Catalog([source]), {}, DEFAULT_LIMITS).definitions();
+    const source = mcpSource("calendar", await readServer(() => exchange), Names.ofTypes());
+    const definitions = await toolsOf([source]).definitions();
     return STEPS.map((steps) => {
         const meetings = Array.from({ length: steps }, (_, n) => meeting(n));
         const prompt = user(`Put these into my primary calendar:\n${meetings.map(({ summary, start, end }) => `${summary}: ${start} to ${end}`).join("\n")}`);
@@ -84,7 +87,8 @@ async function figma() {
     const root = readDocument(documents.figma);
     const api = readOpenApi(root);
     const byToolDefinitions = api.operations.map((operation) => toolDefinition(api, operation));
-    const tools = new Tools(new Catalog([openApiSource({ namespace: "figma", text: JSON.stringify(root) }, Names.ofTypes(), () => {})]), {}, DEFAULT_LIMITS);
+    const tools = toolsOf([openApiSource({ namespace: "figma", text: JSON.stringify(root) }, Names.ofTypes(), () => {})]);
+    const definitions = await tools.definitions();
     const found = textOf(await tools.call("search", { query: "get comments of a file", limit: 5 }));
     const declared = textOf(await tools.call("types", { names: ["figma.getComments"] }));
     return STEPS.map((steps) => {
@@ -98,7 +102,7 @@ async function figma() {
             calls("types", { names: ["figma.getComments"] }), answers(declared),
             calls("execute", { code }), answers(String(3 * steps)),
         ];
-        return [total(byToolDefinitions, [prompt, ...byTool, done]), total(tools.definitions(), [prompt, ...byCode, done])];
+        return [total(byToolDefinitions, [prompt, ...byTool, done]), total(definitions, [prompt, ...byCode, done])];
     });
 }
 
@@ -108,8 +112,8 @@ export async function tasks() {
 }
 
 /** What stands before a model for these documents together, at first. */
-export function footprint(paths) {
+export async function footprint(paths) {
     const names = Names.ofTypes();
     const sources = Object.entries(paths).map(([namespace, path]) => openApiSource({ namespace, text: JSON.stringify(readDocument(path)) }, names, () => {}));
-    return count(JSON.stringify(new Tools(new Catalog(sources), {}, DEFAULT_LIMITS).definitions()));
+    return count(JSON.stringify(await toolsOf(sources).definitions()));
 }

@@ -34,7 +34,7 @@ async function schemas() {
 }
 
 async function taskTable() {
-    console.log(`\nWhat mayfly mcp puts before a model at first, all five together: ${footprint(documents)} tokens`);
+    console.log(`\nWhat mayfly mcp puts before a model at first, all five together: ${await footprint(documents)} tokens`);
     for (const [task, rows] of await tasks()) {
         console.log(`\n${task}: tokens over all turns\n${pad("steps", 8)} ${pad("tool by tool", 14)} ${pad("by code", 9)} ${pad("fewer", 7)}`);
         rows.forEach(([byTool, byCode], i) => {

@@ -80,6 +80,7 @@ step "mayfly mcp, servers it starts" node tests/mcp/servers.mjs
 step "sdk: schemas" node tests/sdk/schemas.mjs
 step "sdk: requests" node tests/sdk/requests.mjs
 step "sdk: documents" node tests/sdk/documents.mjs
+step "sdk: tokens" node tests/sdk/tokens.mjs
 step "sdk: code as models write it" node tests/sdk/code.mjs
 step "mayfly types" node tests/types/run.mjs
 step "embed.c" build/embed
