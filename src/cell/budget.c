@@ -74,7 +74,10 @@ static _Noreturn void end(enum limit limit, uint64_t value, uint64_t used) {
     payload[0] = (uint8_t)limit;
     put_u64(payload + 8, value);
     put_u64(payload + 16, used);
-    if (!budget.is_silent) send(budget.owner_fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool may_tell = !budget.is_silent;
+    size_t len = budget.pending_len;
+    if (may_tell && len > 0) may_tell = send(budget.owner_fd, budget.pending, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+    if (may_tell) send(budget.owner_fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL);
     _exit(LIMIT_EXIT_STATUS(limit));
 }
 
@@ -124,6 +127,11 @@ void budget_open(int owner_fd) {
 
 void budget_set_silent(bool is_silent) {
     budget.is_silent = is_silent;
+}
+
+void budget_set_pending(const uint8_t *frames, size_t len) {
+    budget.pending = frames;
+    budget.pending_len = len;
 }
 
 void budget_exempt(uint64_t bytes) {

@@ -6,6 +6,7 @@
    it is killed from outside. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What of it is written by the cell's thread and read by the handler. */
@@ -14,6 +15,8 @@ struct budget {
     bool is_open;
     volatile bool is_call_new; /* a call began since the last weighing */
     volatile bool is_silent;
+    const uint8_t *volatile pending; /* whole frames for the owner, which wait for the end of the turn */
+    volatile size_t pending_len;
     volatile bool is_long;    /* this turn has taken a tick */
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
@@ -28,8 +31,11 @@ void budget_prepare(void);
  * told of the end. Once. */
 void budget_open(int owner_fd);
 
-/* Amid a frame that goes out in parts the end says nothing to the owner. */
+/* Amid a frame that goes out in parts, and while what waits is changed, the end says nothing to the owner. */
 void budget_set_silent(bool is_silent);
+
+/* What the end sends before it says why: frames that wait for the end of the turn, such as what was logged. The caller's. */
+void budget_set_pending(const uint8_t *frames, size_t len);
 
 /* Memory that came with the worker and is not charged: the frame that brought its code, and what is made of that. */
 void budget_exempt(uint64_t bytes);

@@ -132,8 +132,21 @@ static void lose(struct cell *c, int number) {
     engine_call(c->engine, ENGINE_ON_CLOSED, &(struct engine_value){.kind = ENGINE_NUMBER, .number = number}, 1);
 }
 
+/* What waits for the owner changes: the end of a budget, which may come at any time, sends it first. */
+static void begin_change(int number) {
+    if (number == 0) budget_set_silent(true);
+}
+
+/* What goes out in parts is followed by nothing else. */
+static void end_change(const struct channel *channel, int number) {
+    if (number != 0) return;
+    budget_set_pending(buf_bytes(&channel->out), buf_len(&channel->out));
+    budget_set_silent(channel->is_amid_frame);
+}
+
 _Noreturn void cell_abort(struct cell *c, const char *head, size_t head_len) {
     struct channel *owner = &c->channels[0];
+    begin_change(0); /* for good */
     frame_put(&owner->out, FRAME_ABORTED, 0, 0, head, head_len, NULL, 0);
     struct pollfd fd = {.fd = owner->fd, .events = POLLOUT};
     while (channel_flush(owner) == 0 && buf_len(&owner->out) > 0 && poll(&fd, 1, ABORT_MS) > 0) {}
@@ -156,20 +169,15 @@ static void carry(struct cell *c, size_t bytes) {
     if (bytes >= BULK_PIECE_BYTES) c->bulk_bytes += bytes;
 }
 
-/* What goes out in parts is followed by nothing else: not by the end of a budget. */
-static void put_tail(struct channel *channel, int number, const struct frame *frame) {
-    if (number == 0) budget_set_silent(true);
-    channel_put_tail(channel, frame->payload, frame->payload_len);
-    if (number == 0) budget_set_silent(channel->is_amid_frame);
-}
-
 long cell_send(struct cell *c, int number, const struct frame *frame, const char *head, size_t head_len) {
     struct channel *channel = channel_at(c, number);
     if (!channel || channel->closing) return -EPIPE;
+    begin_change(number);
     int r = frame_begin(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload_len);
+    if (r == 0 && frame->payload_len >= AT_ONCE_BYTES_MIN) channel_put_tail(channel, frame->payload, frame->payload_len);
+    else if (r == 0) CHECK(buf_append(&channel->out, frame->payload, frame->payload_len) == 0); /* there is room */
+    end_change(channel, number);
     if (r < 0) return r;
-    if (frame->payload_len >= AT_ONCE_BYTES_MIN) put_tail(channel, number, frame);
-    else CHECK(buf_append(&channel->out, frame->payload, frame->payload_len) == 0); /* there is room */
     carry(c, frame->payload_len);
     mark_dirty(c, number);
     return (long)buf_len(&channel->out);
@@ -191,9 +199,9 @@ static void flush(struct cell *c, int number) {
     struct channel *channel = channel_at(c, number);
     if (!channel) return;
     channel->dirty = false;
-    if (number == 0) budget_set_silent(true);
+    begin_change(number);
     int r = channel_flush(channel);
-    if (number == 0) budget_set_silent(channel->is_amid_frame);
+    end_change(channel, number);
     if (r < 0 || buf_len(&channel->out) > CHANNEL_OUT_BYTES_MAX) {
         if (channel->closing) close_now(c, number);
         else lose(c, number);

@@ -90,8 +90,15 @@ const fetching = {
     "the processor's limit": async ({ env, ctx }) => {
         const { stub, events } = tailed(ctx, env, "export default { fetch() { console.log('spins'); for (;;); } }", { limits: { cpuMs: 20 } });
         await rejects(stub.getEntrypoint().fetch("http://x/"), { message: /CPU time limit/ });
-        const [{ outcome, exceptions }] = await events();
-        equal([outcome, exceptions.length], ["exceededCpu", 1]);
+        const [{ outcome, exceptions, logs }] = await events();
+        equal([outcome, exceptions.length, logs.map(({ message }) => message)], ["exceededCpu", 1, [["spins"]]]);
+    },
+    "the memory's limit": async ({ env, ctx }) => {
+        const source = "export default { fetch() { for (let n = 0; n < 200; n++) console.log(n); const l = []; for (;;) l.push(new Uint8Array(1 << 20).fill(1)); } };";
+        const { stub, events } = tailed(ctx, env, source, { limits: { memoryMb: 20 } });
+        await rejects(stub.getEntrypoint().fetch("http://x/"), { message: /memory limit/ });
+        const [{ outcome, logs }] = await events();
+        equal([outcome, logs.length, logs.at(-1).message], ["exceededMemory", 200, [199]]);
     },
 };
 
