@@ -40,6 +40,7 @@ export interface Found {
 /** Words of an entry with their weights; made once. */
 interface Indexed extends Found {
     name: Set<string>;
+    pairs: Set<string>;
     summary: Set<string>;
     words: Set<string>;
 }
@@ -54,6 +55,15 @@ function wordsOf(text: string): Set<string> {
 
 /** Words that tell nothing apart. */
 const FILLERS = /^(?:a|an|the|of|to|for|in|on|and|or|with|by)$/;
+
+/** Each two words that follow one another, one of which tells nothing alone: "on call". */
+function pairsOf(text: string): Set<string> {
+    const all = nameWords(text).map(stem);
+    return new Set(all.slice(1).flatMap((word, n) => (FILLERS.test(word) || FILLERS.test(all[n]!) ? [`${all[n]} ${word}`] : [])));
+}
+
+/** Words of a question that tell nothing of what is asked. */
+const ASKING = /^(?:who|what|which|how|is|are|be|do|does|can|i|now|right|please)$/;
 
 /** 1 for the word itself, less for one that begins with it or is begun by it. */
 function match(word: string, words: Set<string>): number {
@@ -116,6 +126,7 @@ export class Catalog {
                 namespace,
                 entry,
                 name: wordsOf(`${namespace} ${entry.name}`),
+                pairs: pairsOf(entry.name),
                 summary: wordsOf(entry.summary),
                 words: wordsOf(entry.words),
             })),
@@ -131,7 +142,10 @@ export class Catalog {
     /** Entries that have to do with these words, best first: rare words count more, names more than descriptions. */
     search(query: string): Found[] {
         const index = this.#indexed();
-        const wanted = [...wordsOf(query)].filter((word) => !FILLERS.test(word));
+        const asked = [...wordsOf(query)].filter((word) => !FILLERS.test(word));
+        const telling = asked.filter((word) => !ASKING.test(word));
+        const wanted = telling.length > 0 ? telling : asked;
+        const pairs = [...pairsOf(query)];
         const exact = query.trim().toLowerCase();
         const weightOf = (word: string): number => Math.log(1 + index.length / (1 + (this.#frequency.get(word) ?? 0)));
         const scored = index.map((item) => {
@@ -140,12 +154,13 @@ export class Catalog {
                 const fields = (["name", "summary", "words"] as const).map((field) => WEIGHTS[field] * match(word, item[field]));
                 score += Math.max(...fields) * weightOf(word);
             }
+            for (const pair of pairs) if (item.pairs.has(pair)) score += WEIGHTS.name * weightOf(pair.split(" ").find((word) => !FILLERS.test(word)) ?? pair);
             const full = `${item.namespace}.${item.entry.name}`.toLowerCase();
             if (full === exact || item.entry.name.toLowerCase() === exact) score += 1000;
             // Of two that match alike, the one whose name says little else is meant.
             const told = [...item.name].filter((word) => !FILLERS.test(word) && word !== item.namespace.toLowerCase());
-            const asked = told.filter((word) => wanted.some((other) => other.startsWith(word) || word.startsWith(other)));
-            return { item, score: score * (0.5 + asked.length / Math.max(1, told.length)) };
+            const meant = told.filter((word) => wanted.some((other) => other.startsWith(word) || word.startsWith(other)));
+            return { item, score: score * (0.5 + meant.length / Math.max(1, told.length)) };
         });
         const found = scored.filter(({ score }) => score > 0);
         found.sort((a, b) => b.score - a.score || (a.item.entry.name < b.item.entry.name ? -1 : 1));

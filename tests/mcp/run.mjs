@@ -336,6 +336,15 @@ async function takeBack(client) {
     equal(await seen(), before, "calls after the end: ");
 }
 
+const pages = join(ROOT, "build/sdk-test/pages.ts");
+writeFileSync(pages, "/** List all of the on-calls. */\nexport function listOnCalls() {}\n/** Create a ServiceNow integration. */\nexport function createServiceNowIntegration() {}\n/** Says who is what. */\nexport function who() {}\n");
+await withStdio(["--tools", `pages=${pages}`], async (client) => {
+    await test("a question is searched by what it asks for", async () => {
+        equal((await call(client, "search", { query: "who is on call right now" })).text, "pages.listOnCalls: List all of the on-calls");
+        matches((await call(client, "search", { query: "who" })).text, /^pages\.who: /);
+    });
+});
+
 const talker = join(ROOT, "build/sdk-test/talker.ts");
 writeFileSync(talker, "console.log('it loads');\nexport function talk(n: number): number { for (let i = 0; i < n; i++) console.error('line', i, { a: '\\x1b[2J' }); return n; }\nexport function fail(): never { console.log('it fails'); throw new Error('no'); }\n");
 await withStdio(["--tools", `talker=${talker}`], async (client, errors) => {
