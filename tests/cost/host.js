@@ -11,7 +11,7 @@ export default class extends WorkerEntrypoint { async run(add) { return await ad
 const EXECUTION = `import { execution } from "mayfly:execution";
 export default execution(({ api }) => async () => { const { sum } = await api.add({ a: 1 }); return { sum }; });`;
 
-const LIMITS = { result: 100, logs: 100 };
+const LIMITS = { result: 100, logs: 100, timeoutMs: 30_000 };
 
 export default {
     async fetch(request, env) {
