@@ -208,7 +208,8 @@ let loose: Loose = { late: 0, unfinished: 0, uncaught: 0 };
 const open = new Set<Promise<unknown>>();
 let hasReturned = false;
 
-function followed<T>(call: Promise<T>): Promise<T> {
+/** Counts a call among the open ones until it has ended. */
+export function followed<T>(call: Promise<T>): Promise<T> {
     const ended = (): boolean => open.delete(call);
     open.add(call);
     if (hasReturned) loose.late++;
@@ -225,7 +226,7 @@ const mayGoOn = (written: Code): boolean => open.size > 0 || /\bPromise\b|\basyn
 async function settle(ms: number): Promise<void> {
     hasReturned = true;
     loose.late = loose.unfinished = open.size;
-    if (ms <= 0 || !mayGoOn(code!)) return;
+    if (!mayGoOn(code!) || ms <= 0) return;
     await pause(0);
     let late: Promise<boolean> | undefined;
     for (let isLate = false; open.size > 0 && !isLate; ) {

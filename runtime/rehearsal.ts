@@ -60,6 +60,7 @@ function rehearseCall(worker: Worker): void {
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 0, ["getEntrypoint"], encode(["Execution"], "rpc").head]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 5, ["run"], [[[["api"]], ["export", -2], { result: 100, logs: 100, timeoutMs: 0 }]]]]);
     take(worker, F.RPC, 0, 0, ["push", ["pipeline", 1, ["each"], [[["export", -1]]]]]);
+    void (require("./execution") as typeof import("./execution")).followed(Promise.resolve()); // as each call of a namespace is
     const { log, info, debug, warn, error } = console; // an execution has its own
     const { log: sink, report } = hooks;
     void answerCallback(worker).then(() => {
