@@ -114,7 +114,7 @@ build/rewriter/html_rewriter.cjs: node_modules/.package-lock.json
 	  node_modules/html-rewriter-wasm/dist/html_rewriter.js >$@
 
 # unenv's modules import each other by Node's names; where ours replace them, ours.
-PART_FLAGS_node := $(foreach m,buffer crypto events process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
+PART_FLAGS_node := $(foreach m,buffer crypto events module process timers util,--alias:node:$(m)=./runtime/node/$(m).ts) \
   --alias:node:timers/promises=./runtime/node/timers-promises.ts --alias:node:util/types=./runtime/node/util-types.ts \
   --alias:node:async_hooks=./runtime/node/async-resource.ts \
   $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \

@@ -4,7 +4,7 @@
 import { rewriteBy } from "./modules/compile";
 import { makeRecord, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
-import { contexts, nodeModules as node } from "./parts";
+import { contexts, nodeModules } from "./parts";
 import { native } from "./web/host";
 import { defineLazy, lazy } from "./web/lazy";
 
@@ -73,12 +73,14 @@ function environment(env: unknown): Record<string, string> {
     return texts;
 }
 
-function loadDefault(name: string): Namespace {
-    return node().load(name)!.default as Namespace;
-}
-
 /** What finds the builtin modules of Node for a worker that has a share of it, whose globals it defines. */
 export function nodeFinder(share: NonNullable<NodeShare>, flags: readonly string[], date: string, env: unknown) {
+    const node = lazy(() => {
+        const modules = nodeModules();
+        modules.withhold(flags, date);
+        return modules;
+    });
+    const loadDefault = (name: string): Namespace => node().load(name)!.default as Namespace;
     const find = (name: string): ModuleRecord => declareExports(makeRecord(`node:${name}`, "builtin", node().load(name)!));
     if (share === "contexts") return (specifier: string) => (/^(?:node:)?async_hooks$/.test(specifier) ? find("async_hooks") : undefined);
     const process = lazy(() => {
@@ -92,7 +94,7 @@ export function nodeFinder(share: NonNullable<NodeShare>, flags: readonly string
     return (specifier: string): ModuleRecord | undefined => {
         const name = specifier.replace(/^node:/, "");
         if (specifier !== name && /^(?:cloudflare|workerd):/.test(name)) return undefined;
-        if (!node().names.has(name)) return undefined;
+        if (!node().names.has(name) || (specifier === name && node().prefixed.has(name))) return undefined;
         if (name === "process") process();
         return find(name);
     };

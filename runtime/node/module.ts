@@ -1,11 +1,12 @@
 // node:module, for packages that make themselves a require of builtins.
 
-import { load, names } from "./main";
+import { load, names, prefixed } from "./main";
 
-export const builtinModules: readonly string[] = [...names];
+export const builtinModules: readonly string[] = [...names].filter((name) => !prefixed.has(name));
 
 export function isBuiltin(name: string): boolean {
-    return names.has(name.replace(/^node:/, ""));
+    const bare = name.replace(/^node:/, "");
+    return names.has(bare) && (bare !== name || !prefixed.has(bare));
 }
 
 export function createRequire() {

@@ -243,6 +243,34 @@ const rules = {
         const found = await ask(server, { date: "2025-01-01", variables: { A: "x" }, modules: { "snippet.js": "export default () => process.env;" } });
         if (Object.keys(found).length > 0) throw new Error(JSON.stringify(found));
     },
+    "modules that only packages for machines use can be imported": async (server) => {
+        const names = ["cluster", "console", "dgram", "domain", "inspector", "inspector/promises", "readline", "readline/promises", "repl",
+            "sqlite", "sys", "test", "trace_events", "v8", "vm", "wasi"];
+        const source = `${names.map((name, i) => `import m${i} from "node:${name}";`).join(" ")} import { runInThisContext } from "vm"; import util from "util";
+            const say = (run) => { try { return run() ?? "nothing"; } catch (error) { return /not implemented/.test(error.message) ? "refused" : error.message; } };
+            const [cluster, console_, dgram, domain, inspector, , readline, , repl, sqlite, sys, test, , v8, vm, wasi] = [${names.map((_, i) => `m${i}`)}];
+            export default () => {
+                const lines = [], out = { write: (text) => lines.push(text) }, c = new console_.Console({ stdout: out, stderr: out });
+                c.log("a %d", 1); c.error("b");
+                return [sys === util, console_ === console, lines, c instanceof console_.Console, cluster.isPrimary, typeof dgram.createSocket, new domain.Domain() instanceof domain.Domain,
+                    typeof readline.createInterface({}).on, v8.getHeapStatistics().used_heap_size, vm.isContext({}),
+                    [() => cluster.fork(), () => new inspector.Session(), () => repl.start(), () => new sqlite.DatabaseSync(":memory:"), () => test.mock.fn(),
+                        () => v8.serialize({}), () => new v8.Serializer(), () => runInThisContext("1"), () => new wasi.WASI({ version: "preview1" })].map(say)];
+            };`;
+        const found = JSON.stringify(await ask(server, { date: "2026-11-20", modules: { "snippet.js": source } }));
+        const wanted = JSON.stringify([true, true, ["a 1\n", "b\n"], true, true, "function", true, "function", 0, false, Array(9).fill("refused")]);
+        if (found !== wanted) throw new Error(`expected ${wanted}, got ${found}`);
+    },
+    "later modules are there by their date or flag": async (server) => {
+        const source = `import module from "node:module";
+            export default async () => [await import("node:readline").then(() => true, () => false), process.getBuiltinModule("readline") !== undefined,
+                module.builtinModules.includes("readline"), module.isBuiltin("test"), module.isBuiltin("node:test")];`;
+        const cases = [["2026-03-16", [], false], ["2026-03-17", [], true], ["2026-03-16", ["enable_nodejs_readline_module"], true], ["2026-03-17", ["disable_nodejs_readline_module"], false]];
+        for (const [date, flags, isThere] of cases) {
+            const found = await ask(server, { date, flags: ["nodejs_compat", ...flags], modules: { "snippet.js": source } });
+            if (found.join() !== [isThere, isThere, isThere, false, true].join()) throw new Error(`${date} ${flags}: ${found}`);
+        }
+    },
     "files are said to be missing when used": (server) =>
         fails(server, { modules: { "snippet.js": 'import fs from "node:fs"; export default () => fs.readFileSync("/etc/passwd", "utf8");' } }, /not implemented/),
 };
