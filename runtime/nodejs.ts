@@ -8,6 +8,10 @@ import { contexts, nodeModules } from "./parts";
 import { native } from "./web/host";
 import { defineLazy, lazy } from "./web/lazy";
 
+declare const require: (path: string) => unknown;
+
+const timeouts = lazy(() => require("./web/timeout") as typeof import("./web/timeout"));
+
 type Namespace = Record<string, unknown>;
 
 /** Asks for node:async_hooks alone. */
@@ -15,6 +19,9 @@ const ALS_FLAG = "nodejs_als";
 
 /** The date since which process.env holds the worker's env without a flag of its own. */
 const ENV_DATE = "2025-04-01";
+
+/** The date since which setTimeout and setInterval give objects. */
+const TIMERS_DATE = "2026-02-10";
 
 /** The date since which a worker has it without a flag. */
 const NODE_DATE = "2026-08-04";
@@ -58,6 +65,11 @@ export function contextWatcher(isNode: boolean): (kind: string, source: Uint8Arr
     };
 }
 
+function wantsTimers(flags: readonly string[], date: string): boolean {
+    if (flags.includes("no_nodejs_global_timers")) return false;
+    return date >= TIMERS_DATE || flags.includes("enable_nodejs_global_timers");
+}
+
 function wantsEnv(flags: readonly string[], date: string): boolean {
     if (flags.includes("nodejs_compat_do_not_populate_process_env")) return false;
     return date >= ENV_DATE || flags.includes("nodejs_compat_populate_process_env");
@@ -91,6 +103,10 @@ export function nodeFinder(share: NonNullable<NodeShare>, flags: readonly string
     defineLazy(globalThis, "Buffer", () => loadDefault("buffer").Buffer);
     defineLazy(globalThis, "process", process);
     defineLazy(globalThis, "global", () => globalThis);
+    if (wantsTimers(flags, date)) {
+        defineLazy(globalThis, "setTimeout", () => timeouts().setTimeout);
+        defineLazy(globalThis, "setInterval", () => timeouts().setInterval);
+    }
     return (specifier: string): ModuleRecord | undefined => {
         const name = specifier.replace(/^node:/, "");
         if (specifier !== name && /^(?:cloudflare|workerd):/.test(name)) return undefined;

@@ -50,6 +50,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/lazy": () => lazyModule,
     "../web/request": () => requestModule,
     "../web/response": () => responseModule,
+    "../web/timeout": () => require("./web/timeout"),
     "../web/timers": () => timersModule,
     "../web/performance": () => require("./web/performance"),
     "../web/streams": () => require("./web/streams"),

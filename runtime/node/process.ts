@@ -20,8 +20,20 @@ function hrtime(since?: [number, number]): [number, number] {
 }
 hrtime.bigint = (): bigint => BigInt(Math.floor(performance.now() * 1e6));
 
+/** As in Node, its values are texts, whatever is assigned. Assignments, too, come to defineProperty. */
+const environment: ProxyHandler<Record<string, string>> = {
+    defineProperty(target, name, descriptor) {
+        if (descriptor.get || descriptor.set) {
+            const error = new TypeError("The argument 'descriptor' process.env value must not have getter/setter.");
+            throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
+        }
+        const own = "value" in descriptor ? { ...descriptor, value: `${descriptor.value}` } : descriptor;
+        return Reflect.defineProperty(target, name, own);
+    },
+};
+
 class Process extends EventEmitter {
-    env: Record<string, string> = {};
+    env: Record<string, string> = new Proxy({}, environment);
     readonly title = "mayfly";
     readonly version = "v22.19.0";
     readonly versions = { node: "22.19.0" };

@@ -28,6 +28,12 @@ const snippets = {
             Buffer.from([1, 2, 300]).join(), Buffer.from("abcdef").slice(1, -1).toString(), Buffer.isEncoding("UTF-8")];`,
     "Buffer's helpers": `import { isUtf8, isAscii, transcode, Buffer } from "node:buffer";
         export default () => [isUtf8(new Uint8Array([0xff])), isUtf8(Buffer.from("é")), isAscii(Buffer.from("é")), transcode(Buffer.from("é"), "utf8", "latin1").toString("hex")];`,
+    "process.env makes texts": `export default () => {
+            const { env } = process, refuses = (run) => { try { run(); return false; } catch (error) { return error instanceof TypeError; } };
+            env.M_A = 5; env.M_A = 6; Object.assign(env, { M_B: true, M_C: undefined }); env.M_D = {};
+            const seen = [env.M_A, env.M_B, env.M_C, env.M_D, refuses(() => { env.M_E = Symbol(); }), "M_E" in env, refuses(() => Object.defineProperty(env, "M_F", { get() {} }))];
+            delete env.M_A; return [...seen, "M_A" in env, Object.keys(env).filter((name) => name.startsWith("M_")).sort()];
+        };`,
     "Buffer is a global": `export default () => globalThis.Buffer.from("x").toString("base64");`,
     EventEmitter: `import { EventEmitter, once } from "node:events";
         export default async () => {
@@ -270,6 +276,31 @@ const rules = {
             const found = await ask(server, { date, flags: ["nodejs_compat", ...flags], modules: { "snippet.js": source } });
             if (found.join() !== [isThere, isThere, isThere, false, true].join()) throw new Error(`${date} ${flags}: ${found}`);
         }
+    },
+    "timeouts are objects, by their date or flag": async (server) => {
+        const source = `import timers from "node:timers"; export default () => [typeof setTimeout(() => {}, 1), typeof setInterval(() => {}, 1), typeof timers.setTimeout(() => {}, 1)];`;
+        const cases = [["2026-02-09", [], "number"], ["2026-02-10", [], "object"], ["2026-01-01", ["enable_nodejs_global_timers"], "object"], ["2026-11-20", ["no_nodejs_global_timers"], "number"]];
+        for (const [date, flags, type] of cases) {
+            const found = await ask(server, { date, flags: ["nodejs_compat", ...flags], modules: { "snippet.js": source } });
+            if (found.join() !== `${type},${type},object`) throw new Error(`${date} ${flags}: ${found}`);
+        }
+        const found = await ask(server, { date: "2026-11-20", flags: ["no_nodejs_compat"], modules: { "snippet.js": "export default () => typeof setTimeout(() => {}, 1);" } });
+        if (found !== "number") throw new Error(`without Node: ${found}`);
+    },
+    "timeouts do what they do at Cloudflare": async (server) => {
+        const source = `const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+            export default async () => {
+                let runs = 0; const count = () => runs++, seen = [];
+                const t = setTimeout(count, 1, "x"), i = setInterval(() => {}, 1000);
+                seen.push(t.constructor.name, i.unref() === i, i.hasRef(), i.ref().hasRef(), i.refresh() === i, +t > 0, typeof t[Symbol.dispose]); clearInterval(i);
+                await pause(10); seen.push(runs); t.refresh(); await pause(10); seen.push(runs);
+                clearTimeout(setTimeout(count, 1)); clearTimeout(+setTimeout(count, 1)); setTimeout(count, 1).close(); await pause(10); seen.push(runs);
+                try { setTimeout("x"); } catch (error) { seen.push(error.code); }
+                return seen;
+            };`;
+        const found = JSON.stringify(await ask(server, { date: "2026-11-20", modules: { "snippet.js": source } }));
+        const wanted = JSON.stringify(["Timeout", true, false, true, true, true, "function", 1, 2, 2, "ERR_INVALID_ARG_TYPE"]);
+        if (found !== wanted) throw new Error(`expected ${wanted}, got ${found}`);
     },
     "files are said to be missing when used": (server) =>
         fails(server, { modules: { "snippet.js": 'import fs from "node:fs"; export default () => fs.readFileSync("/etc/passwd", "utf8");' } }, /not implemented/),
