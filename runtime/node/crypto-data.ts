@@ -1,6 +1,9 @@
 // What the files of node:crypto share: bytes and texts as Node takes and gives them, names of digests, errors.
 
 import { Buffer } from "./buffer";
+import { withCode } from "./errors";
+
+export { withCode };
 
 export type Data = string | ArrayBuffer | ArrayBufferView;
 type Encoding = "hex" | "base64" | "base64url" | "latin1" | "binary";
@@ -25,10 +28,6 @@ export function bytesOf(data: Data, encoding?: string): Uint8Array {
 export function encoded(bytes: Uint8Array, encoding?: string): Uint8Array | string {
     const buffer = Buffer.from(bytes);
     return encoding === undefined || encoding === "buffer" ? buffer : buffer.toString(encoding as Encoding);
-}
-
-export function withCode<E extends Error>(error: E, code: string): E {
-    return Object.assign(error, { code });
 }
 
 export function invalidArgument(text: string): TypeError {

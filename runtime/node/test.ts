@@ -1,6 +1,6 @@
 // node:test: nothing runs tests in a worker. As at Cloudflare, what there is of it are names for mocks; here, these throw.
 
-import { notImplemented, notImplementedClass } from "unenv/_internal/utils";
+import { notImplemented, notImplementedClass } from "./errors";
 
 const METHODS = ["fn", "method", "getter", "setter", "property", "reset", "restoreAll"];
 

@@ -1,10 +1,13 @@
 // node:util. Inspecting and formatting are the console's own.
 
+import { errno } from "unenv/node/internal/os/constants";
 import { inherits } from "unenv/node/internal/util/inherits";
+import * as legacy from "unenv/node/internal/util/legacy-types";
 import { MIMEParams, MIMEType } from "unenv/node/internal/util/mime";
 import * as formatModule from "../web/format";
 import * as inspectModule from "../web/inspect";
 import { isDeepStrictEqual } from "./deep-equal";
+import { checkFunction, invalidType, invalidValue, outOfRange } from "./errors";
 import * as types from "./util-types";
 
 type Callback = (error: unknown, value?: unknown) => void;
@@ -19,6 +22,17 @@ export function inspect(value: unknown, options?: inspectModule.InspectOptions):
 }
 inspect.custom = inspectModule.customInspect;
 inspect.defaultOptions = {};
+/** The numbers that begin a style and end it. */
+inspect.colors = {
+    reset: [0, 0], bold: [1, 22], dim: [2, 22], italic: [3, 23], underline: [4, 24], blink: [5, 25], inverse: [7, 27], hidden: [8, 28],
+    strikethrough: [9, 29], doubleunderline: [21, 24], black: [30, 39], red: [31, 39], green: [32, 39], yellow: [33, 39],
+    blue: [34, 39], magenta: [35, 39], cyan: [36, 39], white: [37, 39], bgBlack: [40, 49], bgRed: [41, 49], bgGreen: [42, 49],
+    bgYellow: [43, 49], bgBlue: [44, 49], bgMagenta: [45, 49], bgCyan: [46, 49], bgWhite: [47, 49], framed: [51, 54],
+    overlined: [53, 55], gray: [90, 39], redBright: [91, 39], greenBright: [92, 39], yellowBright: [93, 39],
+    blueBright: [94, 39], magentaBright: [95, 39], cyanBright: [96, 39], whiteBright: [97, 39], bgGray: [100, 49],
+    bgRedBright: [101, 49], bgGreenBright: [102, 49], bgYellowBright: [103, 49], bgBlueBright: [104, 49],
+    bgMagentaBright: [105, 49], bgCyanBright: [106, 49], bgWhiteBright: [107, 49],
+} as Record<string, [begin: number, end: number]>;
 
 export function format(...args: unknown[]): string {
     return formatModule.format(args);
@@ -31,7 +45,7 @@ export function formatWithOptions(_options: unknown, ...args: unknown[]): string
 const custom = Symbol.for("nodejs.util.promisify.custom");
 
 export function promisify(original: AnyFunction): AnyFunction {
-    if (typeof original !== "function") throw new TypeError('The "original" argument must be of type function');
+    checkFunction("original", original);
     const own = (original as unknown as Record<symbol, unknown>)[custom];
     if (typeof own === "function") return own as AnyFunction;
     return Object.setPrototypeOf(function (this: unknown, ...args: unknown[]) {
@@ -44,6 +58,7 @@ export function promisify(original: AnyFunction): AnyFunction {
 promisify.custom = custom;
 
 export function callbackify(original: (...args: unknown[]) => Promise<unknown>): AnyFunction {
+    checkFunction("original", original);
     return function (this: unknown, ...args: unknown[]) {
         const done = args.pop() as Callback;
         original.apply(this, args).then(
@@ -83,8 +98,35 @@ export function aborted(signal: AbortSignal): Promise<void> {
     });
 }
 
+/** Without a stream that is a terminal, which no worker has, the text is styled only where it need not be one. */
+export function styleText(format: string | string[], text: string, { validateStream = true } = {}): string {
+    if (typeof text !== "string") throw invalidType("text", "of type string", text);
+    let styled = text;
+    for (const name of [format].flat().reverse()) {
+        if (!Object.hasOwn(inspect.colors, name)) {
+            throw invalidValue("format", `must be one of: ${Object.keys(inspect.colors).map((key) => `'${key}'`).join(", ")}`, name);
+        }
+        const [begin, end] = inspect.colors[name]!;
+        styled = `\u001b[${begin}m${styled}\u001b[${end}m`;
+    }
+    return validateStream ? text : styled;
+}
+
+/** The name of an error of the system, by its number. */
+export function getSystemErrorName(number: number): string {
+    if (typeof number !== "number") throw invalidType("err", "of type number", number);
+    if (number >= 0 || !Number.isSafeInteger(number)) throw outOfRange("err", "a negative integer", number);
+    return Object.entries(errno).find(([, known]) => known === -number)?.[0] ?? `Unknown system error ${number}`;
+}
+
+export const _extend = (target: object, source: object): object => Object.assign(target, source);
+export const {
+    isBoolean, isBuffer, isDate, isError, isFunction, isNull, isNullOrUndefined, isNumber, isObject, isPrimitive, isRegExp, isString,
+    isSymbol, isUndefined,
+} = legacy;
 export const isArray = Array.isArray;
 export default {
+    ...legacy, styleText, getSystemErrorName, _extend,
     inherits, isDeepStrictEqual, MIMEParams, MIMEType, types, TextDecoder, TextEncoder, inspect, format, formatWithOptions,
     promisify, callbackify, deprecate, debuglog, debug, stripVTControlCharacters, toUSVString, aborted, isArray,
 };

@@ -9,6 +9,8 @@ export type Level = "debug" | "error" | "info" | "log" | "warn";
 export interface Hooks {
     /** Receives each formatted console message, and the arguments that it was made of if it was made of some. */
     log(level: Level, message: string, args?: readonly unknown[]): void;
+    /** Set where the worker has tails: they are told of what is published on a diagnostics channel. */
+    publish?(channel: string, message: unknown): void;
     /** Receives what a callback threw when nobody is left to catch it. */
     report(error: unknown): void;
     /** Set where asynchronous contexts are followed (runtime/async): the function, to be run in today's context. */

@@ -34,6 +34,24 @@ const snippets = {
             const seen = [env.M_A, env.M_B, env.M_C, env.M_D, refuses(() => { env.M_E = Symbol(); }), "M_E" in env, refuses(() => Object.defineProperty(env, "M_F", { get() {} }))];
             delete env.M_A; return [...seen, "M_A" in env, Object.keys(env).filter((name) => name.startsWith("M_")).sort()];
         };`,
+    "util: styles and names of errors": `import util, { styleText, getSystemErrorName, isString } from "node:util";
+        export default () => {
+            const code = (run) => { try { return run(); } catch (error) { return [error.name, error.code]; } };
+            return [styleText("red", "a", { validateStream: false }), styleText(["bold", "bgBlue"], "b", { validateStream: false }), getSystemErrorName(-2), getSystemErrorName(-111),
+                isString?.("x") ?? true, util._extend({ a: 1 }, { b: 2 }), code(() => styleText("none", "a")), code(() => styleText("red", 5)), code(() => getSystemErrorName(5)),
+                code(() => getSystemErrorName("x")), code(() => util.promisify(5)), code(() => util.callbackify(5)), util.inspect.colors.red];
+        };`,
+    "diagnostics channels": `import dc, { channel, tracingChannel } from "node:diagnostics_channel"; import { AsyncLocalStorage } from "node:async_hooks";
+        export default async () => {
+            const seen = [], plain = (m) => ({ ...m, ...(m.error && { error: m.error.message }) }), c = channel("one"), listen = (m, name) => seen.push([name, m]);
+            seen.push(c.hasSubscribers, c === channel("one")); c.subscribe(listen); c.publish({ a: 1 }); seen.push(dc.hasSubscribers("one"), c.unsubscribe(listen), c.unsubscribe(listen)); c.publish({ a: 2 });
+            const store = new AsyncLocalStorage(); c.bindStore(store, (m) => m.b); seen.push(c.runStores({ b: 3 }, (x) => [x, store.getStore()], null, 4), store.getStore() === undefined, c.unbindStore(store));
+            const t = tracingChannel("op"), handlers = Object.fromEntries(["start", "end", "asyncStart", "asyncEnd", "error"].map((e) => [e, (m) => seen.push([e, plain(m)])])); t.subscribe(handlers);
+            seen.push(t.traceSync((a) => a + 1, { sync: 1 }, null, 4), t.constructor.name, channel("tracing:op:start") === t.start); try { t.traceSync(() => { throw new Error("no"); }, {}); } catch (e) { seen.push(e.message); }
+            seen.push(await t.tracePromise(async (a) => a, { promise: 1 }, null, 5), await t.tracePromise(async () => { throw new Error("never"); }, {}).catch((e) => e.message));
+            await new Promise((done) => t.traceCallback((a, cb) => queueMicrotask(() => cb(null, a)), 1, { callback: 1 }, null, 6, (error, value) => done(seen.push(value)))); await 0;
+            t.unsubscribe(handlers); seen.push(t.traceSync(() => 7)); return seen;
+        };`,
     "Buffer is a global": `export default () => globalThis.Buffer.from("x").toString("base64");`,
     EventEmitter: `import { EventEmitter, once } from "node:events";
         export default async () => {
