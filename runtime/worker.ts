@@ -87,6 +87,7 @@ export class Worker implements ChannelHandler {
             openBudget(head.limits ?? {});
         }
         this.#isTailed = head.isTailed === true || head.tails !== undefined;
+        if (this.#isTailed) hooks.publish = (channel, message) => this.#published(channel, message);
         if (head.tails !== undefined) {
             const consumers = head.tails.map((consumer) => this.#binding("tail_consumers", consumer) as object);
             this.#tracer = new (tails().Tracer)(head.name ?? null, consumers);
@@ -361,17 +362,29 @@ export class Worker implements ChannelHandler {
     log(level: string, message: string, args?: readonly unknown[]): void {
         const text = message.slice(0, LOG_CHARACTERS_MAX);
         const encoded = this.#isTailed && args !== undefined ? tails().encodeArguments(args) : undefined;
-        const may = mayLog(text.length + (encoded?.length ?? 0));
-        if (may === false) return;
-        if (may !== true) return this.#say({ level: "warn", message: may });
+        if (!this.#maySay(text.length + (encoded?.length ?? 0))) return;
         this.#say(encoded === undefined ? { level, message: text } : { level, message: text, args: JSON.parse(encoded) as unknown });
     }
 
     report(error: unknown): void {
         const { name, message } = describeThrown(error);
         const text = `Uncaught ${name}: ${message}\n${stackOf(error)}`.trimEnd();
-        if (!this.#isTailed || mayLog(text.length) !== true) return this.log("error", text);
-        this.#say({ level: "error", message: text, exception: tails().encodeException(error) });
+        if (!this.#isTailed) return this.log("error", text);
+        if (this.#maySay(text.length)) this.#say({ level: "error", message: text, exception: tails().encodeException(error) });
+    }
+
+    /** Something was published on a diagnostics channel; tails get what JSON has of it, within the log limit. */
+    #published(channel: string, message: unknown): void {
+        const encoded = tails().encodeArguments([channel, message]);
+        if (encoded === undefined) return this.#say({ truncated: true });
+        if (this.#maySay(encoded.length)) this.#say({ channel, message: (JSON.parse(encoded) as unknown[])[1] });
+    }
+
+    /** Whether so much may still be said; where the limit is reached, that is said, once. */
+    #maySay(characters: number): boolean {
+        const may = mayLog(characters);
+        if (typeof may === "string") this.#say({ level: "warn", message: may, truncated: true });
+        return may === true;
     }
 
     #say(said: Said): void {

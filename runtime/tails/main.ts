@@ -12,6 +12,8 @@ import { setTimeout } from "../web/timers";
 
 /** Logs and exceptions of one trace; those that come after are left out. */
 const ENTRIES_MAX = 1024;
+/** Channels of which tails are told by the host alone: a worker that publishes there could make itself believed. */
+const HOST_CHANNELS = /^mayfly:/;
 /** Traces that ended and wait for work of waitUntil; beyond that the oldest is told as it is. */
 const ENDED_MAX = 64;
 
@@ -23,6 +25,10 @@ export interface Said {
     args?: unknown;
     at?: unknown;
     exception?: unknown;
+    /** The message was published on this diagnostics channel. */
+    channel?: unknown;
+    /** Something was left out, by the log limit or since it was too large. */
+    truncated?: unknown;
     cpuMs?: unknown;
 }
 
@@ -107,20 +113,27 @@ export class Trace {
         return this.#item;
     }
 
-    take({ level, message, args, at, exception, cpuMs }: Said): void {
+    take({ level, message, args, at, exception, channel, truncated, cpuMs }: Said): void {
         const { logs, exceptions } = this.#item;
         const timestamp = typeof at === "number" ? Math.round(at) : Math.round(native.wallTime());
+        if (truncated === true) this.#item.truncated = true;
         if (typeof cpuMs === "number") this.#item.cpuTime += cpuMs;
-        else if (logs.length + exceptions.length >= ENTRIES_MAX) this.#item.truncated = true;
+        else if (typeof channel === "string") {
+            if (!HOST_CHANNELS.test(channel)) this.#published({ channel, timestamp, message });
+        } else if (logs.length + exceptions.length >= ENTRIES_MAX) this.#item.truncated = true;
         else if (typeof exception === "object" && exception !== null) exceptions.push(exceptionOf(exception, timestamp));
         else if (typeof level === "string") logs.push({ timestamp, level, message: Array.isArray(args) ? args : [message] });
     }
 
     /** What the way out says of a request of the worker's, as a diagnostics channel would. */
     left(message: object): void {
+        this.#published({ channel: "mayfly:outbound", timestamp: Math.round(native.wallTime()), message });
+    }
+
+    #published(event: object): void {
         const events = this.#item.diagnosticsChannelEvents;
         if (events.length >= ENTRIES_MAX) this.#item.truncated = true;
-        else events.push({ channel: "mayfly:outbound", timestamp: Math.round(native.wallTime()), message });
+        else events.push(event);
     }
 
     /** A request was answered with this head. */

@@ -146,6 +146,28 @@ const others = {
         equal([logs[0].message.slice(0, 3), logs[0].message[4], logs.length, truncated], [["undefined", "1", "Symbol(s)"], null, 1024, true]);
         ok(logs[1].message[0].includes("Circular"), `a cycle in words, not ${logs[1].message[0]}`);
     },
+    "diagnostics channels": async ({ env, ctx }) => {
+        const { stub, events } = tailed(ctx, env, `import { channel } from "node:diagnostics_channel"; export default { fetch() {
+            channel("mine").publish({ a: 1, list: ["b", 2] }); channel("mayfly:outbound").publish({ url: "https://forged.example/" }); channel("words").publish("text");
+            return new Response("x"); } }`, { compatibilityFlags: ["nodejs_compat"] });
+        const before = Date.now();
+        await (await stub.getEntrypoint().fetch("http://x/")).text();
+        const [{ diagnosticsChannelEvents: published, logs, truncated }] = await events();
+        equal(published.map(({ channel, message }) => [channel, message]), [["mine", { a: 1, list: ["b", 2] }], ["words", "text"]]);
+        ok(published.every(({ timestamp }) => timestamp >= before - 20 && timestamp <= Date.now() + 20), "timestamps");
+        equal([logs, truncated], [[], false]);
+    },
+    "what the log limit drops is said to be missing": async ({ env, ctx }) => {
+        const limited = (source) => tailed(ctx, env, `import { channel } from "node:diagnostics_channel"; export default { fetch() { ${source} return new Response("x"); } }`,
+            { compatibilityFlags: ["nodejs_compat"], limits: { logBytes: 3500 } });
+        const long = '"y".repeat(1500)';
+        for (const [source, isTruncated] of [[`console.log(${long});`, false], [`console.log(${long}); console.log(${long});`, true],
+            [`for (let i = 0; i < 3; i++) channel("a").publish(${long});`, true], [`console.log(${long}); reportError(new Error(${long}));`, true], [`channel("a").publish("z".repeat(1e6));`, true]]) {
+            const { stub, events } = limited(source);
+            await (await stub.getEntrypoint().fetch("http://x/")).text();
+            equal([source, (await events())[0].truncated], [source, isTruncated]);
+        }
+    },
     "tails must be stubs, and streaming ones are refused": async ({ env, ctx }) => {
         const load = (more) => () => env.LOADER.load(worker("export default {}", more));
         throws(load({ tails: [{}] }), { name: "TypeError", message: "Incorrect type for the 'tails' field on 'WorkerCode': the provided value is not of type 'Fetcher'." });
