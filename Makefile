@@ -119,6 +119,14 @@ PART_FLAGS_node := $(foreach m,buffer crypto events module process timers util,-
   --alias:node:async_hooks=./runtime/node/async-resource.ts \
   $(foreach m,dns/promises fs/promises net path querystring readline/promises stream stream/promises tty zlib, \
     --alias:node:$(m)=unenv/node/$(m))
+# unenv's Buffer and EventEmitter, with what these scripts say done otherwise.
+NODE_MENDED := $(patsubst %,build/node/%.mjs,buffer events)
+PART_FLAGS_node += $(foreach m,buffer events,--alias:unenv/node/internal/$(m)/$(m)=./build/node/$(m).mjs)
+build/parts/node.js: $(NODE_MENDED)
+$(NODE_MENDED): build/node/%.mjs: runtime/node/mends-%.sed node_modules/.package-lock.json
+	@mkdir -p build/node
+	@sed -f $< node_modules/unenv/dist/runtime/node/internal/$*/$*.mjs >$@
+
 # readable-stream asks for packages that stand for Node's modules; ours are there.
 PART_FLAGS_nodestream := $(foreach m,buffer events abort-controller,--alias:$(m)=./runtime/nodestream/shim-$(m).ts) \
   --alias:string_decoder=./runtime/nodestream/shim-string-decoder.ts --alias:process=./runtime/nodestream/shim-process.ts

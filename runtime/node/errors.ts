@@ -28,7 +28,7 @@ export function invalidValue(name: string, reason: string, value: unknown): Type
     return withCode(new TypeError(`The argument '${name}' ${reason}. Received ${inspect(value)}`), "ERR_INVALID_ARG_VALUE");
 }
 
-/** `range` is the end of a sentence: "a negative integer", ">= 0 && <= 4". */
+/** `range` is the end of a sentence: "a negative integer", ">= 0". */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
     return withCode(new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`), "ERR_OUT_OF_RANGE");
 }
@@ -36,6 +36,33 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 export function checkFunction(name: string, value: unknown): void {
     if (typeof value !== "function") throw invalidType(name, "of type function", value);
 }
+
+export function checkCount(name: string, value: unknown): void {
+    if (typeof value !== "number") throw invalidType(name, "of type number", value);
+    if (!(value >= 0)) throw outOfRange(name, ">= 0", value);
+}
+
+// --- For unenv's EventEmitter (mends-events.sed), which calls them with `new` ----------------------------------------
+
+export function invalidInstance(name: string, types: string | string[], value: unknown): TypeError {
+    return invalidType(name, `an instance of ${[types].flat().join(" or ")}`, value);
+}
+
+export function invalidThis(type: string): TypeError {
+    return withCode(new TypeError(`Value of "this" must be of type ${type}`), "ERR_INVALID_THIS");
+}
+
+export function unhandledError(value: unknown): Error {
+    return withCode(new Error(`Unhandled error. (${inspect(value)})`), "ERR_UNHANDLED_ERROR");
+}
+
+export function abortError(message = "The operation was aborted", options?: ErrorOptions): Error {
+    const error = new Error(message, options);
+    error.name = "AbortError";
+    return withCode(error, "ABORT_ERR");
+}
+
+// --- What there is none of -------------------------------------------------------------------------------------------
 
 /** A function that nothing here can do. */
 export function notImplemented(name: string): () => never {

@@ -1,18 +1,21 @@
 // node:events: unenv's EventEmitter, with the statics that Node has on the class and in the module.
 
-import * as unenv from "unenv/node/events";
+// From inside unenv, mended: see mends-events.sed.
+import * as unenv from "unenv/node/internal/events/events";
 import { AsyncResource } from "./async-resource";
+
+const Unenv = unenv._EventEmitter;
 
 /** A function, as in Node, so that old packages can call it on what they make: unenv's is a class. */
 export const EventEmitter = function (this: object | undefined, options?: object): object | undefined {
-    const made = Reflect.construct(unenv.EventEmitter, [options], new.target ?? unenv.EventEmitter) as object;
+    const made = Reflect.construct(Unenv, [options], new.target ?? Unenv) as object;
     if (new.target !== undefined) return made;
     Object.assign(this!, made);
     return undefined;
-} as unknown as typeof unenv.EventEmitter;
-const { length: _length, name: _name, prototype, ...inherited } = Object.getOwnPropertyDescriptors(unenv.EventEmitter);
+} as unknown as typeof Unenv;
+const { length: _length, name: _name, prototype, ...inherited } = Object.getOwnPropertyDescriptors(Unenv);
 Object.defineProperty(EventEmitter, "name", { value: "EventEmitter" });
-EventEmitter.prototype = prototype.value as typeof unenv.EventEmitter.prototype;
+EventEmitter.prototype = prototype.value as typeof Unenv.prototype;
 Object.defineProperties(EventEmitter, inherited);
 /** In Node these are one function each; unenv's call each other, which never ends where a subclass has it that way, too. */
 for (const [name, same] of [["on", "addListener"], ["off", "removeListener"]] as const) {
@@ -22,7 +25,8 @@ for (const [name, same] of [["on", "addListener"], ["off", "removeListener"]] as
 Object.defineProperty(EventEmitter.prototype, "constructor", { value: EventEmitter, writable: true, configurable: true });
 
 export const { addAbortListener, getEventListeners, getMaxListeners, on, once } = unenv;
-export const { captureRejectionSymbol, captureRejections, errorMonitor, defaultMaxListeners, usingDomains } = unenv;
+export const { captureRejectionSymbol, defaultMaxListeners, errorMonitor, usingDomains } = Unenv;
+export const captureRejections = false;
 
 interface Emitter {
     setMaxListeners(n: number): unknown;
@@ -30,6 +34,7 @@ interface Emitter {
 }
 
 export function setMaxListeners(n: number = defaultMaxListeners, ...emitters: Emitter[]): void {
+    if (emitters.length === 0) Unenv.defaultMaxListeners = n;
     for (const emitter of emitters) emitter.setMaxListeners?.(n);
 }
 
@@ -68,7 +73,7 @@ export class EventEmitterAsyncResource extends (EventEmitter as unknown as Base)
 
 const statics = {
     EventEmitter, EventEmitterAsyncResource, addAbortListener, getEventListeners, getMaxListeners, on, once,
-    captureRejectionSymbol, errorMonitor, usingDomains, setMaxListeners, listenerCount, defaultMaxListeners,
+    captureRejectionSymbol, errorMonitor, usingDomains, setMaxListeners, listenerCount,
 };
 for (const [name, value] of Object.entries(statics)) {
     Object.defineProperty(EventEmitter, name, { value, writable: true, configurable: true });

@@ -52,6 +52,22 @@ const snippets = {
             await new Promise((done) => t.traceCallback((a, cb) => queueMicrotask(() => cb(null, a)), 1, { callback: 1 }, null, 6, (error, value) => done(seen.push(value)))); await 0;
             t.unsubscribe(handlers); seen.push(t.traceSync(() => 7)); return seen;
         };`,
+    "errors of Buffer have codes": `export default () => {
+            const b = Buffer.alloc(4), code = (run) => { try { return run(); } catch (error) { return [error.name, error.code]; } };
+            return [() => Buffer.from(5), () => Buffer.from(null), () => Buffer.from(), () => Buffer.from({}), () => Buffer.from(Symbol()), () => Buffer.alloc("x"), () => Buffer.alloc(-1),
+                () => b.readUInt8(9), () => b.readInt32LE(2), () => b.writeUInt8(300, 0), () => b.writeUInt16LE(1, 3), () => b.writeInt8(-200),
+                () => Buffer.concat("x"), () => Buffer.concat([1]), () => Buffer.byteLength(5), () => Buffer.compare(1, 2), () => b.equals(5), () => b.compare(5), () => b.toString("nope"),
+                () => Buffer.from("a", "nope"), () => b.fill("a", 0, 9), () => Buffer.alloc(3).swap16(), () => b.indexOf({}), () => b.fill("a", "nope"),
+                () => Buffer.from(new ArrayBuffer(2), 5)].map(code);
+        };`,
+    "errors of events have codes": `import { EventEmitter, once } from "node:events";
+        export default async () => {
+            const e = new EventEmitter(), code = (run) => { try { run(); return "fine"; } catch (error) { return [error.name, error.code, error.message]; } };
+            const seen = [() => e.on("a"), () => e.on("a", 5), () => e.once("a", {}), () => e.off("a"), () => e.prependListener("a", "b"), () => e.emit("error", new TypeError("own")), () => e.emit("error", 5),
+                () => e.emit("error"), () => e.setMaxListeners(-1), () => e.setMaxListeners("1"), () => { EventEmitter.defaultMaxListeners = -1; }].map(code);
+            const before = EventEmitter.defaultMaxListeners; EventEmitter.defaultMaxListeners = 20; seen.push(new EventEmitter().getMaxListeners()); EventEmitter.defaultMaxListeners = before;
+            const c = new AbortController(), waiting = once(e, "x", { signal: c.signal }).catch((error) => [error.name, error.code]); c.abort(); seen.push(await waiting); return seen;
+        };`,
     "Buffer is a global": `export default () => globalThis.Buffer.from("x").toString("base64");`,
     EventEmitter: `import { EventEmitter, once } from "node:events";
         export default async () => {
