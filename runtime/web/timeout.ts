@@ -58,12 +58,14 @@ function checkCallback(callback: unknown): void {
     throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
 }
 
-export function setTimeout(callback: Callback, delay?: number, ...args: unknown[]): Timeout {
-    checkCallback(callback);
-    return new Timeout(() => startTimeout(callback, delay, ...args));
-}
-
-export function setInterval(callback: Callback, delay?: number, ...args: unknown[]): Timeout {
-    checkCallback(callback);
-    return new Timeout(() => startInterval(callback, delay, ...args));
-}
+/** Methods, which keep their names where the bundler has others of the same. */
+export const { setTimeout, setInterval } = {
+    setTimeout(callback: Callback, delay?: number, ...args: unknown[]): Timeout {
+        checkCallback(callback);
+        return new Timeout(() => startTimeout(callback, delay, ...args));
+    },
+    setInterval(callback: Callback, delay?: number, ...args: unknown[]): Timeout {
+        checkCallback(callback);
+        return new Timeout(() => startInterval(callback, delay, ...args));
+    },
+};
