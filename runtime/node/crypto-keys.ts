@@ -5,7 +5,7 @@ import { areEqual, attempt, pack, unpack } from "../subtle/natives";
 import { concatBytes } from "../web/bytes";
 import { native } from "../web/host";
 import { Buffer } from "./buffer";
-import { bytesOf, encoded, invalidArgument, tellLater, withCode, type Data } from "./crypto-data";
+import { bytesOf, encoded, invalidArgument, tellLater, withCode, type Data, type Done } from "./crypto-data";
 import {
     pkcs1OfPkcs8, pkcs1OfSpki, pkcs8OfPkcs1, pkcs8OfSec1, readPem, sec1OfPkcs8, spkiOfCertificate, spkiOfPkcs1, writePem,
 } from "./crypto-der";
@@ -27,7 +27,7 @@ interface ExportOptions {
 
 const construct = Symbol("construct");
 /** By the natives' names. */
-const CURVES: Record<string, string> = { "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1" };
+export const CURVES: Record<string, string> = { "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1" };
 const RSA_FIELDS = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
 
 let bytesIn: (key: KeyObject) => Uint8Array;
@@ -269,6 +269,10 @@ export function generateKeySync(type: string, { length }: { length: number }): K
     const bytes = new Uint8Array(Math.floor(length / 8));
     native.random(bytes);
     return new KeyObject(construct, "secret", bytes);
+}
+
+export function generateKey(type: string, options: { length: number }, done: Done<KeyObject>): void {
+    tellLater(done, () => generateKeySync(type, options));
 }
 
 /** The secret that two keys have in common. */

@@ -4,14 +4,18 @@
 import * as constants from "unenv/node/internal/crypto/constants";
 import { native } from "../web/host";
 import { Buffer } from "./buffer";
+import * as absent from "./crypto-absent";
 import * as ciphers from "./crypto-ciphers";
-import { bytesOf, encoded, hashName, tellLater, type Data, type Done } from "./crypto-data";
+import { bytesOf, encoded, hashName, tellLater, withCode, type Data, type Done } from "./crypto-data";
 import * as derivation from "./crypto-derivation";
+import * as ecdh from "./crypto-ecdh";
 import {
-    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync,
-    KeyObject, secretOf,
+    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKey, generateKeyPair, generateKeyPairSync,
+    generateKeySync, KeyObject, secretOf,
 } from "./crypto-keys";
+import * as primes from "./crypto-primes";
 import * as signatures from "./crypto-signatures";
+import { outOfRange } from "./errors";
 
 /** What update() collects and digest() ends. */
 abstract class Digesting {
@@ -91,7 +95,7 @@ type RandomDone = (error: null, bytes: Uint8Array) => void;
 
 export function randomBytes(size: number, done?: RandomDone): Uint8Array | undefined {
     if (!Number.isInteger(size) || size < 0 || size > 0x7fffffff) {
-        throw new RangeError(`The value of "size" is out of range. It must be >= 0 && <= 2147483647. Received ${size}`);
+        throw outOfRange("size", ">= 0 && <= 2147483647", size);
     }
     const bytes = randomFillSync(Buffer.alloc(size));
     if (done === undefined) return bytes;
@@ -99,10 +103,12 @@ export function randomBytes(size: number, done?: RandomDone): Uint8Array | undef
     return undefined;
 }
 
+export { randomBytes as pseudoRandomBytes };
+
 export function randomInt(min: number, max?: number): number {
     const [low, high] = max === undefined ? [0, min] : [min, max];
     const range = high - low;
-    if (!(range > 0 && range <= 2 ** 48)) throw new RangeError('The value of "max" is out of range.');
+    if (!(range > 0 && range <= 2 ** 48)) throw outOfRange("max", `greater than the value of "min" (${low})`, high);
     // Values past the last whole multiple of the range would favour small results.
     const limit = 2 ** 48 - (2 ** 48 % range);
     for (;;) {
@@ -114,9 +120,15 @@ export function randomInt(min: number, max?: number): number {
 
 export function timingSafeEqual(a: Data, b: Data): boolean {
     const [left, right] = [bytesOf(a), bytesOf(b)];
-    if (left.length !== right.length) throw new RangeError("Input buffers must have the same byte length");
+    if (left.length !== right.length) {
+        throw withCode(new RangeError("Input buffers must have the same byte length"), "ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH");
+    }
     return native.crypto("equal", left, right) as boolean;
 }
+
+/** No library here was certified. */
+export const getFips = (): number => 0;
+export const secureHeapUsed = (): object => ({ total: 0, used: 0, utilization: 0, min: 0 });
 
 export const webcrypto = globalThis.crypto;
 export const randomUUID = (): string => webcrypto.randomUUID();
@@ -129,17 +141,22 @@ export const subtle = new Proxy({} as Record<string, unknown>, {
     },
 });
 
-const keys = { KeyObject, createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync };
+const keys = { KeyObject, createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKey, generateKeyPair, generateKeyPairSync, generateKeySync };
 
 export { constants };
+export * from "./crypto-absent";
 export * from "./crypto-ciphers";
 export * from "./crypto-derivation";
+export * from "./crypto-ecdh";
+export * from "./crypto-primes";
 export * from "./crypto-signatures";
 export {
-    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKeyPair, generateKeyPairSync, generateKeySync, KeyObject,
+    createPrivateKey, createPublicKey, createSecretKey, diffieHellman, generateKey, generateKeyPair, generateKeyPairSync,
+    generateKeySync, KeyObject,
 } from "./crypto-keys";
 
 export default {
-    Hash, Hmac, createHash, createHmac, hash, getHashes, randomBytes, randomFill, randomFillSync, randomInt, randomUUID,
-    timingSafeEqual, webcrypto, getRandomValues, subtle, constants, ...ciphers, ...derivation, ...keys, ...signatures,
+    Hash, Hmac, createHash, createHmac, hash, getHashes, randomBytes, pseudoRandomBytes: randomBytes, randomFill, randomFillSync,
+    randomInt, randomUUID, getFips, secureHeapUsed, timingSafeEqual, webcrypto, getRandomValues, subtle, constants, ...absent, ...ciphers, ...derivation, ...ecdh,
+    ...keys, ...primes, ...signatures,
 };

@@ -68,6 +68,33 @@ const snippets = {
             const before = EventEmitter.defaultMaxListeners; EventEmitter.defaultMaxListeners = 20; seen.push(new EventEmitter().getMaxListeners()); EventEmitter.defaultMaxListeners = before;
             const c = new AbortController(), waiting = once(e, "x", { signal: c.signal }).catch((error) => [error.name, error.code]); c.abort(); seen.push(await waiting); return seen;
         };`,
+    "crypto: ECDH": `import crypto, { createECDH, ECDH, getCurves } from "node:crypto";
+        export default () => {
+            const code = (run) => { try { return run(); } catch (error) { return error.code ?? "thrown"; } }, seen = [];
+            for (const curve of ["prime256v1", "secp384r1", "secp521r1"]) {
+                const a = createECDH(curve), b = createECDH(curve), p = a.generateKeys(); b.generateKeys();
+                const secret = a.computeSecret(b.getPublicKey("hex", "compressed"), "hex", "hex"), restored = createECDH(curve); restored.setPrivateKey(a.getPrivateKey());
+                seen.push(p.length, secret.length, secret === b.computeSecret(p, null, "hex"), restored.getPublicKey("hex") === p.toString("hex"), getCurves().includes(curve));
+            }
+            const e = createECDH("prime256v1"); e.setPrivateKey("01".repeat(32), "hex");
+            seen.push(e.getPrivateKey("hex"), e.getPublicKey("hex"), e.getPublicKey("base64", "compressed"), e.getPublicKey("hex", "hybrid"), ECDH.convertKey(e.getPublicKey(), "prime256v1", null, "hex", "compressed"), e instanceof ECDH);
+            return [...seen, code(() => createECDH("none")), code(() => e.computeSecret(Buffer.alloc(65, 4))), code(() => e.setPrivateKey(Buffer.alloc(32))), code(() => createECDH("prime256v1").getPublicKey()), crypto.createECDH === createECDH];
+        };`,
+    "crypto: primes": `import { generatePrimeSync, generatePrime, checkPrimeSync, checkPrime } from "node:crypto";
+        export default async () => {
+            const code = (run) => { try { return run(); } catch (error) { return error.code; } }, bits = (n) => n.toString(2).length;
+            const p = generatePrimeSync(128, { bigint: true }), safe = generatePrimeSync(64, { bigint: true, safe: true }), bytes = generatePrimeSync(61);
+            return [bits(p), checkPrimeSync(p), bits(safe), checkPrimeSync((safe - 1n) / 2n), bytes instanceof ArrayBuffer, bytes.byteLength, checkPrimeSync(bytes), bits(generatePrimeSync(3, { bigint: true })),
+                [0n, 1n, 2n, 3n, 4n, 561n, 997n, 1009n, 1018081n, 2n ** 127n - 1n, 2n ** 127n + 1n, 3215031751n].map((n) => checkPrimeSync(n)), checkPrimeSync(Buffer.from([1, 1])),
+                await new Promise((done) => checkPrime(2n ** 521n - 1n, (error, is) => done(is))), await new Promise((done) => generatePrime(32, { bigint: true }, (error, n) => done(bits(n)))),
+                code(() => generatePrimeSync(0)), code(() => generatePrimeSync("x"))];
+        };`,
+    "crypto: errors have codes": `import crypto, { randomBytes, randomInt, timingSafeEqual, generateKey, getFips } from "node:crypto";
+        export default async () => {
+            const code = (run) => { try { return run(); } catch (error) { return [error.name, error.code]; } };
+            return [code(() => randomBytes(-1)), code(() => randomInt(5, 1)), code(() => timingSafeEqual(Buffer.alloc(1), Buffer.alloc(2))), crypto.pseudoRandomBytes(3).length, getFips(),
+                await new Promise((done) => generateKey("aes", { length: 128 }, (error, key) => done(key.symmetricKeySize)))];
+        };`,
     "Buffer is a global": `export default () => globalThis.Buffer.from("x").toString("base64");`,
     EventEmitter: `import { EventEmitter, once } from "node:events";
         export default async () => {
@@ -326,15 +353,22 @@ const rules = {
             export default async () => {
                 let runs = 0; const count = () => runs++, seen = [];
                 const t = setTimeout(count, 1, "x"), i = setInterval(() => {}, 1000);
-                seen.push(t.constructor.name, i.unref() === i, i.hasRef(), i.ref().hasRef(), i.refresh() === i, +t > 0, typeof t[Symbol.dispose]); clearInterval(i);
+                seen.push(setTimeout.name, t.constructor.name, i.unref() === i, i.hasRef(), i.ref().hasRef(), i.refresh() === i, +t > 0, typeof t[Symbol.dispose]); clearInterval(i);
                 await pause(10); seen.push(runs); t.refresh(); await pause(10); seen.push(runs);
                 clearTimeout(setTimeout(count, 1)); clearTimeout(+setTimeout(count, 1)); setTimeout(count, 1).close(); await pause(10); seen.push(runs);
                 try { setTimeout("x"); } catch (error) { seen.push(error.code); }
                 return seen;
             };`;
         const found = JSON.stringify(await ask(server, { date: "2026-11-20", modules: { "snippet.js": source } }));
-        const wanted = JSON.stringify(["Timeout", true, false, true, true, true, "function", 1, 2, 2, "ERR_INVALID_ARG_TYPE"]);
+        const wanted = JSON.stringify(["setTimeout", "Timeout", true, false, true, true, true, "function", 1, 2, 2, "ERR_INVALID_ARG_TYPE"]);
         if (found !== wanted) throw new Error(`expected ${wanted}, got ${found}`);
+    },
+    "what crypto has not is said when used": async (server) => {
+        for (const use of ["crypto.createDiffieHellman(512)", "crypto.getDiffieHellman('modp14')", "new crypto.X509Certificate('')", "crypto.generatePrimeSync(64, { add: 3n })"]) {
+            const source = `import crypto, { X509Certificate } from "node:crypto"; export default () => { try { ${use}; } catch (error) { return error.code; } };`;
+            const found = await ask(server, { modules: { "snippet.js": source } });
+            if (found !== "ERR_METHOD_NOT_IMPLEMENTED") throw new Error(`${use}: ${found}`);
+        }
     },
     "files are said to be missing when used": (server) =>
         fails(server, { modules: { "snippet.js": 'import fs from "node:fs"; export default () => fs.readFileSync("/etc/passwd", "utf8");' } }, /not implemented/),
