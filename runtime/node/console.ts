@@ -30,5 +30,5 @@ Object.setPrototypeOf(Console.prototype, globalThis.console);
 const own = globalThis.console;
 define(own, "Console", Console);
 export const { assert, clear, count, countReset, debug, dir, dirxml, error, group, groupCollapsed, groupEnd, info, log } = own;
-export const { table, time, timeEnd, timeLog, trace, warn } = own;
+export const { table, time, timeEnd, timeLog, timeStamp, trace, warn } = own;
 export default own;

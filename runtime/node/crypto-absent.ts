@@ -4,6 +4,7 @@ import { notImplemented, notImplementedClass } from "./errors";
 
 export const createDiffieHellman = notImplemented("crypto.createDiffieHellman");
 export const createDiffieHellmanGroup = notImplemented("crypto.createDiffieHellmanGroup");
+export const getCipherInfo = notImplemented("crypto.getCipherInfo");
 export const getDiffieHellman = notImplemented("crypto.getDiffieHellman");
 export const privateEncrypt = notImplemented("crypto.privateEncrypt");
 export const publicDecrypt = notImplemented("crypto.publicDecrypt");

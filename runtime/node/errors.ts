@@ -73,9 +73,10 @@ export function notImplemented(name: string): () => never {
 
 /** A class that cannot be made. */
 export function notImplementedClass(name: string): new () => object {
-    return class {
+    const absent = class {
         constructor() {
             notImplemented(name)();
         }
     };
+    return Object.defineProperty(absent, "name", { value: name.replace(/.*\./, "") });
 }

@@ -99,8 +99,15 @@ class Process extends EventEmitter {
 declare const require: (path: string) => unknown;
 
 const process = new Process();
-export const { env, hrtime: highResolutionTime, version, versions, arch, platform, argv, pid } = process;
-export const cwd = (): string => process.cwd();
-export const nextTick = (run: Listener, ...args: unknown[]): void => process.nextTick(run, ...args);
+export const {
+    argv, argv0, arch, env, execArgv, execPath, exitCode, features, pid, platform, ppid, release, stderr, stdin, stdout, title, version,
+    versions,
+} = process;
+export const { hrtime: highResolutionTime } = process;
+
+/** The methods by themselves, which need their process. */
+const METHODS = ["abort", "chdir", "cwd", "emitWarning", "exit", "getBuiltinModule", "memoryUsage", "nextTick", "umask", "uptime"] as const;
+const methods = Object.fromEntries(METHODS.map((name) => [name, (process[name] as Listener).bind(process)])) as Pick<Process, (typeof METHODS)[number]>;
+export const { abort, chdir, cwd, emitWarning, exit, getBuiltinModule, memoryUsage, nextTick, umask, uptime } = methods;
 export { highResolutionTime as hrtime };
 export default process;

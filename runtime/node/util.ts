@@ -7,7 +7,7 @@ import { MIMEParams, MIMEType } from "unenv/node/internal/util/mime";
 import * as formatModule from "../web/format";
 import * as inspectModule from "../web/inspect";
 import { isDeepStrictEqual } from "./deep-equal";
-import { checkFunction, invalidType, invalidValue, outOfRange } from "./errors";
+import { checkFunction, invalidType, invalidValue, notImplemented, outOfRange } from "./errors";
 import * as types from "./util-types";
 
 type Callback = (error: unknown, value?: unknown) => void;
@@ -119,6 +119,21 @@ export function getSystemErrorName(number: number): string {
     return Object.entries(errno).find(([, known]) => known === -number)?.[0] ?? `Unknown system error ${number}`;
 }
 
+export function log(...args: unknown[]): void {
+    console.log(`${new Date().toISOString()} - ${format(...args)}`);
+}
+
+/** What this one has not: packages that only name it can be loaded, and its use throws. */
+const ABSENT = [
+    "diff", "getCallSite", "getCallSites", "getSystemErrorMap", "getSystemErrorMessage", "parseArgs", "parseEnv",
+    "transferableAbortController", "transferableAbortSignal",
+] as const;
+const absent = Object.fromEntries(ABSENT.map((name) => [name, notImplemented(`util.${name}`)])) as Record<(typeof ABSENT)[number], () => never>;
+export const {
+    diff, getCallSite, getCallSites, getSystemErrorMap, getSystemErrorMessage, parseArgs, parseEnv, transferableAbortController,
+    transferableAbortSignal,
+} = absent;
+
 export const _extend = (target: object, source: object): object => Object.assign(target, source);
 export const {
     isBoolean, isBuffer, isDate, isError, isFunction, isNull, isNullOrUndefined, isNumber, isObject, isPrimitive, isRegExp, isString,
@@ -126,7 +141,7 @@ export const {
 } = legacy;
 export const isArray = Array.isArray;
 export default {
-    ...legacy, styleText, getSystemErrorName, _extend,
+    ...absent, ...legacy, styleText, getSystemErrorName, log, _extend,
     inherits, isDeepStrictEqual, MIMEParams, MIMEType, types, TextDecoder, TextEncoder, inspect, format, formatWithOptions,
     promisify, callbackify, deprecate, debuglog, debug, stripVTControlCharacters, toUSVString, aborted, isArray,
 };

@@ -363,6 +363,16 @@ const rules = {
         const wanted = JSON.stringify(["setTimeout", "Timeout", true, false, true, true, true, "function", 1, 2, 2, "ERR_INVALID_ARG_TYPE"]);
         if (found !== wanted) throw new Error(`expected ${wanted}, got ${found}`);
     },
+    "names that packages import are there": async (server) => {
+        const names = {
+            util: "parseArgs, parseEnv, getCallSites, getSystemErrorMap, diff, log, isDate", crypto: "X509Certificate, getCipherInfo, generateKey, ECDH", console: "log, timeStamp",
+            process: "argv0, stdout, stderr, stdin, exit, abort, chdir, umask, uptime, memoryUsage, emitWarning, getBuiltinModule, execArgv, release, title",
+        };
+        const imports = Object.entries(names).map(([name, list]) => `import { ${list.replace(/(\w+)/g, `$1 as ${name}_$1`)} } from "node:${name}";`).join(" ");
+        const source = `${imports} export default () => [typeof process_uptime(), process_getBuiltinModule("util").isDate === util_isDate, crypto_X509Certificate.name];`;
+        const found = await ask(server, { date: "2026-11-20", modules: { "snippet.js": source } });
+        if (found.join() !== "number,true,X509Certificate") throw new Error(found.join());
+    },
     "what crypto has not is said when used": async (server) => {
         for (const use of ["crypto.createDiffieHellman(512)", "crypto.getDiffieHellman('modp14')", "new crypto.X509Certificate('')", "crypto.generatePrimeSync(64, { add: 3n })"]) {
             const source = `import crypto, { X509Certificate } from "node:crypto"; export default () => { try { ${use}; } catch (error) { return error.code; } };`;
