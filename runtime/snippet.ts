@@ -3,6 +3,7 @@
 
 import { compileScript } from "./modules/compile";
 import { makeRecord, type ModuleRecord } from "./modules/record";
+import { contexts } from "./parts";
 import { native } from "./web/host";
 import { define } from "./web/lazy";
 
@@ -20,19 +21,43 @@ function compileFunction(record: ModuleRecord, text: string): Run {
     }
 }
 
-/** Statements first, for their completion value; if that is no script (`return`, `await`), a function. */
-function runScript(record: ModuleRecord, text: string): Run {
-    return (input, env, ctx) => {
-        define(globalThis, "input", input);
-        define(globalThis, "env", env);
-        let value: unknown;
+/**
+ * What awaits outside of functions: an expression, or statements whose last value is the result. Undefined for what does
+ * not. This is decided by a parser and not by trying: without such an await, `await (f())` is the call of a function.
+ */
+function compileAwaiting(record: ModuleRecord, text: string): Run | undefined {
+    const completed = /\bawait\b/.test(text) ? contexts().completing(text, "$mf_v") : undefined;
+    if (completed === undefined) return undefined;
+    // Statements get a function of their own, so that they may declare the names of the parameters.
+    const head = "((input,env,ctx)=>(async($mf_v)=>{";
+    for (const script of [`(async(input,env,ctx)=>(${text}\n))`, `${head}${completed.text}\n;return $mf_v})())`]) {
         try {
-            value = native.evaluate(text, record.name);
+            return native.evaluate(script, record.name) as Run;
         } catch (thrown) {
             if (!(thrown instanceof SyntaxError)) throw thrown;
-            value = compileFunction(record, text);
         }
-        return typeof value === "function" ? (value as Run)(input, env, ctx) : value;
+    }
+    return undefined; // such as a script with a variable of the name `await`
+}
+
+/** Statements first, for their completion value; if that is no script (`return`, an object), a function. */
+function evaluateScript(record: ModuleRecord, text: string): unknown {
+    try {
+        return native.evaluate(text, record.name);
+    } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
+        return compileFunction(record, text);
+    }
+}
+
+/** A result that is a function is called, as a module's default export would be. */
+function runScript(record: ModuleRecord, text: string): Run {
+    return (input, env, ctx) => {
+        const finish = (value: unknown): unknown => (typeof value === "function" ? (value as Run)(input, env, ctx) : value);
+        define(globalThis, "input", input);
+        define(globalThis, "env", env);
+        const awaiting = compileAwaiting(record, text);
+        return awaiting ? (awaiting(input, env, ctx) as Promise<unknown>).then(finish) : finish(evaluateScript(record, text));
     };
 }
 

@@ -51,6 +51,31 @@ TEST(run_gives_a_scripts_last_value) {
     expect(mayfly("const a = [1]; a.concat(2)", ".js", "run $S"), 0, "[1,2]\n", "");
 }
 
+TEST(run_gives_the_last_value_of_a_script_that_awaits) {
+    static const struct {
+        const char *snippet, *result;
+    } cases[] = {
+        {"await (async () => 5)()", "5\n"},
+        {"const f = (n) => n;\nawait (f(10));", "10\n"},
+        {"const x = await Promise.resolve(3);\nx", "3\n"},
+        {"async function main() { return 7 }\nawait main()", "7\n"},
+        {"const x = await 1\nif (x) { x + 1; } else 9", "2\n"},
+        {"let n = 0; for await (const x of [1, 2]) n += x", "3\n"},
+        {"try { await 4 } finally { 5 }", "4\n"},
+        {"const input = await 6; (input)", "6\n"},
+        {"const x = await 7; () => x", "7\n"},
+        {"{ a: await (8) }", "{\"a\":8}\n"},
+        {"const x = await 9; return x; 1", "9\n"},
+        {"var await = (x) => x + 1; await (9)", "10\n"},
+        {"class A { static { 1 } }; await 2; function f() { 3 }", "2\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        expect(mayfly(cases[i].snippet, ".js", "run $S"), 0, cases[i].result, "");
+    }
+    expect(mayfly("const x: number = await (Promise.resolve(3));\nx as number", ".ts", "run $S"), 0, "3\n", "");
+    expect(mayfly("await 1; null.x", ".js", "run $S"), 1, "", "TypeError");
+}
+
 TEST(run_takes_typescript) {
     expect(mayfly("export default (n: number): string => 'n' + n", ".ts", "run $S --json 3"), 0, "\"n3\"\n", "");
 }

@@ -25,6 +25,17 @@ export function parseBody(body: string, isScript: boolean): Tree {
     }) as Node as Tree;
 }
 
+/** A script that may await outside of functions, where `await` is no name then; throws as parseBody does. */
+export function parseAwaiting(script: string): Tree {
+    return parse(script, {
+        ecmaVersion: "latest",
+        sourceType: "script",
+        allowReturnOutsideFunction: true,
+        allowAwaitOutsideFunction: true,
+        allowHashBang: true,
+    }) as Node as Tree;
+}
+
 export function* childrenOf(node: Tree): Generator<Tree> {
     for (const value of Object.values(node)) {
         for (const child of Array.isArray(value) ? (value as unknown[]) : [value]) {

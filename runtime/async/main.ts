@@ -1,6 +1,7 @@
 // AsyncLocalStorage of node:async_hooks: a part of the runtime, for workers whose modules name that module. Once it is
 // there, their modules are rewritten as they are compiled (rewrite.ts), and contexts are followed (frames.ts).
 
+export { completing } from "./completion";
 export { helpers } from "./frames";
 export { rewrite } from "./rewrite";
 export { AsyncLocalStorage } from "./storage";
