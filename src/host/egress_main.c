@@ -124,7 +124,9 @@ static _Noreturn void work(struct egress_jail *jail, const char *servers) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     CHECK(uv_loop_init(&loop) == 0);
     if (resolve_start(&loop, servers) < 0) {
-        say_hello("the name servers cannot be used");
+        snprintf(hello, sizeof hello, "the name servers %.100s cannot be used: name them as ADDRESS[:PORT],...",
+                 servers ? servers : "of the system");
+        say_hello(hello);
         _exit(DONE);
     }
     CHECK(uv_poll_init(&loop, &control, EGRESS_CONTROL_FD) == 0);

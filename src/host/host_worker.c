@@ -107,11 +107,21 @@ static void on_closed(void *context) {
 
 /* --- The way out ------------------------------------------------------------------------------------------------ */
 
+/* Egress did not start. Later on the server goes on without, and each fetch() tries again, unless what it forgot after
+   the start (secrets, a proxy's password) is needed: only its own next start brings that back. */
+static bool is_fatal(const struct host_worker *w) {
+    return w->awaits_outbound || w->config.outbound.secrets_json || w->config.outbound.proxy;
+}
+
 static void on_outbound_ready(void *context, const char *error) {
     struct host_worker *w = context;
-    bool was_held = w->is_held;
+    bool was_held = w->is_held, was_fatal = is_fatal(w);
     w->awaits_outbound = w->is_held = false;
-    if (error)
+    if (error && !was_fatal) {
+        char text[700];
+        snprintf(text, sizeof text, "egress cannot start, so that fetch() fails: %s", error);
+        host_worker_log(w, "error", text);
+    } else if (error)
         w->handler->on_failed(w->context, "egress cannot start", error);
     else if (was_held)
         w->handler->on_started(w->context);
@@ -134,7 +144,9 @@ static int start_outbound(struct host_worker *w) {
 }
 
 int host_worker_prepare(struct host_worker *w) {
-    w->awaits_outbound = w->config.cell.worker->has_policies || w->config.outbound.proxy;
+    const struct outbound_config *given = &w->config.outbound;
+    /* Whatever may be wrong is to be found now, and not at the first fetch(). */
+    w->awaits_outbound = w->config.cell.worker->has_policies || given->proxy || given->ca_file || given->dns;
     return w->awaits_outbound ? start_outbound(w) : 0;
 }
 

@@ -2,7 +2,7 @@
 // reached or not. Names are resolved by a name server of the tests' own.
 
 import { execFile, execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { makeCertificates, startNames, startOrigin, startProxy } from "./origin.mjs";
@@ -130,8 +130,8 @@ const lines = () => readFileSync(place.log, "utf8").trim().split("\n").map((line
 const headersOf = (answer) => JSON.parse(answer.text).headers;
 
 /** The egress process: the second one is the one that works. */
-function egress() {
-    const tree = processTree(place.server.pid).map(({ pid }) => pid);
+function egress(server = place.server) {
+    const tree = processTree(server.pid).map(({ pid }) => pid);
     return tree.filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "mayfly-egress");
 }
 
@@ -855,10 +855,10 @@ const commands = {
 };
 
 /** What `mayfly serve` says of a configuration that it does not take. */
-async function startFailure(mayfly, more = {}) {
+async function startFailure(mayfly, more = {}, options = []) {
     const file = place.certificates.file("wrong.json");
     writeFileSync(file, JSON.stringify({ name: "wrong", main: "outbound.js", mayfly, ...more }));
-    return startServer(file).then((server) => server.stop().then(() => "it started"), (error) => error.message);
+    return startServer(file, options).then((server) => server.stop().then(() => "it started"), (error) => error.message);
 }
 
 const configurations = {
@@ -880,6 +880,24 @@ const configurations = {
         await writer.write("x".repeat(10_000));
         matches("words", await failure, /the secret S: File too large/);
         await writer.close();
+    },
+    "options that are wrong, without policies": async () => {
+        matches("authorities", await startFailure(undefined, {}, ["--ca-file", "/nowhere"]), /egress cannot start: cannot read the certificates of authorities in \/nowhere/);
+        matches("name servers", await startFailure(undefined, {}, ["--dns", "nonsense"]), /egress cannot start: the name servers nonsense cannot be used: name them as ADDRESS/);
+    },
+    "a server outlives an egress process that cannot start again": async () => {
+        const [file, authorities] = [place.certificates.file("plain.json"), place.certificates.file("gone.pem")];
+        writeFileSync(file, JSON.stringify({ name: "plain", main: "outbound.js" }));
+        copyFileSync(place.certificates.ca, authorities);
+        const server = await startServer(file, ["--ca-file", authorities]);
+        const fails = async () => JSON.parse(await ask(server, "/host", { method: "POST", body: JSON.stringify({ url: "http://api.test/" }) })).error;
+        rmSync(authorities);
+        process.kill(egress(server)[0], "SIGKILL");
+        await until("its end", () => /the egress process has ended/.test(server.errors));
+        for (let i = 0; i < 3; i++) matches("error", await fails(), /egress process/);
+        matches("words", server.errors, /egress cannot start, so that fetch\(\) fails: cannot read the certificates .* in .*gone\.pem/);
+        const { code, left } = await server.stop();
+        expect("end", [code, left], [0, 0]);
     },
     "a secret that a rule names and nobody has": async () => {
         const outbound = { allow: [{ hosts: ["a"], inject: [{ header: "x", secret: "S" }] }] };
