@@ -55,6 +55,8 @@ class Section {
     readonly #reader: Reader;
     readonly #path: string;
     readonly #members = new Map<string, Member>();
+    /** The names that were asked for. */
+    readonly #known = new Set<string>();
 
     constructor(reader: Reader, path: string, node: Node) {
         this.#reader = reader;
@@ -79,6 +81,7 @@ class Section {
     take(name: string): Node | undefined {
         const member = this.#members.get(name);
         this.#members.delete(name);
+        this.#known.add(name);
         return member?.value;
     }
 
@@ -123,6 +126,12 @@ class Section {
     /** Ends the section: the names that nobody asked for. */
     close(): void {
         for (const name of this.#members.keys()) this.#reader.unknown.push(this.pathOf(name));
+    }
+
+    /** The same where all names are mayfly's own: what is spelt wrong there must not leave open what it was to close. */
+    closeStrictly(): void {
+        const known = [...this.#known].join(", ");
+        for (const { name, place } of this.#members.values()) this.problem(place, name, `there is no such key; the keys here are ${known}`);
     }
 }
 
@@ -226,7 +235,7 @@ class Reader {
                 section.problem(value.place, name, `expected a whole number from 0 to ${LIMIT_MAX}`);
             }
         }
-        section.close();
+        section.closeStrictly();
         return limits;
     }
 
@@ -236,7 +245,7 @@ class Reader {
             const binding = this.binding(item, node);
             const allow = item.take("allow");
             if (allow === undefined) this.problem(node.place, path, "an outbound needs allow, a list of rules");
-            item.close();
+            item.closeStrictly();
             const policy = { allow: allow === undefined ? [] : toValue(allow) };
             return { binding, way: policies.push(`mayfly.outbounds.${binding}`, policy) };
         });
@@ -256,7 +265,7 @@ class Reader {
         if (secrets !== undefined && secrets.kind !== "object") {
             section.problem(secrets.place, "secrets", `expected an object, not ${described(secrets)}`);
         }
-        section.close();
+        section.closeStrictly();
         return { outbounds, secrets: secrets && toValue(secrets) };
     }
 
