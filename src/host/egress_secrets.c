@@ -76,6 +76,25 @@ static ssize_t fetch(const json_t *source, char *out, size_t out_len) {
     return read_secret_file(path, out, out_len);
 }
 
+/* Why there is no value, and what to do. */
+static void explain(const json_t *source, int error, char *ret_why, size_t why_len) {
+    const char *env = json_string_value(json_object_get(source, "env"));
+    const char *file = json_string_value(json_object_get(source, "file"));
+    const char *credential = json_string_value(json_object_get(source, "credential"));
+    if (error == -EINVAL)
+        snprintf(ret_why, why_len, "name one of env, file and credential");
+    else if (env && error == -ENOENT)
+        snprintf(ret_why, why_len, "the environment variable %s is not set; set it before the start", env);
+    else if (credential && error == -ENOENT && !getenv("CREDENTIALS_DIRECTORY"))
+        snprintf(ret_why, why_len, "there are no credentials; a systemd unit hands them over with LoadCredential=%s:FILE",
+                 credential);
+    else {
+        const char *what = error == -ENODATA ? "is empty" : error == -EILSEQ ? "has control characters" : NULL;
+        snprintf(ret_why, why_len, "%s %s%s%s", env ? "the environment variable" : file ? "the file" : "the credential",
+                 env ? env : file ? file : credential, what ? " " : ": ", what ? what : strerror(-error));
+    }
+}
+
 static int load_one(const char *name, const json_t *source, char *ret_why, size_t why_len) {
     if (secrets_len == SECRETS_MAX || VAULT_BYTES - vault_used < SECRET_BYTES_MAX + 1) {
         snprintf(ret_why, why_len, "too many secrets");
@@ -90,11 +109,8 @@ static int load_one(const char *name, const json_t *source, char *ret_why, size_
     }
     if (n < 0) {
         explicit_bzero(value, SECRET_BYTES_MAX + 1);
-        const char *why = n == -EINVAL    ? "name one of env, file and credential"
-                          : n == -ENODATA ? "it is empty"
-                          : n == -EILSEQ  ? "it has control characters"
-                                          : strerror((int)-n);
-        snprintf(ret_why, why_len, "the secret %s: %s", name, why);
+        int len = snprintf(ret_why, why_len, "the secret %s: ", name);
+        if (len >= 0 && (size_t)len < why_len) explain(source, (int)n, ret_why + len, why_len - (size_t)len);
         return (int)n;
     }
     value[n] = 0;

@@ -867,8 +867,10 @@ const configurations = {
         matches("words", await startFailure({}, more), /egress cannot start: worker_loaders\.L\.outbound\.allow\[0\]: a rule has no "port"/);
     },
     "a secret that is not there": async () => {
-        matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: No such file/);
-        matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: No such file/);
+        matches("words", await startFailure({ secrets: { S: { env: "NOT_SET_ANYWHERE" } } }), /the secret S: the environment variable NOT_SET_ANYWHERE is not set; set it/);
+        matches("words", await startFailure({ secrets: { S: { file: "/nonexistent/x" } } }), /the secret S: the file \/nonexistent\/x: No such file/);
+        matches("words", await startFailure({ secrets: { S: { file: "/dev/null" } } }), /the secret S: the file \/dev\/null is empty/);
+        matches("words", await startFailure({ secrets: { S: { credential: "x" } } }), /the secret S: there are no credentials; a systemd unit/);
         matches("words", await startFailure({ secrets: { S: {} } }), /the secret S: name one of env, file and credential/);
     },
     "nobody is served before secrets have been read": async () => {
@@ -878,7 +880,7 @@ const configurations = {
         const failure = startFailure({ secrets: { S: { file: pipe } } });
         await Promise.race([failure, sleep(6000)]); // longer than a host worker needs
         await writer.write("x".repeat(10_000));
-        matches("words", await failure, /the secret S: File too large/);
+        matches("words", await failure, /the secret S: the file .*slow-secret: File too large/);
         await writer.close();
     },
     "options that are wrong, without policies": async () => {
