@@ -37,6 +37,14 @@ function record(name: string, kind: string, bytes: Uint8Array): ModuleRecord {
  * worker's own with such a name is found before it. */
 export type Builtins = (name: string) => Record<string, unknown> | undefined;
 
+/** How a worker without Node's modules gets them. */
+function nodeHint({ modules }: LoadHead): string {
+    const isSnippet = modules.some(({ kind }) => kind === "snippet");
+    return isSnippet
+        ? "A snippet has no modules of Node.js: a worker of mayfly serve has them, with the compatibility flag nodejs_compat."
+        : "Modules of Node.js need the compatibility flag nodejs_compat.";
+}
+
 /** Links and starts the worker; gives its main module's exports. */
 export async function linkWorker(
     head: LoadHead,
@@ -61,7 +69,7 @@ export async function linkWorker(
         if (found) watch(found.kind, found.bytes);
         return found && record(name, found.kind, found.bytes);
     };
-    const linker = new Linker(findMore, findBuiltin);
+    const linker = new Linker(findMore, findBuiltin, share === undefined ? nodeHint(head) : undefined);
     try {
         let offset = 0;
         const sources = [];

@@ -98,6 +98,11 @@ TEST(run_tells_what_was_thrown) {
            "RangeError: too far\n");
 }
 
+TEST(run_says_that_there_are_no_modules_of_node) {
+    expect(mayfly("import fs from 'node:fs'; export default fs", ".js", "run $S"), 1, "",
+           "No such module \"node:fs\".\n  imported from \"s.js\"\n  A snippet has no modules of Node.js: a worker of");
+}
+
 TEST(run_has_a_time_limit) {
     expect(mayfly("for (;;);", ".js", "run $S --timeout 60"), 1, "", "was killed: wall-time limit of 60 ms\n");
 }

@@ -23,11 +23,14 @@ export class Linker implements Surroundings {
     readonly #modules = new Map<string, ModuleRecord>();
     readonly #findMore: FindMore;
     readonly #findBuiltin: FindBuiltin;
+    readonly #nodeHint: string | undefined;
     #main: ModuleRecord | undefined;
 
-    constructor(findMore: FindMore, findBuiltin: FindBuiltin = () => undefined) {
+    /** `nodeHint` says what to do about modules of Node.js, if there are none. */
+    constructor(findMore: FindMore, findBuiltin: FindBuiltin = () => undefined, nodeHint?: string) {
         this.#findMore = findMore;
         this.#findBuiltin = findBuiltin;
+        this.#nodeHint = nodeHint;
     }
 
     add(record: ModuleRecord): void {
@@ -93,7 +96,8 @@ export class Linker implements Surroundings {
 
     #missing(name: string, referrer: ModuleRecord, place?: Place): Error {
         const from = place ? `\n  imported from "${referrer.name}"` : "";
-        return this.#errorAt(new Error(`No such module "${name}".${from}`), referrer, place);
+        const hint = name.startsWith("node:") && this.#nodeHint !== undefined ? `\n  ${this.#nodeHint}` : "";
+        return this.#errorAt(new Error(`No such module "${name}".${from}${hint}`), referrer, place);
     }
 
     #errorAt(error: Error, module: ModuleRecord, place: Place | undefined): Error {
