@@ -80,6 +80,19 @@ TEST(run_takes_typescript) {
     expect(mayfly("export default (n: number): string => 'n' + n", ".ts", "run $S --json 3"), 0, "\"n3\"\n", "");
 }
 
+TEST(run_refuses_what_taking_types_away_would_lose) {
+    expect(mayfly("let a = 1;\nexport namespace N.M { export const a = 5 }\nexport default N.M.a", ".ts", "run $S"), 1, "",
+           "The namespace N.M has values, which is not supported: put them into a module of their own, or into an object\n"
+           "    at s.ts:2:8");
+    expect(mayfly("namespace N { interface A {}\n  export namespace M { export abstract class B {} } }\n1", ".ts", "run $S"), 1,
+           "", "at s.ts:2:10");
+    expect(mayfly("namespace N { export type A = { class: `const` }; interface B { function(a: number): void }\n"
+                  "  export declare const c: number; namespace M { type X = typeof import('x') } }\n"
+                  "declare global { namespace G { const g: number } }\ndeclare module M { let a: 1 }\n"
+                  "const namespace = { a: 1 } as { a: N.A | 1 }, module = namespace\nexport default module.a",
+                  ".ts", "run $S"), 0, "1\n", "");
+}
+
 TEST(run_reads_standard_input) {
     expect(mayfly("export default () => 7", ".js", "run - <$S"), 0, "7\n", "");
 }

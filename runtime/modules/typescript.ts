@@ -3,6 +3,7 @@
 import { decode, type SourceMapMappings } from "@jridgewell/sourcemap-codec";
 import { transform } from "sucrase";
 import { native } from "../web/host";
+import { refuseNamespaces } from "./namespaces";
 import { errorAt, type Place } from "./record";
 
 export interface Stripped {
@@ -21,6 +22,7 @@ export function stripTypes(name: string, source: string): Stripped {
             filePath: name,
             sourceMapOptions: { compiledFilename: name },
         });
+        refuseNamespaces(source, hasJsx);
         let lines: SourceMapMappings | undefined;
         return {
             bytes: native.utf8Encode(code),

@@ -17,7 +17,11 @@ declare module "sucrase/dist/esm/parser/tokenizer" {
 }
 
 declare module "sucrase/dist/esm/parser/tokenizer/types" {
-    export const TokenType: { name: number; parenL: number; backQuote: number };
+    export const TokenType: Record<
+        | "name" | "parenL" | "parenR" | "backQuote" | "braceL" | "braceR" | "dollarBraceL" | "bracketL" | "bracketR"
+        | "_const" | "_let" | "_var" | "_function" | "_class" | "_enum",
+        number
+    >;
 }
 
 declare module "sucrase/dist/esm/TokenProcessor" {
