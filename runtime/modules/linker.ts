@@ -8,7 +8,7 @@ import { evaluate, type Surroundings } from "./evaluate";
 import { namespaceOf, readResolution } from "./exports";
 import { locate } from "./locate";
 import { errorAt, type EsModule, type Kind, type ModuleRecord, type Place } from "./record";
-import { candidates, moduleUrl, normalName } from "./resolve";
+import { candidates, moduleUrl, normalName, typescriptNames } from "./resolve";
 
 /** Makes a record for a name that the worker was not given at first; undefined if there is none. */
 export type FindMore = (name: string) => Promise<ModuleRecord | undefined>;
@@ -59,9 +59,9 @@ export class Linker implements Surroundings {
 
     // --- Resolving ---------------------------------------------------------------------------------------------------
 
-    /** The module of one of these names: the first that is there, or else the first that can be found. */
-    #find(names: string[]): ModuleRecord | undefined | Promise<ModuleRecord | undefined> {
-        return this.#findHere(names) ?? this.#findAmong(names);
+    /** The module of one of these names: the first that is there, or else the first that can be found, also among `others`. */
+    #find(names: string[], others: string[] = []): ModuleRecord | undefined | Promise<ModuleRecord | undefined> {
+        return this.#findHere(names) ?? this.#findAmong([...names, ...others]);
     }
 
     /** Among what is there already, and the builtins. */
@@ -77,7 +77,7 @@ export class Linker implements Surroundings {
 
     async #findAmong(names: string[]): Promise<ModuleRecord | undefined> {
         for (const name of names) {
-            const found = await this.#findMore(name);
+            const found = this.#modules.has(name) ? undefined : await this.#findMore(name);
             const other = this.#modules.get(name);
             if (other) return other;
             if (found) this.add(found);
@@ -140,7 +140,7 @@ export class Linker implements Surroundings {
                 this.#checkType(request.type, found, module, request);
                 module.requested[index] = found;
             };
-            const found = this.#find(names);
+            const found = this.#find(names, typescriptNames(request.specifier, names[0]!, module.name));
             if (found instanceof Promise) waiting.push(found.then(take));
             else take(found);
         });
@@ -177,8 +177,9 @@ export class Linker implements Surroundings {
 
     dynamicImport(module: ModuleRecord): unknown {
         const load = async (specifier: unknown, options: unknown): Promise<ModuleRecord> => {
-            const names = this.#names(`${specifier as string}`, module);
-            const found = await this.#find(names);
+            const text = `${specifier as string}`;
+            const names = this.#names(text, module);
+            const found = await this.#find(names, typescriptNames(text, names[0]!, module.name));
             if (found === undefined) throw this.#missing(names[0]!, module);
             const type = (options as { with?: { type?: unknown } } | undefined)?.with?.type;
             this.#checkType(type === undefined ? undefined : `${type as string}`, found, module);

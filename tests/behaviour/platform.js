@@ -307,6 +307,22 @@ const typescript = {
         );
         equal(await stub.getEntrypoint().run(4), [8, 3]);
     },
+    "TypeScript finds TypeScript without its ending, or with JavaScript's; JavaScript does not": async ({ env }) => {
+        const modules = {
+            "main.ts": `import { a } from "./lib/a"; import { b } from "./b.js"; import { c } from "./c.js"; import { d } from "./d.config";
+                export default { run(_: unknown) { return [a, b, c, d]; } };`,
+            "lib/a.ts": "export { a } from './';",
+            "lib/index.ts": "export const a: number = 1;",
+            "b.tsx": "export const b: number = 2;",
+            "c.js": "export const c = 3;",
+            "c.ts": "export const c: number = -3;",
+            "d.config.ts": "export const d: number = 4;",
+        };
+        equal(await env.LOADER.load(worker(modules)).getEntrypoint().run(null), [1, 2, 3, 4]);
+        const untyped = worker({ "main.js": "export * from './a';", "a.ts": "" });
+        const thrown = await rejects(env.LOADER.load(untyped).getEntrypoint().run(null), { name: "Error" });
+        ok(thrown.message.includes('No such module "a"'), thrown.message);
+    },
 };
 
 export default cases({ ...confinement, ...work, ...compatibility, ...errors, ...typescript });
