@@ -43,6 +43,8 @@ const ERRORS: Record<string, new (message: string) => Error> = {
     URIError,
 };
 
+const ARRAY_LENGTH_MAX = 2 ** 32 - 1;
+
 export class Decoder {
     readonly #tail: Uint8Array;
     /** Nobody else has the tail, and no value has it yet. */
@@ -111,6 +113,8 @@ export class Decoder {
                 return this.remember(this.#regexp(e[1], e[2]));
             case "bytes":
                 return this.remember(this.bytes(e));
+            case "array":
+                return this.#array(e[1], this.#items(e[2]));
             case "map":
                 return this.#map(this.#items(e[1]));
             case "set": {
@@ -155,6 +159,21 @@ export class Decoder {
         } catch {
             throw new ProtocolError("bad regexp");
         }
+    }
+
+    /** An array with holes, of whatever length a peer says: it takes the memory of its elements only. */
+    #array(length: unknown, flat: unknown[]): unknown[] {
+        const out: unknown[] = this.remember([]);
+        if (typeof length !== "number" || length >>> 0 !== length) throw new ProtocolError("bad length of an array");
+        // The engine keeps room for all elements of a shorter array, unless it once was too long for that.
+        out.length = ARRAY_LENGTH_MAX;
+        out.length = length;
+        for (let i = 0; i + 1 < flat.length; i += 2) {
+            const key = flat[i];
+            if (typeof key !== "string" || key === "length") throw new ProtocolError("bad property of an array");
+            put(out as unknown as Record<string, unknown>, key, this.decode(flat[i + 1]));
+        }
+        return out;
     }
 
     #map(flat: unknown[]): Map<unknown, unknown> {

@@ -33,6 +33,22 @@ function noSupport(type: string): DOMException {
     return cannotClone(`Could not serialize object of type "${type}". This type does not support serialization.`);
 }
 
+/** The longest array whose other properties are looked for: that names all its elements, which takes longer than to send them. */
+const NAMED_ELEMENTS_MAX = 1024;
+
+/** It has all its elements and, unless it is long, nothing else. */
+function isDense(values: unknown[]): boolean {
+    const { length } = values;
+    if (length <= NAMED_ELEMENTS_MAX) {
+        const keys = Object.keys(values);
+        return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
+    }
+    for (let i = 0; i < length; i++) {
+        if (!Object.hasOwn(values, i)) return false;
+    }
+    return true;
+}
+
 let thenableOf: (value: object) => string | undefined = () => undefined;
 
 /** Set by stubs.ts, which needs this file: the name of the class of what is awaited, not passed. */
@@ -105,9 +121,17 @@ export class Encoder {
         }
         this.#seen.set(value, this.#seen.size);
         this.#depth++;
-        const encoded = Array.isArray(value) ? [this.list(value)] : this.#object(value);
+        const encoded = Array.isArray(value) ? this.#array(value) : this.#object(value);
         this.#depth--;
         return encoded;
+    }
+
+    /** What has holes or other properties is written by its properties, however long it says it is. */
+    #array(values: unknown[]): unknown {
+        if (isDense(values)) return [this.list(values)];
+        const flat: unknown[] = [];
+        for (const key of Object.keys(values)) flat.push(key, this.encode(values[key as unknown as number]));
+        return ["array", values.length, flat];
     }
 
     list(values: Iterable<unknown>): unknown[] {

@@ -305,8 +305,9 @@ export class RpcSession {
         if (!Array.isArray(path) || path.length > PATH_MAX || !path.every((p) => typeof p === "string")) {
             throw new ProtocolError("bad path");
         }
+        // Only a list that is all there: a method would be called with as many arguments as an array says that it is long.
+        if (argsHead !== undefined && !(Array.isArray(argsHead) && Array.isArray(argsHead[0]))) throw new ProtocolError("bad arguments");
         const opened = argsHead === undefined ? undefined : this.open(argsHead, tail, false);
-        if (opened !== undefined && !Array.isArray(opened.value)) throw new ProtocolError("bad arguments");
         const id = this.#nextAnswer++;
         if (target === 0) {
             this.#exports.set(id, this.#open(path as string[], opened?.value as unknown[] | undefined));

@@ -2,6 +2,7 @@
 // lacks (Map, Set, RegExp, cycles, -0, boxed primitives, views), with bytes beside the JSON instead of base64 in it.
 //
 //   [[a, b]]            an array                     ["bytes", kind, offset, length]  a view or buffer in the tail
+//   ["array", length, [key, v, ...]]                 one with holes or further properties
 //   {k: v}              an object                    ["map", [k, v, ...]] ["set", [v, ...]] ["regexp", source, flags]
 //   ["undefined"] ["nan"] ["inf"] ["-inf"] ["-0"]    ["date", ms|null] ["bigint", text] ["boxed", value]
 //   ["error", name, message, {own}, "DOMException"?]  ["ref", n]  the n-th container met so far, in writing order

@@ -185,7 +185,7 @@ const names = {
 /** What a worker passes reaches its owner like this; or it is told, and its owner never called. */
 const passed = [
     ["throws", "RangeError: a getter that throws", 0],
-    ["proxy", [[[1, undefined, undefined]]]],
+    ["proxy", [[Object.assign(new Array(3), [1])]]],
     ["proxyArray", "RangeError: a proxy that throws", 0],
     ["reenters", [[{ a: 1 }, "outer"]], 2],
     ["changes", [[{ a: 1, b: undefined }]]],
@@ -221,10 +221,9 @@ const others = {
         equal(await child.pass((...all) => all.length, "resizable"), words);
         equal(await child.echo("still here"), "still here");
     },
-    "an array of 2^32 - 1 holes costs its worker": async ({ env }) => {
+    "an array of 2^32 - 1 holes costs nobody anything": async ({ env }) => {
         const stub = env.LOADER.load(worker(CHILD, { limits: { cpuMs: 300 } }));
-        const error = await stub.getEntrypoint().pass(() => 1, "sparse").then(() => undefined, (reason) => reason);
-        ok(["cpuMs", "memoryMb"].includes(error?.limit?.name), `a limit, not ${error}`);
+        equal(await stub.getEntrypoint().pass((value) => value.length, "sparse"), [2 ** 32 - 1]);
         await unharmed(env);
     },
     "cycles through keys, sets and causes, handed on to another worker": async ({ env }) => {

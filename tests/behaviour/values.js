@@ -106,6 +106,25 @@ const kinds = {
         const back = await load(env).echo([1, , 3]);
         equal([back.length, back[0], back[1], back[2]], [3, 1, undefined, 3]);
     },
+    "arrays with holes and further properties": roundTrip(() => {
+        const far = Object.assign([], { 4000000000: "far" });
+        const long = Object.assign(new Array(5000), { 7: far });
+        return {
+            end: new Array(3),
+            // eslint-disable-next-line no-sparse-arrays
+            hole: [{}, , far, far],
+            far,
+            long,
+            named: Object.assign([1, 2], { x: [far], __proto: 1 }),
+            match: /b(c)?/.exec("abc"),
+            onlyNamed: Object.assign([], { "-1": 1, 1.5: 2, 4294967295: 3 }),
+            longest: new Array(2 ** 32 - 1),
+        };
+    }),
+    "many arrays that say they are long take no memory": async ({ env }) => {
+        const back = await load(env).echo(Array.from({ length: 5000 }, () => Object.assign(new Array(99999), { 99998: 1 })));
+        equal([back.length, back[4999].length, back[4999][99998], 5 in back[7]], [5000, 99999, 1, false]);
+    },
     "maps and sets": roundTrip(() => ({
         emptyMap: new Map(),
         map: new Map([["a", 1], [2, "b"], [{ k: 1 }, [1]], [NaN, -0]]),

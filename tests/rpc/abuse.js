@@ -70,7 +70,7 @@ ending("a push of no call", ["push", ["import", 1]], ["push", ["remap", 1]], ["p
 ending("a path that is none", ...["echo", null, 5, {}, [5], [null], [["echo"]], [{}]].map((path) => ["push", ["pipeline", 1, path, [[]]]]));
 ending("a path of 65 names", ["push", ["pipeline", 1, Array(65).fill("a"), [[]]]]);
 ending("a target that is not there", ...[99, -1, -99, 2, 1.5, "1", null, [1], {}, true, "__proto__", 1e300].map((id) => ["push", ["pipeline", id, ["echo"], [[]]]]));
-ending("arguments that are no list", ...[5, "x", {}, ["undefined"], ["map", []], null, ["set", [1]]].map((args) => ["push", ["pipeline", 1, ["echo"], args]]));
+ending("arguments that are no list", ...[5, "x", {}, ["undefined"], ["map", []], null, ["set", [1]], ["array", 2 ** 32 - 1, []]].map((args) => ["push", ["pipeline", 1, ["echo"], args]]));
 ending("another method of the bootstrap", ["push", ["pipeline", 0, ["constructor"], [[]]]], ["push", ["pipeline", 0, [], [[]]]], ["push", ["pipeline", 0, ["getEntrypoint", "x"], [[null]]]]);
 ending("an entrypoint's name that is no text", ["push", ["pipeline", 0, ["getEntrypoint"], [[5]]]], ["push", ["pipeline", 0, ["getEntrypoint"], [[{}]]]], ["push", ["pipeline", 0, ["getEntrypoint"]]]);
 
@@ -327,6 +327,7 @@ cases.push(["30,000 calls that hang on one that fails", async () => {
 // --- Values ----------------------------------------------------------------------------------------------------------
 
 ending("a value of an unknown kind", ...[[], ["nonsense"], ["__proto__"], ["constructor"], ["toString"], [null], [5], [{}], [["a"], ["b"]], ["here", 0]].map(echo));
+ending("an array that is none", ...[[-1, []], [2 ** 32, []], [1.5, []], ["1", []], [null, []], [1], [1, {}], [1, [0, 1]], [1, ["length", 5]], [1, [null, 1]]].map((e) => echo(["array", ...e])));
 ending("a value that is nested too deep", echo(nested(260)), echo(nested(2000)));
 ending("bytes that are not there", ...[["Uint8Array", 0, 1], ["Uint8Array", -1, 1], ["Uint8Array", 0, -1], ["Uint8Array", 1e300, 1], ["Uint8Array", 0.5, 1], ["Uint8Array", 0, 2 ** 53], ["Uint8Array"], ["Uint8Array", null, null], ["Uint8Array", "0", "0"]].map((e) => echo(["bytes", ...e])));
 ending("bytes of an unknown kind", ...["Object", "Function", "__proto__", "SharedArrayBuffer", "constructor", 5, null, {}].map((kind) => echo(["bytes", kind, 0, 0])));

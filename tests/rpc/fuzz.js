@@ -19,7 +19,7 @@ const chance = (n) => random(n) === 0;
 
 const NAMES = ["echo", "call", "make", "never", "keep", "value", "deep", "fail", "constructor", "dup", "__proto__", "then", "toString", "own", "a", "", "kept"];
 const LEAVES = [0, 1, -1, 2, -2, 1.5, 2 ** 31, 2 ** 53, -(2 ** 40), 1e300, "", "x", "1", "__proto__", "length", null, true, [], {}, [[]], [[[]]], { a: 1 }];
-const TAGS = ["undefined", "nan", "inf", "-inf", "-0", "bigint", "ref", "date", "regexp", "bytes", "map", "set", "boxed", "error", "export", "service", "import",
+const TAGS = ["undefined", "nan", "inf", "-inf", "-0", "bigint", "ref", "date", "regexp", "bytes", "array", "map", "set", "boxed", "error", "export", "service", "import",
     "here", "readable", "writable", "signal", "aborted", "headers", "blob", "file", "request", "response", "pipeline", "push", "nonsense", "__proto__"];
 const KINDS = ["ArrayBuffer", "DataView", "Uint8Array", "Int16Array", "Float64Array", "BigUint64Array", "Object"];
 
@@ -34,9 +34,10 @@ const header = () => [pick(["a", "x-b", "set-cookie", "a b", "", "\r"]), pick(["
 function value(depth) {
     if (depth <= 0 || chance(4)) return pick(LEAVES);
     const inner = () => value(depth - 1);
-    switch (random(20)) {
+    switch (random(21)) {
         case 0: return [list(5, inner)];
         case 1: return Object.fromEntries(list(4, () => [pick(NAMES), inner()]));
+        case 19: return ["array", pick([0, 3, 99999, 2 ** 32 - 1, 2 ** 32, -1, 1.5]), list(6, () => (chance(2) ? pick([...NAMES, "0", "7", "99998"]) : inner()))];
         case 2: return ["map", list(6, inner)];
         case 3: return ["set", list(4, inner)];
         case 4: return ["ref", id()];
