@@ -25,6 +25,8 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 const REASON_BYTES_MAX = 123;
+/** Reserved by RFC 6455. Of the others a server needs more than a browser, and Workers send them all. */
+const CODES_NEVER_SENT = [1004, 1005, 1006, 1015];
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** Where what a socket sends goes. */
@@ -179,12 +181,12 @@ export class WebSocket extends EventTarget {
     }
 
     close(code?: unknown, reason?: unknown): void {
-        const number = code === undefined ? undefined : Number(code) & 0xffff;
-        if (number !== undefined && number !== 1000 && !(number >= 3000 && number <= 4999)) {
-            throw new DOMException(`Invalid WebSocket close code: ${String(code)}.`, "InvalidAccessError");
+        const number = code === undefined ? undefined : Math.trunc(Number(code)) || 0;
+        if (number !== undefined && (number < 1000 || number > 4999 || CODES_NEVER_SENT.includes(number))) {
+            throw new DOMException(`Invalid WebSocket close code: ${number}.`, "InvalidAccessError");
         }
         if (number === undefined && reason !== undefined) {
-            throw new TypeError("If you specify a WebSocket close reason, you must also specify a code.");
+            throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");
         }
         const text = reason === undefined ? "" : String(reason).toWellFormed();
         if (native.utf8Length(text) > REASON_BYTES_MAX) {

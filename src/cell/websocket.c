@@ -16,6 +16,9 @@ struct socket {
     struct buf input, output;
     struct buf messages; /* each: 32-bit length, kind, payload */
     struct buf message;  /* the last one that was handed out */
+    uint8_t close[125]; /* the close frame that is coming, as far as it has come */
+    size_t close_len;
+    bool is_close;
     bool has_failed;
 };
 
@@ -48,20 +51,58 @@ static int on_mask(wslay_event_context_ptr protocol, uint8_t *mask, size_t len, 
     return getrandom(mask, len, 0) == (ssize_t)len ? 0 : -1;
 }
 
+static void add_message(struct socket *s, uint8_t kind, const void *payload, size_t n) {
+    uint32_t len = (uint32_t)n + 1;
+    CHECK(buf_append(&s->messages, &len, sizeof len) == 0 && buf_append(&s->messages, &kind, 1) == 0 &&
+          buf_append(&s->messages, payload, n) == 0);
+}
+
 static void on_message(wslay_event_context_ptr protocol, const struct wslay_event_on_msg_recv_arg *arg, void *user) {
     struct socket *s = user;
     (void)protocol;
     if (arg->opcode == WSLAY_PING || arg->opcode == WSLAY_PONG) return;
-    uint32_t len = (uint32_t)arg->msg_length + 1;
-    uint8_t kind = arg->opcode;
-    CHECK(buf_append(&s->messages, &len, sizeof len) == 0 && buf_append(&s->messages, &kind, 1) == 0 &&
-          buf_append(&s->messages, arg->msg, arg->msg_length) == 0);
+    add_message(s, arg->opcode, arg->msg, arg->msg_length);
+}
+
+/* wslay calls it a breach of the protocol to close with the codes that were added after the RFC ("service restart") or
+   have no meaning yet; Workers send them. Such a close is taken and answered here: wslay's own answer then comes too
+   late to be sent, and it reads no further. */
+
+static bool is_later_code(uint16_t code) { return code > 1011 && code < 3000 && code != WSLAY_CODE_TLS_HANDSHAKE; }
+
+static void on_frame(wslay_event_context_ptr protocol, const struct wslay_event_on_frame_recv_start_arg *arg,
+                     void *user) {
+    struct socket *s = user;
+    (void)protocol;
+    s->is_close = arg->opcode == WSLAY_CONNECTION_CLOSE;
+    s->close_len = 0;
+}
+
+static void on_frame_bytes(wslay_event_context_ptr protocol, const struct wslay_event_on_frame_recv_chunk_arg *arg,
+                           void *user) {
+    struct socket *s = user;
+    (void)protocol;
+    if (!s->is_close || arg->data_length > sizeof s->close - s->close_len) return;
+    memcpy(s->close + s->close_len, arg->data, arg->data_length);
+    s->close_len += arg->data_length;
+}
+
+static void on_frame_end(wslay_event_context_ptr protocol, void *user) {
+    struct socket *s = user;
+    if (!s->is_close || s->close_len < 2) return;
+    uint16_t code = (uint16_t)(s->close[0] << 8 | s->close[1]);
+    if (!is_later_code(code)) return;
+    (void)wslay_event_queue_close(protocol, code, s->close + 2, s->close_len - 2);
+    add_message(s, WSLAY_CONNECTION_CLOSE, s->close, s->close_len);
 }
 
 static const struct wslay_event_callbacks callbacks = {
     .recv_callback = on_receive,
     .send_callback = on_send,
     .genmask_callback = on_mask,
+    .on_frame_recv_start_callback = on_frame,
+    .on_frame_recv_chunk_callback = on_frame_bytes,
+    .on_frame_recv_end_callback = on_frame_end,
     .on_msg_recv_callback = on_message,
 };
 

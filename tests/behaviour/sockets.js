@@ -9,6 +9,7 @@ export default {
         server.accept();
         server.addEventListener("message", ({ data }) => {
             if (data === "bye") server.close(3001, "as you wish");
+            else if (data === "restart") server.close(1012, "back soon");
             else server.send(typeof data === "string" ? "echo " + data : data);
         });
         server.addEventListener("close", ({ code, reason, wasClean }) => closes.push([code, reason, wasClean].join(" ")));

@@ -35,6 +35,10 @@ const cases = {
         expect("messages", heard, ["welcome", "echo a", 600_000, `echo ${"x".repeat(300_000)}`]);
         expect("end", [code, reason, protocol], [3001, "as you wish", "chat"]);
     },
+    "a server's reason to close": async (server) => {
+        const { code, reason } = await talk(server, "/", ["restart"], { protocols: ["chat"] });
+        expect("end", [code, reason], [1012, "back soon"]);
+    },
     "a client that closes, and one that vanishes": async (server) => {
         await talk(server, "/", [], { closeAfter: 1, protocols: ["chat"] });
         await until("the worker's close event", async () => /1000 enough true/.test(await ask(server, "/")));

@@ -293,6 +293,22 @@ test("WebSocketPair", async () => {
     equal(refused, "If you specify a WebSocket close reason, you must also specify a code.");
 });
 
+test("a WebSocket closes with every code that may be sent", async () => {
+    const closeWith = (code) => new Promise((resolve) => {
+        const [near, far] = new WebSocketPair();
+        near.accept();
+        far.accept();
+        far.addEventListener("close", (event) => resolve(event.code));
+        try { near.close(code, "why"); } catch (error) { resolve(`${error.name}: ${error.message}`); }
+    });
+    for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1016, 2999, 3000, 4999, "1001"]) {
+        equal(await closeWith(code), Number(code));
+    }
+    for (const [code, said] of [[999], [1004], [1005], [1006], [1015], [5000], [66536], [-1], [NaN, 0], [null, 0]]) {
+        equal(await closeWith(code), `InvalidAccessError: Invalid WebSocket close code: ${said ?? code}.`);
+    }
+});
+
 test("a half-open WebSocket answers a close itself", async () => {
     const [near, far] = new WebSocketPair();
     near.accept();
