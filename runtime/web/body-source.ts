@@ -15,6 +15,8 @@ export const START_TLS = new Uint8Array(0);
 export interface ByteSource {
     /** A piece belongs to the reader, with the whole buffer that it fills. */
     read(): Promise<Uint8Array | undefined>;
+    /** Read for the worker whose stream it is: text is no bytes then, as in Workers, which encode it where it leaves the worker. */
+    readOwn?(): Promise<Uint8Array | undefined>;
     cancel(reason?: unknown): void;
 }
 
@@ -82,7 +84,7 @@ export function release(content: Content): Content {
     return content.stream === undefined ? content : streams().releaseStream(content.stream);
 }
 
-/** One chunk of a worker's stream as bytes; anything but bytes is an error, as in Workers. */
+/** One chunk of a worker's stream as bytes; anything else is an error, as in Workers. */
 export function chunkBytes(chunk: unknown): Uint8Array {
     if (!isBufferSource(chunk)) {
         throw new TypeError("This ReadableStream did not return bytes.");
@@ -92,7 +94,8 @@ export function chunkBytes(chunk: unknown): Uint8Array {
 
 async function readAll(source: ByteSource): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
-    for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
+    const read = () => source.readOwn?.() ?? source.read();
+    for (let chunk = await read(); chunk !== undefined; chunk = await read()) {
         chunks.push(chunk);
     }
     return concatBytes(chunks);

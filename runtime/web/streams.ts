@@ -144,21 +144,24 @@ export function streamFromContent(content: Content): ReadableStream {
     return stream;
 }
 
+/** The next chunk as bytes. What is none ends the stream. */
+async function readChunk(reader: ReadableStreamDefaultReader<unknown>, encodes: boolean): Promise<Uint8Array | undefined> {
+    const { done, value } = await reader.read();
+    if (done) return undefined;
+    if (encodes && typeof value === "string") return native.utf8Encode(value);
+    try {
+        return chunkBytes(value);
+    } catch (error) {
+        void reader.cancel(error).catch(() => {});
+        throw error;
+    }
+}
+
 /** A source over a reader; the stream stays locked to it for good. */
 function sourceOfReader(reader: ReadableStreamDefaultReader<unknown>): ByteSource {
     return {
-        async read() {
-            const { done, value } = await reader.read();
-            if (done) {
-                return undefined;
-            }
-            try {
-                return chunkBytes(value);
-            } catch (error) {
-                void reader.cancel(error).catch(() => {});
-                throw error;
-            }
-        },
+        read: () => readChunk(reader, true),
+        readOwn: () => readChunk(reader, false),
         cancel(reason) {
             void reader.cancel(reason).catch(() => {});
         },

@@ -323,6 +323,15 @@ const streaming = {
         writer.close();
         equal((await reader.read()).done, true);
     },
+    "a stream of text leaves its worker in UTF-8": async ({ env }) => {
+        const parts = ["data: \u00fc\n\n", "", "\u{1f41d}", new Uint8Array([65]), "\ud800"];
+        const text = () => new ReadableStream({ start(c) { parts.forEach((part) => c.enqueue(part)); c.close(); } });
+        const expected = "data: \u00fc\n\n\u{1f41d}A\ufffd";
+        equal(await (await post(load(env), "echo", text())).text(), expected);
+        const child = `export default { fetch: () => new Response(new ReadableStream({ start(c) { for (const text of ["a", "\u00fc"]) c.enqueue(text); c.close(); } })) };`;
+        equal(await (await env.LOADER.load(worker(child)).getEntrypoint().fetch("http://x/")).text(), "a\u00fc");
+        await rejects(new Response(text()).text(), { name: "TypeError", message: "This ReadableStream did not return bytes." });
+    },
     "40 streams at once": async ({ env }) => {
         const child = load(env);
         const lengths = await Promise.all(
@@ -415,7 +424,7 @@ const endings = {
     "a stream of what is no bytes fails": async ({ env }) => {
         const stream = new ReadableStream({
             start(controller) {
-                controller.enqueue("text");
+                controller.enqueue({ no: "bytes" });
                 controller.close();
             },
         });

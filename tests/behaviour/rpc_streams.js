@@ -131,6 +131,7 @@ const readables = {
     "gives bytes only": async ({ env }) => {
         const expected = { name: "TypeError", message: "This ReadableStream did not return bytes." };
         await rejects(readAll(await load(env).objects()), expected);
+        equal(await load(env).text(new ReadableStream({ start(c) { c.enqueue("text"); c.close(); } })), "text");
     },
     "of a worker that ends": async ({ env }) => {
         const stub = env.LOADER.load(worker(CHILD));
