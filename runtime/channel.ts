@@ -37,6 +37,8 @@ export class Channel {
     readonly #isOwner: boolean;
     #nextId: number;
     #open = true;
+    /** No worker answers there, but egress. */
+    isWayOut = false;
     /** Called when an exchange or call has ended; the loader counts what is under way by it. */
     onIdle: (() => void) | undefined;
     /** Called when the other side calls a service that it was given; what it throws is the call's answer. */

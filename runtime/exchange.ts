@@ -7,7 +7,7 @@
 import * as F from "./frames";
 import type { Channel } from "./channel";
 import { limitError } from "./limits";
-import { describeThrown, stackOf } from "./thrown";
+import { describeThrown, remoteError, stackOf } from "./thrown";
 import { bytesSource, START_TLS, type ByteSource } from "./web/body-source";
 
 /** A TCP connection, or what stands for one: its bytes once it is open, and how it is given up. */
@@ -361,9 +361,15 @@ export class Exchange {
                 break;
             }
             case F.RESET:
-                this.#end(errorFromHead(frame.head));
+                this.#end(this.#errorFrom(frame));
                 break;
         }
+    }
+
+    /** What a worker threw that was asked is another's; what egress met is not, nor is why a request was given up. */
+    #errorFrom({ head }: F.Frame): Error {
+        const error = errorFromHead(head);
+        return this.response === undefined || this.#channel.isWayOut ? error : remoteError(error);
     }
 
     #addCredit(payload: Uint8Array | undefined): void {

@@ -95,6 +95,7 @@ export function onWayOut(number: number): void {
             },
         },
     });
+    channel.isWayOut = true;
     register(channel);
     egress = channel;
     asked?.resolve(channel);

@@ -7,13 +7,28 @@ export interface Failure {
     message: string;
 }
 
+/** What is no error, as V8 shows it; an object's own code has no part in that. */
+function wordsOf(thrown: unknown): string {
+    if (typeof thrown !== "object" || thrown === null) return String(thrown);
+    const kind = Object.prototype.toString.call(thrown);
+    if (kind !== "[object Object]") return kind;
+    const { constructor } = thrown;
+    return `#<${typeof constructor === "function" && constructor.name !== "" ? String(constructor.name) : "Object"}>`;
+}
+
 export function describeThrown(thrown: unknown): Failure {
     try {
         if (thrown instanceof Error) return { name: String(thrown.name), message: String(thrown.message) };
-        return { name: "Error", message: String(thrown) };
+        return { name: "Error", message: wordsOf(thrown) };
     } catch {
         return { name: "Error", message: "A value was thrown that cannot be shown." };
     }
+}
+
+/** What another worker threw, as it was decoded here: always an error, that says where it came from. */
+export function remoteError(thrown: unknown): Error {
+    const error = thrown instanceof Error ? thrown : new Error(describeThrown(thrown).message);
+    return Object.defineProperty(error, "remote", { __proto__: null, value: true, writable: true, enumerable: true, configurable: true });
 }
 
 /** Where it was thrown, as far as an error says so, in lines of its own. */

@@ -18,6 +18,7 @@ import type { Channel } from "../channel";
 import { ask, requestHead } from "../http";
 import type { Connection } from "../exchange";
 import type { ConnectTarget } from "../sockets";
+import { remoteError } from "../thrown";
 import type { ByteSource } from "../web/body-source";
 import type { Request } from "../web/request";
 import type { Response } from "../web/response";
@@ -415,7 +416,7 @@ export class RpcSession {
             }
             case "reject": {
                 const { value } = this.open(second, tail, true);
-                return this.#settle(first, 0, (result) => result.reject(value));
+                return this.#settle(first, 0, (result) => result.reject(remoteError(value)));
             }
             case "release":
                 return this.#release(message.slice(1));

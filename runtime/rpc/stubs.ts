@@ -2,7 +2,7 @@
 // the few that JavaScript or RPC itself gives a meaning.
 
 import { Request } from "../web/request";
-import { DOMException } from "../web/domexception";
+import { remoteError } from "../thrown";
 import { decode } from "./decoder";
 import { BrokenHook, disposeAll, disposedError, type Disposable, type Hook, type Path } from "./hook";
 import { setState, stateOf, type StubState } from "./state";
@@ -311,9 +311,8 @@ export function ownResult(value: unknown, stubs: Disposable[]): unknown {
 
 /** What was thrown in this cell, as a caller over RPC gets it. */
 function thrownHere(thrown: unknown): unknown {
-    if (thrown instanceof DOMException) return thrown;
     const { head, tail } = encodeThrown(thrown);
-    return decode(head, tail);
+    return remoteError(decode(head, tail));
 }
 
 setResultMakers(ownResult, thrownHere);

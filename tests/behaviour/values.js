@@ -43,6 +43,9 @@ const errors = {
     undefined: () => undefined,
     null: () => null,
     object: () => ({ an: "object" }),
+    list: () => [1],
+    own: () => new (class Mine { toString() { return "forged"; } })(),
+    denies: () => Object.assign(new Error("denies"), { remote: false }),
     aggregate: () => new AggregateError([new Error("one"), new TypeError("two")], "several"),
     unicode: () => new Error("\\u{1f41d} \\0 \\ud800 \\n"),
     long: () => new Error("x".repeat(100000)),
@@ -371,11 +374,23 @@ const exceptions = {
         equal([error.name, error.message], ["AggregateError", "several"]);
     },
     "what is no error": async ({ env }) => {
-        equal(await thrown(env, "text"), "just text");
-        equal(await thrown(env, "number"), 42);
-        equal(await thrown(env, "undefined"), undefined);
-        equal(await thrown(env, "null"), null);
-        equal(await thrown(env, "object"), { an: "object" });
+        const expected = { text: "just text", number: "42", undefined: "undefined", null: "null", object: "#<Object>", list: "[object Array]", own: "#<Mine>" };
+        for (const [kind, message] of Object.entries(expected)) {
+            const error = await thrown(env, kind);
+            ok(error instanceof Error, `an error for ${kind}`);
+            equal([error.name, error.message, error.remote], ["Error", message, true], kind);
+        }
+    },
+    "what another worker threw says so": async ({ env }) => {
+        equal(Object.keys(await thrown(env, "type")), ["remote"]);
+        equal((await thrown(env, "denies")).remote, true);
+        equal((await thrown(env, "dom")).remote, true);
+        const child = `export default { fetch() { throw null; }, async call(f) { try { await f(); } catch (e) { return [e instanceof Error, e.remote, e.message]; } } };`;
+        const stub = env.LOADER.load(worker(child)).getEntrypoint();
+        equal((await rejects(stub.fetch("http://x/"), { name: "Error", message: "null" })).remote, true);
+        equal(await stub.call(() => { throw undefined; }), [true, true, "undefined"]);
+        const signal = AbortSignal.abort(new Error("mine"));
+        equal("remote" in (await rejects(stub.fetch("http://x/", { signal }), { message: "mine" })), false);
     },
     "the worker's stack stays at home": async ({ env }) => {
         for (const kind of ["error", "custom", "caused", "properties"]) {

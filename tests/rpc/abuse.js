@@ -159,7 +159,7 @@ answering("an answer to the bootstrap's push", [["resolve", 1, 5]], LOST, true);
 answering("an answer before its call", [["resolve", 3, 5]], LOST, true);
 answering("an answer that cannot be read", [["resolve", 2, ["nonsense"]]], LOST, true);
 answering("an answer without a value", [["resolve", 2]], { value: undefined }, false);
-answering("a rejection with plain words", [["reject", 2, "words"]], { error: "undefined: undefined" }, false);
+answering("a rejection with plain words", [["reject", 2, "words"]], { error: "Error: words" }, false);
 answering("a thenable, which no promise gives", [["resolve", 2, { then: ["export", -1] }]], LOST, true);
 answering("a thenable of ours", [["resolve", 2, { then: ["import", -1] }]], LOST, true);
 answering("then as data", [["resolve", 2, { then: 5, catch: [[]] }]], { value: { then: 5, catch: [] } }, false);
