@@ -9,7 +9,7 @@
 
 import * as F from "./frames";
 import { Channel, register } from "./channel";
-import type { Exchange } from "./exchange";
+import { errorFromHead, type Exchange } from "./exchange";
 import { answerAsk } from "./http";
 import { errorFromPayload, limitError, type LimitName } from "./limits";
 import { STUBS_MAX } from "./rpc/session";
@@ -308,9 +308,10 @@ export function onDied(number: number, flags: number, head: unknown): void {
     );
 }
 
-/** Cloudflare's words, and the cell's. */
+/** What the worker gave ctx.abort(); or Cloudflare's words, and the cell's. */
 function abortError(head: unknown): Error {
-    const { reason, failure } = (head ?? {}) as { reason?: unknown; failure?: unknown };
+    const { reason, failure, thrown } = (head ?? {}) as { reason?: unknown; failure?: unknown; thrown?: unknown };
+    if (thrown !== undefined) return errorFromHead(thrown);
     let said = typeof reason === "string" && reason !== "" ? `; the worker aborted its isolate: ${reason}` : "";
     if (typeof failure === "string") said = `; the worker broke its runtime: ${failure}`;
     const bytes = new Uint8Array(12);

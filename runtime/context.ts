@@ -2,6 +2,7 @@
 // `cloudflare:workers` that offers them.
 
 import { end, extendOldest } from "./leases";
+import { describeThrown } from "./thrown";
 import { tracing } from "./tracing";
 import { hooks, native } from "./web/host";
 import { define } from "./web/lazy";
@@ -30,9 +31,11 @@ export class ExecutionContext {
         // There is no origin server behind a worker here, so there is nothing to pass through to.
     }
 
-    /** Ends the worker at once, here with all of its calls. */
+    /** Ends the worker at once, here with all of its calls, whose callers get the reason as it is. */
     abort(reason: unknown = "Worker execution was aborted due to call to ctx.abort()."): void {
-        abortIsolate(reason);
+        const { name, message } = describeThrown(reason);
+        const thrown = { name: name.slice(0, REASON_CHARACTERS_MAX), message: message.slice(0, REASON_CHARACTERS_MAX) };
+        native.abort(JSON.stringify({ thrown }));
     }
 
     /** Spans that nobody records; see tracing.ts. */

@@ -52,8 +52,8 @@ enum frame_type {
                            is killed */
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
-    FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), or {failure}: it broke the runtime, and
-                            the cell ends now */
+    FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), {thrown}: ctx.abort(), or {failure}: it
+                            broke the runtime, and the cell ends now */
     FRAME_OUTBOUND = 25, /* host cell -> supervisor: I need my way out; answered by a GRANT with flags WAY_OUT, or OUTBOUND with
                             head {error} */
     FRAME_SERVICE = 26,  /* host cell -> supervisor: I want to call the host worker `id`; answered by a GRANT with flags

@@ -241,7 +241,10 @@ const compatibility = {
         ]);
     },
     "ctx.abort ends the worker": async ({ env }) => {
-        await rejects(run(env, "ctx.abort('enough')"), { message: /enough/ });
+        const said = { "'enough'": ["Error", "enough"], "new RangeError('mine')": ["RangeError", "mine"], null: ["Error", "null"], "": ["Error", "Worker execution was aborted due to call to ctx.abort()."] };
+        for (const [reason, [name, message]] of Object.entries(said)) await rejects(run(env, `ctx.abort(${reason})`), { name, message });
+        const long = await rejects(run(env, "ctx.abort('\\0'.repeat(1e6))"), { name: "Error" });
+        equal(long.message, "\0".repeat(500));
     },
     "ctx.tracing calls back": async ({ env }) => {
         equal(await run(env, "return ctx.tracing.enterSpan('name', (span, a) => a, 5)"), 5);
