@@ -40,8 +40,14 @@ interface ResponseHead {
     encoded?: boolean;
 }
 
+/** What of a URL is said to who is asked: the name and password before its host and its fragment are not, as in HTTP. */
+function wireUrl(url: string): string {
+    if (!url.includes("#") && !url.includes("@")) return url;
+    return url.replace(/#.*/, "").replace(/^([a-z]+:\/\/)[^/?]*@/, "$1");
+}
+
 export function requestHead(request: Request): RequestHead {
-    return { method: request.method, url: request.url, headers: wireHeaders(request.headers) };
+    return { method: request.method, url: wireUrl(request.url), headers: wireHeaders(request.headers) };
 }
 
 function responseHead({ status, statusText, headers, url, redirected, isEncoded }: ResponseFields): ResponseHead {
