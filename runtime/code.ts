@@ -200,6 +200,9 @@ function checkCompatibility(code: Record<string, unknown>): string[] {
             errors.push(`No such compatibility flag: ${String(flag)}`);
         } else if ((flags as unknown[]).filter((f) => f === flag).length > 1) {
             errors.push(`Compatibility flag specified multiple times: ${flag}`);
+        } else {
+            const opposite = flag.startsWith("enable_") ? `dis${flag.slice(2)}` : `no_${flag}`;
+            if (flags.includes(opposite)) errors.push(`Compatibility flags are mutually contradictory: ${flag} vs ${opposite}`);
         }
     }
     if (errors.length > 0) throw new Error([...new Set(errors)].join("\n"));

@@ -194,6 +194,12 @@ const options = {
         "Error",
         "Compatibility flag specified multiple times: nodejs_compat",
     ),
+    "contradictory compatibility flags": refused(
+        worker(MODULE, { compatibilityFlags: ["no_nodejs_compat", "enable_ctx_exports", "nodejs_compat", "disable_ctx_exports"] }),
+        "Error",
+        "Compatibility flags are mutually contradictory: enable_ctx_exports vs disable_ctx_exports\n" +
+            "Compatibility flags are mutually contradictory: nodejs_compat vs no_nodejs_compat",
+    ),
     "a bad date and a bad flag are both told": refused(
         worker(MODULE, { compatibilityDate: "never", compatibilityFlags: ["?"] }),
         "Error",
