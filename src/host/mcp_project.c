@@ -88,7 +88,7 @@ int mcp_project_check(const struct mcp_project *project) {
 
 /* --- The way out ------------------------------------------------------------------------------------------------ */
 
-#define SECRET_NAME_BYTES 48
+#define SECRET_NAME_BYTES 64
 
 /* The name of a source's secret within the configuration. */
 static void name_secret(char out[SECRET_NAME_BYTES], size_t source, size_t secret) {
