@@ -44,7 +44,7 @@ const cases = {
     "toJSON in a response": fetches("return Response.json({ toJSON() { for (;;); } });"),
     "a getter in a response's headers": fetches("return new Response('', { headers: { get a() { for (;;); } } });"),
     "a response's status that spins": fetches("return new Response('', { status: { valueOf() { for (;;); } } });"),
-    "what is thrown spins when it is shown": sync("throw { toString() { for (;;); } };"),
+    "what is thrown spins when it is shown": sync("throw Object.create({}, { constructor: { get() { for (;;); } } });"),
     "an error whose message spins": sync("throw Object.defineProperty(new Error(), 'message', { get() { for (;;); } });"),
     "an error whose name spins": sync("class E extends Error { get name() { for (;;); } } throw new E();"),
     "console.log of a getter": sync("console.log({ get [Symbol.toStringTag]() { for (;;); } }); for (;;);"),
