@@ -237,19 +237,15 @@ async function settle(ms: number): Promise<void> {
     loose.unfinished = open.size;
 }
 
-/** What a call threw last, and from where it was called: what is no error cannot say it itself. */
-let failed: { thrown: unknown; stack: string } | undefined;
-
 /** A namespace: each property is a function; an error from it points to the line that called. */
 function namespaceOf(namespace: string, call: Call): object {
     const get = (_: object, name: PropertyKey): unknown => {
         if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
         return (...args: unknown[]) => {
             const caller = new Error();
-            return followed(call(namespace, name, args)).catch((thrown: unknown) => {
-                failed = { thrown, stack: caller.stack! };
-                if (thrown instanceof Error) thrown.stack = caller.stack!;
-                throw thrown;
+            return followed(call(namespace, name, args)).catch((error: unknown) => {
+                (error as Error).stack = caller.stack!; // what comes from another worker is an error
+                throw error;
             });
         };
     };
@@ -266,7 +262,7 @@ interface Placed extends Error {
 /** Looking at what was thrown may throw again. */
 function failureOf(thrown: unknown): Failure {
     try {
-        if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: failed !== undefined && failed.thrown === thrown ? failed.stack : "" };
+        if (!(thrown instanceof Error)) return { name: "Error", message: `Thrown: ${show(thrown)}`, stack: "" };
         const { name, stack, line, column, sourceURL } = thrown as Placed;
         const place = String(sourceURL ?? "").endsWith("code.js") ? `code.js:${line}:${column}\n` : "";
         return { name: String(name), message: messageOf(thrown, [thrown]), stack: place + String(stack) };

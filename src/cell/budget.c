@@ -75,7 +75,7 @@ static _Noreturn void end(enum limit limit, uint64_t value, uint64_t used) {
     put_u64(payload + 8, value);
     put_u64(payload + 16, used);
     bool may_tell = !budget.is_silent;
-    size_t len = budget.pending_len;
+    size_t len = __builtin_thread_pointer() == budget.thread ? budget.pending_len : 0;
     if (may_tell && len > 0) may_tell = send(budget.owner_fd, budget.pending, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
     if (may_tell) send(budget.owner_fd, frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL);
     _exit(LIMIT_EXIT_STATUS(limit));
@@ -119,6 +119,7 @@ void budget_open(int owner_fd) {
     struct use now = weigh();
     budget.is_open = true;
     budget.owner_fd = owner_fd;
+    budget.thread = __builtin_thread_pointer();
     budget.cpu_us_begun = now.cpu_us;
     budget.bytes_begun = now.bytes;
     budget_set(LIMIT_CPU_MS_DEFAULT, LIMIT_MEMORY_MB_DEFAULT);

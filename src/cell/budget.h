@@ -17,6 +17,7 @@ struct budget {
     volatile bool is_silent;
     const uint8_t *volatile pending; /* whole frames for the owner, which wait for the end of the turn */
     volatile size_t pending_len;
+    const void *thread; /* which changes them: the handler may run in another, and then leaves them alone */
     volatile bool is_long;    /* this turn has taken a tick */
     volatile bool is_full;    /* much of its memory is used: what of that is garbage should go */
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */

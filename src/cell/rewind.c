@@ -381,7 +381,7 @@ static int add_spans(struct plan *plan) {
         if (area->start == plan->image_start) last = NULL;
         else if (plan->marks_writes && area->kind != AREA_FRESH && area->kind != AREA_LOOSE) skipped++;
         else {
-            bool is_near = last && (skipped <= AREAS_WITHIN_SPAN_MAX || !plan->marks_writes);
+            bool is_near = last && skipped <= AREAS_WITHIN_SPAN_MAX;
             if (!is_near && plan->spans_len == PLAN_SPANS_MAX) return -E2BIG;
             if (!is_near) *(last = &plan->spans[plan->spans_len++]) = (struct stretch){area->start, area->end};
             last->end = area->end;

@@ -76,7 +76,7 @@ struct zygote {
     int children_len, children_capacity;
     uint64_t anonymous_bytes; /* that it had before the first fork: each forked cell begins with as much */
     struct buf reports;
-    int refused;  /* why a holder last could make no cell, as errno; ECONNRESET: not known */
+    int refused;  /* why holders make no cells now, as errno; ECONNRESET: not known */
     bool is_full; /* the supervisor has more to read than it may */
     bool is_busy; /* a job came just now: what can wait does */
 };
@@ -154,8 +154,12 @@ static void report_death(struct zygote *z, const struct end *end) {
 
 static void read_holders(struct zygote *z) {
     for (struct holder_msg msg; holders_read(&msg);) {
-        if (msg.op == HOLDER_MADE) remember(z, (struct child){msg.pid, msg.cell, msg.bytes_before});
-        else report_death(z, &(struct end){msg.pid, msg.status, msg.cpu_us, msg.peak_bytes});
+        if (msg.op == HOLDER_MADE) {
+            z->refused = ECONNRESET;
+            remember(z, (struct child){msg.pid, msg.cell, msg.bytes_before});
+        } else {
+            report_death(z, &(struct end){msg.pid, msg.status, msg.cpu_us, msg.peak_bytes});
+        }
     }
 }
 
