@@ -1,4 +1,5 @@
-/* Addresses: which of them are the public internet, and ranges that rules name. Runs in the egress process; pure. */
+/* Addresses: which of them are the public internet, and ranges that rules name. Pure; runs in the egress process and
+   the command line. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include "host/mcp_listen.h"
-#include <arpa/inet.h>
+#include "host/egress_address.h"
+#include "host/serve_options.h"
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +15,15 @@ static int refuse(const char *why) {
     return -EINVAL;
 }
 
-/* What is no address at all is left to the server to name, as is one without a port. */
+/* What is no ADDRESS:PORT is left to the server to name. */
 static bool is_loopback(const char *text) {
-    char host[INET6_ADDRSTRLEN];
-    struct in_addr four;
-    struct in6_addr six;
-    const char *colon = strrchr(text, ':');
-    size_t len = colon ? (size_t)(colon - text) : strlen(text);
-    bool is_bracketed = len > 1 && text[0] == '[' && text[len - 1] == ']';
-    if (is_bracketed) text++, len -= 2;
-    if (len == 0) return true; /* the default */
-    if (len >= sizeof host) return false;
-    memcpy(host, text, len);
-    host[len] = 0;
-    if (inet_pton(AF_INET, host, &four) == 1) return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
-    if (inet_pton(AF_INET6, host, &six) != 1) return false;
-    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == IN_LOOPBACKNET);
+    char copy[128];
+    struct ingress_config listen = {0};
+    struct address address;
+    if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy) return false;
+    if (serve_parse_listen(copy, &listen) < 0) return true;
+    const char *kind = address_parse(listen.address, &address) ? address_special(&address) : NULL;
+    return kind && strcmp(kind, "loopback") == 0;
 }
 
 static int read_token(const char *variable, const char **ret) {

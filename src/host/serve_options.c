@@ -40,8 +40,7 @@ static const char help[] =
     "  --dev                  show clients the message of an error that the fetch handler did not catch\n"
     "  --quiet                errors only\n";
 
-/* Splits ADDRESS:PORT in place; [IPv6]:PORT too. */
-static int parse_listen(char *text, struct ingress_config *ret) {
+int serve_parse_listen(char *text, struct ingress_config *ret) {
     char *colon = strrchr(text, ':'), *end;
     if (!colon) return -EINVAL;
     unsigned long port = strtoul(colon + 1, &end, 10);
@@ -147,7 +146,7 @@ int serve_options_parse(struct serve_options *o, int argc, char **argv) {
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1 && r == 0) {
         switch (option) {
         case 'l':
-            r = parse_listen(optarg, &o->ingress);
+            r = serve_parse_listen(optarg, &o->ingress);
             if (r < 0) fprintf(stderr, "mayfly serve: --listen takes ADDRESS:PORT, such as 127.0.0.1:8787\n");
             break;
         case 'p': r = parse_number("pool", optarg, 4096, &o->pool.idle_target); break;

@@ -24,3 +24,6 @@ struct serve_options {
 /* Reads the options; the 1 to SERVE_WORKERS_MAX arguments from optind(3) on are the workers'. Returns 0 to go on, 1 when help
    was printed, -1 after an error, which was printed. */
 int serve_options_parse(struct serve_options *ret, int argc, char **argv);
+
+/* Splits ADDRESS:PORT, or [IPv6]:PORT, in place, and has *ret borrow the address (127.0.0.1 for none). Returns 0 or -EINVAL. */
+int serve_parse_listen(char *text, struct ingress_config *ret);
