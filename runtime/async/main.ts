@@ -1,4 +1,5 @@
-// AsyncLocalStorage of node:async_hooks: a part of the runtime, for workers whose modules name that module. Once it is
+// What needs a parser of all of JavaScript: AsyncLocalStorage of node:async_hooks, and the value of a script that awaits (completion.ts). A
+// part of the runtime, loaded for scripts with such an await, and for workers whose modules name that module. Once it is
 // there, their modules are rewritten as they are compiled (rewrite.ts), and contexts are followed (frames.ts).
 
 export { completing } from "./completion";
