@@ -165,8 +165,8 @@ $(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@$(CC) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS) -c $< -o $@
 
 $(O)/cell/engine_jsc.o: EXTRA_CFLAGS = $(JSC_CFLAGS)
-# It must call nothing (tools/check-layers.sh): neither for a canary, nor for a loop that looks like memset.
-$(O)/cell/holder.o: EXTRA_CFLAGS = -fno-stack-protector -fno-tree-loop-distribute-patterns
+# They must call nothing (tools/check-layers.sh): neither for a canary, nor for a loop that looks like memset.
+$(O)/cell/holder.o $(O)/cell/fold.o: EXTRA_CFLAGS = -fno-stack-protector -fno-tree-loop-distribute-patterns
 $(O)/cell/runtime_blob.o: EXTRA_CFLAGS = -DRUNTIME_FILE='"build/runtime.js"'
 $(O)/cell/runtime_blob.o: build/runtime.js
 $(O)/cell/parts.o: EXTRA_CFLAGS = -DPARTS_DIR='"build/parts/"' -DREWRITER_WASM='"$(REWRITER_WASM)"'

@@ -157,6 +157,18 @@ void budget_call(double cpu_ms) {
     if (cpu_us_max < TICK_US) set_timer(cpu_us_max);
 }
 
+void budget_pause(void) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &budget.unblocked);
+    budget.cpu_us_paused = weigh().cpu_us;
+}
+
+void budget_resume(void) {
+    budget.cpu_us_begun += weigh().cpu_us - budget.cpu_us_paused;
+    sigprocmask(SIG_SETMASK, &budget.unblocked, NULL);
+}
+
 int budget_is_full(void) {
     if (!budget.is_open) return -1;
     if (budget.is_full || !budget.is_long) return budget.is_full;

@@ -5,6 +5,7 @@
    The supervisor looks at cells too, more seldom (host/loader.c): should machine code in a cell take this signal away,
    it is killed from outside. */
 #pragma once
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,8 @@ struct budget {
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;
     volatile uint64_t bytes_full; /* the use at which is_full is set; 0 for half of the limit */
+    uint64_t cpu_us_paused;
+    sigset_t unblocked; /* before the pause */
 };
 
 /* In the zygote: what all cells inherit. */
@@ -46,6 +49,10 @@ void budget_set(double cpu_ms, double memory_mb);
 
 /* A call begins: the cell may use so much CPU time from now on. */
 void budget_call(double cpu_ms);
+
+/* What the cell does between these two is not its worker's: it is not charged, and no signal's handler runs. */
+void budget_pause(void);
+void budget_resume(void);
 
 /* Whether garbage is to be collected as soon as can be: the cell has come to use much of its memory since its last collection, or
    uses much and is in a long turn. -1 where there is no budget. */

@@ -5,9 +5,9 @@
 #include "base/macros.h"
 #include "cell/budget.h"
 #include "cell/clock.h"
+#include "cell/fold.h"
 #include "cell/jail.h"
 #include "cell/pages.h"
-#include "cell/rewind.h"
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -57,8 +57,11 @@
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
-/* A cell that is kept under a name gives back memory when it has waited so long for the first time. */
-#define REST_MS 20
+/* A cell that is kept under a name is folded when it has waited so long; that and unfolding it costs a millisecond and a half of
+   CPU. So if it is woken again before REST_MS_PAYS, it waits four times as long the next time. */
+#define REST_MS      20
+#define REST_MS_MAX  5120
+#define REST_MS_PAYS 10000
 
 struct cell the_cell = {.epoll_fd = -1, .wake_ms = -1, .patience = PATIENCE_INIT};
 
@@ -260,7 +263,7 @@ static void be_bulky(struct cell *c) {
 
 static void prepare_for_worker(struct cell *c, const struct frame *load) {
     budget_exempt(LIMIT_EXEMPT_PER_CODE_BYTE * (uint64_t)load->payload_len);
-    c->wants_rest = c->is_held && load->flags & FRAME_NAMED;
+    c->rest_ms = c->is_held && load->flags & FRAME_NAMED ? REST_MS : 0;
     if (c->is_host) be_busy(c);
 }
 
@@ -369,14 +372,26 @@ static int timeout_ms(const struct cell *c) {
     return left <= 0 ? 0 : left > 3600e3 ? 3600000 : (int)left;
 }
 
+/* Waits on, folded. Returns as poll. */
+static int rest(struct cell *c, struct pollfd *fds, nfds_t fds_len) {
+    double begun_ms = clock_now_ms();
+    int timeout = timeout_ms(c);
+    budget_pause();
+    int r = fold_poll(rewind_plan(), fds, fds_len, timeout);
+    budget_resume();
+    clock_catch_up(r == 0 ? timeout : 0);
+    c->rest_ms = clock_now_ms() - begun_ms >= REST_MS_PAYS ? REST_MS : c->rest_ms < REST_MS_MAX ? c->rest_ms * 4 : REST_MS_MAX;
+    return r;
+}
+
 static void wait_poll(struct cell *c) {
     struct channel *owner = &c->channels[0];
     if (serve_soon(c)) return;
     struct pollfd fds[2] = {{.fd = owner->fd, .events = (short)(POLLIN | (owner->polls_out ? POLLOUT : 0))},
                             {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
     int timeout = timeout_ms(c);
-    bool rests = c->wants_rest && (timeout < 0 || timeout > REST_MS);
-    if (rests) timeout = REST_MS;
+    bool rests = c->rest_ms > 0 && (timeout < 0 || timeout > c->rest_ms);
+    if (rests) timeout = c->rest_ms;
     if (timeout < 0 && hears_one(c) && !owner->polls_out) {
         /* To wait for bytes and to read them is one system call. */
         int n = channel_read(owner, true);
@@ -387,10 +402,7 @@ static void wait_poll(struct cell *c) {
     }
     int r = poll(fds, 2, timeout);
     clock_catch_up(r == 0 ? timeout : 0);
-    if (r == 0 && rests) {
-        c->wants_rest = false;
-        rewind_rest();
-    }
+    if (r == 0 && rests) r = rest(c, fds, COUNT_OF(fds));
     if (r <= 0) return;
     if (fds[1].revents) engine_pump(c->engine);
     if (fds[0].revents & POLLOUT) mark_dirty(c, 0);

@@ -29,7 +29,7 @@ struct cell {
     unsigned memory_mb; /* its worker's limit; 0 for none */
     enum { COLLECT_NOTHING, COLLECT_YOUNG, COLLECT_ALL } wants_collection;
     bool is_held;     /* a holder made it (rewind.h) */
-    bool wants_rest;  /* it was not at rest yet, and has memory to give back */
+    int rest_ms;      /* how long it waits before it rests; 0: it never does */
     bool may_thread;  /* the seal allows it */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
 } __attribute__((aligned(PKEY_PAGE_BYTES)));

@@ -1,6 +1,7 @@
 /* What a holder does between two cells. The memory is a stranger's until it is rewound, so this file uses none: no global
    variable, no function of a library (make sees to that), and a stack whose contents it does not read before it has
    written them. It knows what its registers and the plan hold. */
+#include "cell/bare.h"
 #include "cell/memory_query.h"
 #include "cell/rewind.h"
 #include "cell/rewind_plan.h"
@@ -22,7 +23,6 @@
 #define SYS_mseal 462
 #endif
 
-#define PAGE_BYTES     4096ul
 #define ADDRESSES_END  ((1ul << 47) - PAGE_BYTES)
 #define REGIONS_A_SCAN 1024
 
@@ -32,32 +32,6 @@
 
 /* Pages beside the image's that stay for the next cell, as zeroes, if no more lie together. */
 #define FRESH_PAGES_KEPT 32
-
-/* --- Without a library -------------------------------------------------------------------------------------------- */
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE long call(long number, long a, long b, long c, long d, long e, long f) {
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
-INLINE void copy(uintptr_t to, uintptr_t from, size_t len) {
-    len /= 8;
-    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
-}
-
-INLINE void clear(uintptr_t to, size_t len) {
-    len /= 8;
-    __asm__ volatile("rep stosq" : "+D"(to), "+c"(len) : "a"(0l) : "memory");
-}
 
 /* What its last cell was, and then what its next one is: at the begin of the scratch memory, which was cleared. */
 INLINE struct holder_msg *message(const struct plan *plan) {
@@ -146,13 +120,6 @@ INLINE void drop_additions(const struct plan *plan) {
 INLINE void rewind_fresh(const struct plan *plan, const struct area *area, uintptr_t start, uintptr_t end) {
     if (!area->is_file && end - start <= FRESH_PAGES_KEPT * PAGE_BYTES) clear(start, end - start);
     else check(plan, call(SYS_madvise, (long)start, (long)(end - start), MADV_DONTNEED, 0, 0, 0));
-}
-
-INLINE bool is_as_was(uintptr_t now, uintptr_t was, size_t len) {
-    const uint64_t *a = (const uint64_t *)now, *b = (const uint64_t *)was;
-    uint64_t difference = 0;
-    for (size_t i = 0; i < len / sizeof *a; i++) difference |= a[i] ^ b[i];
-    return difference == 0;
 }
 
 /* Pages that are still shared with the zygote should stay so. */

@@ -39,7 +39,6 @@
 #define PAGE_BYTES        4096ul
 #define IMAGE_BYTES       (64ul << 20)
 #define PLAN_BYTES        ((sizeof(struct plan) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))
-#define STACK_BYTES       (2ul << 20)
 #define MAPS_BYTES        (128 << 10)
 #define REGIONS_A_SCAN    512
 #define ADDRESSES_END     ((1ul << 47) - PAGE_BYTES)
@@ -448,36 +447,6 @@ int rewind_point(int *ret_owner_fd) {
     msg->pid = getpid();
     if (send(HOLDER_MADE_FD, msg, sizeof *msg, MSG_NOSIGNAL) != sizeof *msg) _exit(1);
     return 1;
-}
-
-/* Whether the page at `at` could as well be the image's file. */
-static bool is_unchanged(const struct area *area, uintptr_t at) {
-    return area->kind == AREA_IMAGE && memcmp((const void *)at, area->image + (at - area->start), PAGE_BYTES) == 0;
-}
-
-/* Pages that are what the image has. */
-static void give_back_unchanged(const struct plan *plan) {
-    const struct area *area = plan->areas, *end = plan->areas + plan->areas_len;
-    for (int i = 0; i < plan->lesson_len; i++) {
-        const struct page_range *range = &plan->lesson[i];
-        for (uintptr_t at = range->start, unchanged; range->is_written && at < range->end; at = unchanged + PAGE_BYTES) {
-            while (area < end && area->end <= at) area++;
-            if (area == end) return;
-            for (unchanged = at; unchanged < range->end && unchanged < area->end; unchanged += PAGE_BYTES) {
-                if (unchanged < area->start || !is_unchanged(area, unchanged)) break;
-            }
-            if (unchanged > at) madvise((void *)at, unchanged - at, MADV_DONTNEED);
-        }
-    }
-}
-
-void rewind_rest(void) {
-    const struct plan *plan = the_plan;
-    madvise((void *)(plan->scratch_top - SCRATCH_BYTES), SCRATCH_BYTES, MADV_DONTNEED); /* the holder's stack: it clears that anyway */
-    uintptr_t used = ((uintptr_t)__builtin_frame_address(0) & ~(PAGE_BYTES - 1)) - PAGE_BYTES; /* of this one: deeper calls left some behind */
-    madvise((void *)(used - (STACK_BYTES - PAGE_BYTES)), STACK_BYTES - PAGE_BYTES, MADV_DONTNEED);
-    give_back_unchanged(plan);
-    madvise((void *)plan->image_start, plan->image_end - plan->image_start, MADV_DONTNEED); /* nothing is compared with it any more: 9 page tables */
 }
 
 /* This process's own pages and mappings: the files are only for who may be looked into. */

@@ -28,10 +28,6 @@ int rewind_prepare(int *ret_proc_fd);
    errno. Returns again in each cell that a holder makes: 1, with the descriptor of its owner's socket. */
 int rewind_point(int *ret_owner_fd);
 
-/* In a cell that a holder made and that lives long: gives back those pages that it was given to write to and did not change.
-   Takes half a millisecond. */
-void rewind_rest(void);
-
 /* The ends of sockets that all holders share: for what they are to do, for what can be read later (a cell began, or ended in
    order), and for what cannot. */
 struct holder_sockets {

@@ -11,6 +11,9 @@
 /* A holder's stack, above which each cell finds what its holder was told. No cell needs it later. */
 #define SCRATCH_BYTES (64ul << 10)
 
+/* To which each cell's stack has grown before. */
+#define STACK_BYTES (2ul << 20)
+
 /* A holder's descriptors; the last one where the kernel marks writes. */
 enum { HOLDER_JOBS_FD = 3, HOLDER_MADE_FD, HOLDER_REPORTS_FD, HOLDER_PAGEMAP_FD, HOLDER_MAPS_FD, HOLDER_IMAGE_FD, HOLDER_WRITES_FD };
 

@@ -11,10 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Named cells are weighed so often, and so many of them at a time; each in the turn after the one that finds it used, since
-   a cell that was used just now still has the huge pages that it gives back when it rests. */
-#define SAMPLE_MS      1000
-#define SAMPLES_A_TURN 200
+/* In each turn so many of the named cells are weighed: each two turns after it was used, for what it holds now, and, when it was not
+   used again, some turns later, for what is left of it at rest (REST_MS_MAX in cell/cell.c). */
+#define TURN_MS             1000
+#define SAMPLES_A_TURN      200
+#define TURNS_UNTIL_WEIGHED 2
+#define TURNS_UNTIL_RESTED  6
 
 #define BUCKETS 1024
 
@@ -29,7 +31,8 @@ struct held_cell {
     enum held_state state;
     enum profile profile;
     enum cell_role role;
-    bool is_named, is_stale, has_rested; /* is_stale: used since it was last weighed; has_rested: a turn ago already */
+    bool is_named, is_stale; /* is_stale: used since it was last weighed */
+    uint8_t turns_until_weighed; /* 0: it will not be */
     struct police police;
     enum limit exceeded; /* it was killed for that */
     struct zygote_death death; /* of one UNCLAIMED */
@@ -125,6 +128,12 @@ int loader_want(struct loader *l, uint8_t flags) {
 
 static void end_cell(struct loader *l, struct held_cell **place, const struct zygote_death *death);
 
+/* It was used just now. */
+static void weigh_soon(struct held_cell *cell) {
+    cell->is_stale = true;
+    if (cell->turns_until_weighed == 0 || cell->turns_until_weighed > TURNS_UNTIL_WEIGHED) cell->turns_until_weighed = TURNS_UNTIL_WEIGHED;
+}
+
 int loader_claim(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
     if (!cell) return 0; /* it died long before */
@@ -148,9 +157,10 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
         end_cell(l, place_of(l, number), &death);
         return 0;
     }
-    cell->is_named = cell->is_stale = is_named;
+    cell->is_named = is_named;
     l->granted[cell->profile][cell->role]--;
     if (is_named) {
+        weigh_soon(cell);
         list_add_newest(l, cell);
         l->stats.named++;
         pool_keep(l->pools[cell->profile], number);
@@ -172,7 +182,7 @@ void loader_touch(struct loader *l, uint32_t number, const char *head, size_t he
     cell->police.is_called = true;
     count_calls(cell, head, head_len);
     if (!cell->is_named) return;
-    cell->is_stale = true;
+    weigh_soon(cell);
     if (cell == l->newest) return;
     list_remove(l, cell);
     list_add_newest(l, cell);
@@ -275,7 +285,8 @@ static void evict(struct loader *l, struct held_cell *cell) {
 
 static void weigh(struct loader *l, struct held_cell *cell) {
     uint64_t bytes;
-    cell->is_stale = cell->has_rested = false;
+    cell->turns_until_weighed = cell->is_stale ? TURNS_UNTIL_RESTED : 0;
+    cell->is_stale = false;
     if (cell->police.pid <= 0 || launch_private_bytes(cell->police.pid, &bytes) < 0) return;
     l->stats.named_bytes += bytes - cell->bytes;
     cell->bytes = bytes;
@@ -330,12 +341,9 @@ static void on_timer(uv_timer_t *timer) {
     forget_unclaimed(l);
     int samples = 0;
     for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
-        if (!cell->is_stale) continue;
-        if (cell->has_rested) {
-            weigh(l, cell);
-            samples++;
-        }
-        cell->has_rested = cell->is_stale;
+        if (cell->turns_until_weighed == 0 || --cell->turns_until_weighed > 0) continue;
+        weigh(l, cell);
+        samples++;
     }
     while (l->oldest && l->stats.named_bytes > l->config.named_bytes_max) evict(l, l->oldest);
 }
@@ -363,7 +371,7 @@ struct loader *loader_new(uv_loop_t *loop, struct pool *const pools[static PROFI
     CHECK(uv_timer_init(loop, &l->timer) == 0 && uv_timer_init(loop, &l->police) == 0);
     l->timer.data = l->police.data = l;
     l->timers = 2;
-    CHECK(uv_timer_start(&l->timer, on_timer, SAMPLE_MS, SAMPLE_MS) == 0);
+    CHECK(uv_timer_start(&l->timer, on_timer, TURN_MS, TURN_MS) == 0);
     CHECK(uv_timer_start(&l->police, on_police, POLICE_MS, POLICE_MS) == 0);
     return l;
 }

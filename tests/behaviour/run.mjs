@@ -39,6 +39,7 @@ const workers = [
     { name: "loader", target: "loader.js" },
     { name: "namespaces", target: "namespaces.jsonc" },
     { name: "eviction", target: "eviction.js", options: ["--named-mb", "16"] },
+    { name: "rests", target: "rests.js" },
     { name: "modules", target: "modules.js" },
     { name: "starts", target: "starts.js" },
     { name: "entrypoints", target: "entrypoints.js" },

@@ -147,13 +147,13 @@ async function checkMemory() {
     const name = "KiB of private memory of a live sandbox after one call";
     const live = async (from, to) => {
         for (let i = from; i < to; i++) await ask(server, `/named?id=${i}`);
-        await sleep(1000); // they rest, and give back what they can; the pool is full again
+        await sleep(1000); // they rest, folded; the pool is full again
         return memory(server.pid).privateMiB * 1024;
     };
     const before = await live(0, 50);
     const kib = ((await live(50, 150)) - before) / 100;
     if (Number.isNaN(kib)) console.log(`skipped ${name}: the kernel tells only root`);
-    else await checkBelow(name, 1500, () => kib); // 1,385 to 1,425; workerd has 1,579
+    else await checkBelow(name, 250, () => kib); // 168 to 175; workerd has 1,579
     await server.stop();
 }
 
