@@ -16,31 +16,49 @@ const DROP_MS = 5;
 const WAIT_MS_FIRST = 200;
 const WAIT_MS_MAX = 6400;
 
-let held = 0;
+/** Workers that are held: those that were loaded since the last look, and older ones. */
+let newHeld = 0;
+let oldHeld = 0;
+let looks = 0;
 let loads = 0;
 let collections = 0;
 let waitMs = WAIT_MS_FIRST;
 let timer: unknown;
 
+/** A worker that was loaded since the last look is most likely in use; where there is no other, there is nothing to find. */
+function look(): void {
+    if (oldHeld > 0) return collect();
+    age();
+    timer = oldHeld > 0 ? setTimeout(look, waitMs) : undefined;
+}
+
+function age(): void {
+    oldHeld += newHeld;
+    newHeld = 0;
+    looks++;
+}
+
 function collect(): void {
     clearTimeout(timer as number);
     timer = undefined;
     loads = 0;
+    age();
     // Of all, too, once nothing was loaded for a while: whatever lived the last time may have been in use just then.
     const isQuiet = waitMs > WAIT_MS_FIRST;
     native.collect(++collections % COLLECTIONS_A_FULL === 0 || isQuiet);
     waitMs = Math.min(waitMs * 2, WAIT_MS_MAX);
-    if (held > 0) timer = setTimeout(collect, waitMs);
+    if (oldHeld > 0) timer = setTimeout(look, waitMs);
 }
 
-/** A worker that goes with its last stub was given a cell. */
-export function workerHeld(): void {
-    held++;
+/** A worker that goes with its last stub was given a cell. Returns what workerReleased is to be told. */
+export function workerHeld(): number {
     hasLoaded = true;
     for (let left = dropped.length; left > 0; left -= WAITING_A_DROP) dropped.shift()!();
     waitMs = WAIT_MS_FIRST;
     if (++loads >= LOADS_MAX) collect();
-    else timer ??= setTimeout(collect, waitMs);
+    timer ??= setTimeout(look, waitMs);
+    newHeld++;
+    return looks;
 }
 
 const dropped: (() => void)[] = [];
@@ -66,7 +84,8 @@ export function dropSoon(drop: () => void): void {
 }
 
 /** Its cell was given back, or is gone; with the end of its request if `isExpired`, which needs no collection. */
-export function workerReleased(isExpired: boolean): void {
-    held--;
+export function workerReleased(heldSince: number, isExpired: boolean): void {
+    if (heldSince === looks) newHeld--;
+    else oldHeld--;
     if (isExpired && loads > 0) loads--;
 }

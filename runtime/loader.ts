@@ -55,15 +55,17 @@ export class Home {
     readonly hasJit: boolean;
     readonly admission: Admission;
     readonly named = new Map<string, DynamicWorker>();
+    readonly #takeCell: typeof takeCell;
 
-    constructor(namespace: string, hasJit: boolean, admission: Admission) {
+    constructor(namespace: string, hasJit: boolean, admission: Admission, take = takeCell) {
         this.namespace = namespace;
         this.hasJit = hasJit;
         this.admission = admission;
+        this.#takeCell = take;
     }
 
     takeCell(isThreaded: boolean): Cell | Promise<Cell> {
-        return takeCell(this.hasJit, isThreaded);
+        return this.#takeCell(this.hasJit, isThreaded);
     }
 }
 
@@ -107,6 +109,8 @@ class DynamicWorker implements CellOwner, Leased {
     #tracer: Tracer | undefined;
     #handles = 0;
     #isExpired = false;
+    /** Of one without a name; see collect.ts. */
+    #heldSince = 0;
     /** Calls that wait for the start. */
     #calls = 0;
 
@@ -146,7 +150,7 @@ class DynamicWorker implements CellOwner, Leased {
         this.#cell = cell;
         this.#outbound = source.outbound;
         this.#tracer = source.tails.length === 0 ? undefined : new (tails().Tracer)(this.#name ?? null, source.tails);
-        if (this.#name === undefined) workerHeld();
+        if (this.#name === undefined) this.#heldSince = workerHeld();
         const { cpuMs, memoryMb } = source.limits;
         const claim = { namespace: this.#home.namespace, name: this.#name, cpuMs, memoryMb, codeBytes: source.tail.length };
         try {
@@ -292,7 +296,7 @@ class DynamicWorker implements CellOwner, Leased {
         if (cell !== undefined) this.#home.admission.leave();
         if (cell !== undefined && this.#name === undefined) {
             forget(this);
-            workerReleased(this.#isExpired);
+            workerReleased(this.#heldSince, this.#isExpired);
         }
         this.#cell = undefined;
         this.#ready = undefined;

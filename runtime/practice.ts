@@ -4,14 +4,16 @@
 // nobody else hears of it. (The rehearsal is of what workers do, and the zygote's.)
 
 import { Cell } from "./cells";
-import { Channel, onFrame, register, unregister } from "./channel";
+import { Channel, type ChannelHandler, onFrame, register, unregister } from "./channel";
 import { Entrypoints } from "./entrypoint";
+import type { Exchange } from "./exchange";
 import * as F from "./frames";
 import { answerAsk } from "./http";
 import { isQuiet } from "./leases";
 import { Admission, OperatorLimits } from "./limits";
 import { Home, WorkerLoader } from "./loader";
 import { encode } from "./rpc/encoder";
+import type { Service } from "./rpc/target";
 import { native } from "./web/host";
 import { Request } from "./web/request";
 import { Response } from "./web/response";
@@ -39,10 +41,16 @@ const CELL = -2;
 
 const SOURCE = "export default { fetch(request, env) { return new Response(env.NAME); } };";
 const CALL_PATH = "/call";
-const requestTo = (path: string) => ({ method: "GET", url: `http://practice${path}?n=1`, headers: [["accept", "*/*"]] });
-const REQUEST = requestTo("/path");
-const CALL = requestTo(CALL_PATH);
-const RESPONSE = { status: 200, statusText: "", headers: [["content-type", "text/plain"]] };
+/** Heads are JSON, as in frames: of other objects than what is parsed, code that was optimized would know nothing. */
+const requestTo = (path: string, headers: string[][]) => JSON.stringify({ method: "GET", url: `http://practice${path}?n=1`, headers });
+const HEADERS = [["host", "practice"], ["accept", "*/*"], ["user-agent", "practice"]];
+const REQUESTS = [requestTo("/path", HEADERS.slice(0, 1)), requestTo("/path", HEADERS)];
+const CALL = requestTo(CALL_PATH, HEADERS.slice(0, 2));
+const STARTED = JSON.stringify({});
+const RESPONSES = [
+    JSON.stringify({ status: 200, statusText: "", headers: [["content-type", "text/plain;charset=UTF-8"]] }),
+    JSON.stringify({ status: 200, statusText: "", headers: [["content-type", "application/json"], ["cache-control", "no-store"]] }),
+];
 const BODY = "practice";
 
 const handler = {
@@ -58,23 +66,17 @@ const handler = {
 
 const nowhere = new Channel(CLIENT, false, handler);
 
-/** Whose workers run in a cell that is none. */
-class PracticeHome extends Home {
-    cell!: Cell;
+/** The last that was taken: workers run in a cell that is none. */
+let cell: Cell;
 
-    constructor() {
-        super(":practice", true, new Admission(new OperatorLimits({}).defaults));
-    }
+const takeCell = (): Cell => (cell = new Cell(CELL, CELL, { flags: 0, idle: [], waiting: [] }, nowhere));
+const loaderWith = (take: () => Cell): WorkerLoader =>
+    new WorkerLoader(new Home(":practice", true, new Admission(new OperatorLimits({}).defaults), take), null);
 
-    override takeCell(): Cell {
-        return (this.cell = new Cell(CELL, CELL, { flags: 0, idle: [], waiting: [] }, nowhere));
-    }
-}
+// Of whatever is not the same in a host worker there are two kinds: code that was optimized for one alone would be of no use for others.
+const loaders = [loaderWith(takeCell), loaderWith(() => takeCell())];
 
-const home = new PracticeHome();
-const loader = new WorkerLoader(home, null);
-
-interface Service {
+interface Practised {
     fetch(request: Request): Promise<Response>;
     each(add: (numbers: Numbers) => { sum: number }): Promise<{ sum: number }>;
 }
@@ -87,31 +89,43 @@ interface Numbers {
 const add = ({ a, b }: Numbers): { sum: number } => ({ sum: a + b });
 
 /** What a host worker does: it asks the worker itself, and has it answer the request that came; or calls it. */
-const host = new Entrypoints(
-    {
-        default: {
-            async fetch(request: Request): Promise<Response> {
-                const { pathname, searchParams } = new URL(request.url);
-                const stub = loader.load({
-                    compatibilityDate: "2026-01-01",
-                    mainModule: "main.js",
-                    modules: { "main.js": `${SOURCE} // ${searchParams.get("n")}` },
-                    env: { NAME: "practice" },
-                    globalOutbound: null,
-                });
-                const entrypoint = stub.getEntrypoint() as unknown as Service;
-                if (pathname === CALL_PATH) return Response.json(await entrypoint.each(add));
-                const answer = await entrypoint.fetch(new Request("http://practice/", { headers: { accept: "*/*" } }));
-                const said = await answer.text();
-                return said === BODY ? entrypoint.fetch(request) : Response.json({ said });
-            },
-        },
+const worker = {
+    async fetch(request: Request): Promise<Response> {
+        const { pathname, searchParams } = new URL(request.url);
+        const stub = loaders[(loads >> 1) % loaders.length]!.load({
+            compatibilityDate: "2026-01-01",
+            mainModule: "main.js",
+            modules: { "main.js": `${SOURCE} // ${searchParams.get("n")}` },
+            env: { NAME: "practice" },
+            globalOutbound: null,
+        });
+        const entrypoint = stub.getEntrypoint() as unknown as Practised;
+        if (pathname === CALL_PATH) return Response.json(await entrypoint.each(add));
+        const answer = await entrypoint.fetch(new Request("http://practice/", { headers: { accept: "*/*" } }));
+        const said = await answer.text();
+        return said === BODY ? entrypoint.fetch(request) : Response.json({ said });
     },
-    {},
-);
+};
 
-function take(number: number, type: number, flags: number, id: number, head: object, tail?: Uint8Array): void {
-    onFrame(number, type, flags, id, head, tail, undefined);
+const hosts = [new Entrypoints({ default: worker }, {}), new Entrypoints({ Other: class {}, default: worker }, {})];
+
+class Front implements ChannelHandler {
+    frame = handler.frame;
+    closed = handler.closed;
+    bootstrap = handler.bootstrap;
+
+    fetch(exchange: Exchange, frame: F.Frame): void {
+        exchange.isFromOutside = true;
+        const host = hosts[loads % hosts.length]!;
+        const fetches = [async (request: Request) => host.fetch(undefined, undefined, request), (request: Request) => host.fetch(undefined, undefined, request)];
+        void answerAsk(exchange, frame, { call: () => undefined, fetch: fetches[(loads >> 1) % fetches.length], connect: undefined } as Service);
+    }
+}
+
+const fronts: ChannelHandler[] = [new Front(), { ...handler, fetch: (exchange, frame) => new Front().fetch(exchange, frame) }];
+
+function take(number: number, type: number, flags: number, id: number, head: string, tail?: Uint8Array): void {
+    onFrame(number, type, flags, id, JSON.parse(head) as object, tail, undefined);
 }
 
 /** What comes next is some jobs away, or does not come. */
@@ -124,39 +138,38 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** The cell's answers to the two requests. */
 async function answerFetches(): Promise<void> {
-    const { channel } = home.cell;
+    const { channel } = cell;
     for (const id of [2, 4]) {
         await until(() => channel.active > 0);
-        if (id === 2) take(CELL, F.STARTED, 0, 0, {});
-        take(CELL, F.RESPONSE, F.FIN, id, RESPONSE, native.utf8Encode(BODY));
+        if (id === 2) take(CELL, F.STARTED, 0, 0, STARTED);
+        take(CELL, F.RESPONSE, F.FIN, id, RESPONSES[loads % RESPONSES.length]!, native.utf8Encode(BODY));
         await until(() => channel.active === 0);
     }
 }
 
 /** The cell's calls of what it was given, and its answer. */
 async function answerCall(): Promise<void> {
-    const { rpc } = home.cell.channel;
+    const { rpc } = cell.channel;
     await until(() => rpc.unanswered > 0);
-    take(CELL, F.STARTED, 0, 0, {});
+    take(CELL, F.STARTED, 0, 0, STARTED);
     for (let call = 1; call <= CALLBACKS; call++) {
         const push = ["push", ["pipeline", -1, [], encode([{ a: call, b: 1 }], "rpc").head]];
-        take(CELL, F.RPC, 0, 0, call === 1 ? push : [...push, [call - 1]]);
+        take(CELL, F.RPC, 0, 0, JSON.stringify(call === 1 ? push : [...push, [call - 1]]));
         await until(() => rpc.pending === 1);
     }
-    take(CELL, F.RPC, 0, 0, ["release", -1]);
-    take(CELL, F.RPC, 0, 0, ["resolve", 2, encode({ sum: 1 }, "rpc").head]);
+    take(CELL, F.RPC, 0, 0, JSON.stringify(["release", -1]));
+    take(CELL, F.RPC, 0, 0, JSON.stringify(["resolve", 2, encode({ sum: 1 }, "rpc").head]));
 }
 
 /** The frames of the client and of the cell, each once what comes before it has been sent. */
 async function practiseLoad(isCalled: boolean): Promise<void> {
-    const service = { fetch: (request: Request) => host.fetch(undefined, undefined, request) };
-    const client = new Channel(CLIENT, false, { ...handler, fetch: (exchange, frame) => void answerAsk(exchange, frame, service) });
+    const client = new Channel(CLIENT, false, fronts[loads % fronts.length]!);
     register(client);
-    take(CLIENT, F.FETCH, F.FIN | F.NOBODY, 2, isCalled ? CALL : REQUEST);
+    take(CLIENT, F.FETCH, F.FIN | F.NOBODY, 2, isCalled ? CALL : REQUESTS[loads % REQUESTS.length]!);
     await (isCalled ? answerCall() : answerFetches());
     await until(() => client.isEmpty);
     unregister(client);
-    unregister(home.cell.channel);
+    unregister(cell.channel);
 }
 
 let loads = 0;
@@ -166,6 +179,7 @@ async function practise(): Promise<void> {
     const isIdle = isQuiet();
     for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoad(loads % CALLED === 0);
     if (loads < LOADS && ++turns < TURNS_MAX) setTimeout(() => void practise(), isIdle ? PAUSE_MS : BUSY_MS);
+    else native.collect(true); // what is left of it, which one of the first requests would wait for
 }
 
 /** To be called once the host worker has started; its first request may follow at once. */
