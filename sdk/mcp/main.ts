@@ -95,7 +95,7 @@ async function answer(request: Request, env: Env): Promise<Response> {
 export default {
     async fetch(request: Request, env: Env): Promise<Response> {
         underWay++;
-        if (!isPractising) startPractice(() => underWay > 0);
+        if (!isPractising) startPractice(env.LOADER, () => underWay > 0);
         isPractising = true;
         try {
             return await answer(request, env);

@@ -1,9 +1,13 @@
-// Practice in reading what models write: parsers run at a tenth of their speed until the engine has compiled them, and the
-// first hundred executions would pay for that. It is done while nobody asks for anything; 0.3 s of CPU, once.
+// Practice in what `mayfly mcp` is for: to read what models write, and to run it. Parsers, and all that a call passes through, run at a
+// tenth of their speed until the engine has compiled them, and the first hundreds of executions would pay for that. So while nobody asks
+// for anything such messages are answered, with sandboxes and all, against functions that do nothing; half a second of CPU, once.
 
-import { normalizeCode } from "../code/normalize";
+import { Catalog, type Source } from "./catalog";
+import { DEFAULT_LIMITS, type Loader } from "./execute";
+import { answerMessage } from "./protocol";
+import { Tools } from "./tools";
 
-const TURNS = 200;
+const TURNS = 400;
 const PAUSE_MS = 5;
 const BUSY_MS = 100;
 
@@ -27,15 +31,27 @@ names.join(", ")`,
         "    return all.sort((a, b) => b.id - a.id).slice(0, 10);\n}\n```\n",
 ];
 
+const ITEMS = [{ id: 1, name: "one", open: true }, { id: 2, name: "two", open: false, tags: ["a"] }];
+
+const api: Source = {
+    namespace: "api",
+    title: "",
+    entries: ["list", "get"].map((name) => ({ name, summary: "", words: "" })),
+    declare: () => ({ signatures: [], types: [] }),
+    type: () => [],
+    call: async (name) => (name === "list" ? { items: ITEMS } : { data: ITEMS }),
+};
+
 /** Practises now and then until it has been enough; `isBusy` says whether there is something to do. */
-export function startPractice(isBusy: () => boolean): void {
+export function startPractice(loader: Loader, isBusy: () => boolean): void {
+    const tools = Promise.resolve(new Tools(new Catalog([api]), loader, DEFAULT_LIMITS, async () => {}));
     let turn = 0;
-    const practise = (): void => {
+    const practise = async (): Promise<void> => {
         if (!isBusy()) {
-            for (const sample of SAMPLES) normalizeCode(sample, ["api"]);
-            turn++;
+            const code = SAMPLES[turn % SAMPLES.length]!;
+            await answerMessage(tools, { jsonrpc: "2.0", id: ++turn, method: "tools/call", params: { name: "execute", arguments: { code } } });
         }
-        if (turn < TURNS) setTimeout(practise, isBusy() ? BUSY_MS : PAUSE_MS);
+        if (turn < TURNS) setTimeout(() => void practise(), isBusy() ? BUSY_MS : PAUSE_MS);
     };
-    setTimeout(practise, BUSY_MS);
+    setTimeout(() => void practise(), BUSY_MS);
 }
