@@ -242,7 +242,7 @@ static const long returning[] = {
 };
 
 /* Likewise, where the holder has the seal: no child, no such descriptor. */
-static const long returning_to_held[] = {SYS_wait4, SYS_recvmsg, SYS_close_range};
+static const long returning_to_held[] = {SYS_wait4, SYS_waitid, SYS_recvmsg, SYS_close_range};
 
 static const char *expected(long number) {
     if (number == SYS_exit_group) return "exited with status 255";

@@ -5,6 +5,7 @@
 #include "cell/memory_query.h"
 #include "cell/rewind.h"
 #include "cell/rewind_plan.h"
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
@@ -310,10 +311,11 @@ __attribute__((used)) void holder_between(const struct known *known, struct next
 }
 
 /* rbx: the plan; r12: how many cells there were; r13, r14: as in struct next; rbp: the last cell's process id. */
-_Static_assert((CLONE_VM | CLONE_VFORK | SIGCHLD) == 0x4111, "as below");
+_Static_assert((CLONE_VM | SIGCHLD) == 0x111, "as below");
+_Static_assert(P_PID == 1 && (WEXITED | WNOWAIT) == 0x1000004 && EINTR == 4, "as below");
 _Static_assert(offsetof(struct plan, scratch_top) == 0 && offsetof(struct plan, stack) == 8, "as below");
 _Static_assert(SCRATCH_BYTES == 65536, "as below");
-_Static_assert(SYS_clone == 56 && SYS_close == 3 && SYS_exit_group == 231, "as below");
+_Static_assert(SYS_clone == 56 && SYS_close == 3 && SYS_exit_group == 231 && SYS_waitid == 247, "as below");
 __asm__(".text\n"
         ".globl holder_point\n"
         ".type holder_point,@function\n"
@@ -349,13 +351,20 @@ __asm__(".text\n"
         "    mov 8(%rsp), %r14\n"
         "    inc %r12\n"
         "    mov $56, %eax\n"
-        "    mov $0x4111, %edi\n"
+        "    mov $0x111, %edi\n"
         "    xor %esi, %esi\n    xor %edx, %edx\n    xor %r10d, %r10d\n    xor %r8d, %r8d\n"
         "    syscall\n"
         "    test %rax, %rax\n"
         "    jz 4f\n"
         "    js 3f\n"
         "    mov %rax, %rbp\n"
+        "2:  mov $247, %eax\n" /* until the cell has ended, and is there to be waited for */
+        "    mov $1, %edi\n    mov %rbp, %rsi\n    xor %edx, %edx\n    mov $0x1000004, %r10d\n    xor %r8d, %r8d\n"
+        "    syscall\n"
+        "    cmp $-4, %rax\n"
+        "    je 2b\n"
+        "    test %rax, %rax\n"
+        "    js 3f\n"
         "    mov $3, %eax\n" /* the next cell must not find this one's */
         "    mov %r13d, %edi\n"
         "    syscall\n"

@@ -6,8 +6,8 @@
 
      zygote --fork--> holder --clone(CLONE_VM)--> cell ends, rewound --clone--> cell ends, rewound ...
 
-   While its cell lives, a holder sleeps in clone (CLONE_VFORK). What it does then depends on nothing that a cell can write,
-   were all of its memory in a stranger's hand: its registers are the kernel's, its code and its plan cannot be written,
+   While its cell lives, a holder waits for it (waitid; in a vfork it would count as load). What it does then depends on nothing that a
+   cell can write, were all of its memory in a stranger's hand: its registers are the kernel's, its code and its plan cannot be written,
    what is mapped cannot be moved, unmapped or protected otherwise (mseal) or must be as it was (PROCMAP_QUERY), and which pages
    were written it asks the kernel (PAGEMAP_SCAN, by marks of userfaultfd where it may have them). Needs Linux 6.11; SECURITY.md has
    the argument, tests/test_escape.c tries to get around it.

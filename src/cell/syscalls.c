@@ -37,7 +37,7 @@
 
 /* glibc's fork, and its pthread_create. */
 #define FLAGS_OF_FORK (SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)
-#define FLAGS_OF_HELD_CELL (CLONE_VM | CLONE_VFORK | SIGCHLD)
+#define FLAGS_OF_HELD_CELL (CLONE_VM | SIGCHLD)
 #define FLAGS_OF_THREAD                                                                                                \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |                 \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
@@ -166,6 +166,7 @@ static const struct rule rules[] = {
 
     /* Who makes cells: its dead and its overdue, and what a child does before it is a cell. */
     {SYS_wait4, MAKERS, 0, {{0}}},
+    {SYS_waitid, CALLER_HOLDER, 0, {{0}}}, /* looks whether its cell has ended */
     {SYS_kill, CALLER_ZYGOTE, 0, {{1, ALL, SIGKILL}}},
     {SYS_close_range, MAKERS, 0, {{0}}},
     {SYS_prlimit64, MAKERS, 0, {{0, ALL, 0}, {1, ALL, RLIMIT_NOFILE}}}, /* more for a host worker's cell */

@@ -19,7 +19,7 @@ const char *escape_another_process(void) {
                      "syscall\n"
                      "1:\n"
                      : "=a"(pid)
-                     : "a"((long)SYS_clone), "D"((long)(CLONE_VM | CLONE_VFORK | SIGCHLD)), "S"(0l), "d"(0l), [exit] "i"(SYS_exit_group)
+                     : "a"((long)SYS_clone), "D"((long)(CLONE_VM | SIGCHLD)), "S"(0l), "d"(0l), [exit] "i"(SYS_exit_group)
                      : "rcx", "r11", "memory", "cc");
 #else
     pid = fork();
