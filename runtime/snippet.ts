@@ -40,14 +40,12 @@ function compileAwaiting(record: ModuleRecord, text: string): Run | undefined {
     return undefined; // such as a script with a variable of the name `await`
 }
 
-/** Statements first, for their completion value; if that is no script (`return`, an object), a function. */
+/**
+ * Statements, for their completion value; what is no script (`return`, an object) is a function. The engine's parser says
+ * so beforehand: a SyntaxError may as well come of JSON.parse, and nothing must run twice.
+ */
 function evaluateScript(record: ModuleRecord, text: string): unknown {
-    try {
-        return native.evaluate(text, record.name);
-    } catch (thrown) {
-        if (!(thrown instanceof SyntaxError)) throw thrown;
-        return compileFunction(record, text);
-    }
+    return native.isScript(text) ? native.evaluate(text, record.name) : compileFunction(record, text);
 }
 
 /** A result that is a function is called, as a module's default export would be. */

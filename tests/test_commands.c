@@ -111,6 +111,16 @@ TEST(run_tells_what_was_thrown) {
            "RangeError: too far\n");
 }
 
+TEST(run_runs_a_script_once_that_throws_a_syntax_error) {
+    static const char *const throwing[] = {"JSON.parse('{')", "new RegExp('(')", "return JSON.parse('{')"};
+    for (size_t i = 0; i < sizeof throwing / sizeof *throwing; i++) {
+        char snippet[100];
+        snprintf(snippet, sizeof snippet, "console.log('it runs');\n%s", throwing[i]);
+        expect(mayfly(snippet, ".js", "run $S"), 1, "", "it runs\nmayfly run: SyntaxError: ");
+        EXPECT_INT(strncmp(err, "it runs\nmayfly", 14), 0);
+    }
+}
+
 TEST(run_says_that_there_are_no_modules_of_node) {
     expect(mayfly("import fs from 'node:fs'; export default fs", ".js", "run $S"), 1, "",
            "No such module \"node:fs\".\n  imported from \"s.js\"\n  A snippet has no modules of Node.js: a worker of");
