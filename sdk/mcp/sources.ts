@@ -56,6 +56,9 @@ const TOOL_LINE_CHARACTERS_MAX = 1000;
 /** Items of an iterator that a tool gives: no iterator can leave its sandbox, so it becomes an array. */
 const TOOL_ITEMS_MAX = 10_000;
 
+/** What is kept of an object that a tool throws and that is no error: RPC would tell no more of it than its class. */
+const TOOL_ERROR_CHARACTERS_MAX = 2000;
+
 /** Runs before a file of tools, whose console would be nobody's: its lines are kept, and told after each call. */
 const TOOL_CONSOLE = `import { format } from "node:util";
 let lines = [], lost = 0;
@@ -77,11 +80,22 @@ function showLines(name: string, lines: unknown): void {
 
 /** Calls an export of a file of tools, in the sandbox that is kept for it; a call that computes without end costs the sandbox, and the next one gets another. */
 function exportCaller(env: SourcesEnv, name: string, source: string) {
-    const main = `import { tell } from "./console.js";
+    const main = `import { inspect } from "node:util";
+import { tell } from "./console.js";
 import * as tools from "./tools.ts";
 import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint {
-    async call(name, args, say) { try { return await collect(await tools[name](...args), name); } finally { await tell(say); } }
+    async call(name, args, say) {
+        try { return await collect(await tools[name](...args), name); } catch (thrown) { throw asError(thrown); } finally { await tell(say); }
+    }
+}
+function asError(thrown) {
+    if (typeof thrown !== "object" || thrown === null || thrown instanceof Error) return thrown;
+    try {
+        const { message, ...rest } = thrown;
+        const held = typeof message !== "string" ? inspect(thrown) : Object.keys(rest).length > 0 ? message + " " + inspect(rest) : message;
+        return new Error(held.slice(0, ${TOOL_ERROR_CHARACTERS_MAX}));
+    } catch { return thrown; }
 }
 async function collect(value, name) {
     if (typeof value?.next !== "function" || !(value[Symbol.asyncIterator] ?? value[Symbol.iterator])) return value;

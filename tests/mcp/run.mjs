@@ -170,8 +170,13 @@ await withStdio(SHOP, async (client, errors) => {
     });
     await test("what a tool throws comes as an error, whatever it is", async () => {
         matches((await execute(client, "const a = 1;\nreturn shop.refuse('text')")).text, /^Error: just text \(line 2, column \d+\)\n  return shop\.refuse/);
-        matches((await execute(client, "await shop.refuse('object')")).text, /^Error: #<Object> \(line 1, column \d+\)/);
-        equal(await result(client, "const got: string[] = []; for (const kind of ['text', 'object', 'nothing']) await shop.refuse(kind).catch((e) => got.push(e.message)); return got"), '["just text","#<Object>","null"]');
+        const said = async (kind) => JSON.parse(await result(client, `return shop.refuse('${kind}').catch((e) => [e.message])`))[0];
+        matches((await execute(client, "await shop.refuse('object')")).text, /^Error: words \{ code: 1 \} \(line 1, column \d+\)/);
+        equal(await said("data"), "{ reasons: [ 'a' ] }");
+        matches(await said("circular"), /kind: 'circular'.*Circular/);
+        equal((await said("long")).length, 2000);
+        equal(await said("hostile"), "#<Object>");
+        equal(await said("nothing"), "null");
     });
     await test("a long result is cut with a note", async () => {
         const text = await result(client, "return shop.bigText({ characters: 500000 })");

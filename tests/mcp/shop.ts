@@ -39,7 +39,10 @@ export function loop(): void {
 
 /** Throws what is no error. */
 export function refuse(kind: string): never {
-    throw { text: "just text", object: { code: 1, message: "words" }, nothing: null }[kind];
+    const circular = { kind, itself: {} };
+    circular.itself = circular;
+    const hostile = { get message() { throw 1; } };
+    throw { text: "just text", object: { code: 1, message: "words" }, data: { reasons: ["a"] }, long: { data: "x".repeat(1e6) }, circular, hostile, nothing: null }[kind];
 }
 
 export function notATool(this: unknown): void {}
