@@ -1,6 +1,7 @@
 // From the object that a host worker hands to its loader to a LOAD frame: every rule and every text of
 // dynamic-workers.md 1.4. Runs in the host worker's cell, synchronously, before anything is sent.
 
+import { problemOfDate } from "./dates";
 import type { Given } from "./fetch";
 import type { Limits, OperatorLimits, SomeLimits } from "./limits";
 import { StubOutbound } from "./outbound";
@@ -181,18 +182,9 @@ function checkPython(code: Record<string, unknown>, modules: Record<string, unkn
     }
 }
 
-/** A day that the calendar has, as YYYY-MM-DD. */
-function isDate(text: string): boolean {
-    const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
-    return day !== undefined && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
-}
-
 function checkCompatibility(code: Record<string, unknown>): string[] {
-    const date = code.compatibilityDate as string;
-    const errors: string[] = [];
-    if (!isDate(date)) {
-        errors.push(`Invalid compatibility date: ${date}`);
-    }
+    const problem = problemOfDate(code.compatibilityDate as string);
+    const errors = problem === undefined ? [] : [problem];
     const flags = code.compatibilityFlags ?? [];
     if (!Array.isArray(flags)) throw new TypeError("compatibilityFlags must be an array of strings.");
     for (const flag of flags as unknown[]) {

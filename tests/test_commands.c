@@ -152,6 +152,11 @@ TEST(run_refuses_wrong_options) {
     expect(mayfly("1", ".js", "run $S $S"), 2, "", "name one file");
 }
 
+TEST(serve_refuses_a_compatibility_date_in_the_future) {
+    expect(mayfly("{ \"main\": \"a.js\", \"compatibility_date\": \"2999-12-31\" }", ".jsonc", "serve $S"), 1, "",
+           ":1:41: compatibility_date: Can't set compatibility date in the future: \"2999-12-31\". Today's date (UTC) is \"2");
+}
+
 TEST(a_missing_cell_is_named) {
     EXPECT_INT(setenv("MAYFLY_CELL", "/nonexistent/cell", 1), 0);
     int status = mayfly("1", ".js", "run $S");

@@ -1,6 +1,7 @@
 // What mayfly understands of a wrangler configuration. Every problem is found, not only the first, and each names its
 // place and its key.
 
+import { problemOfDate } from "../dates";
 import { parseCron } from "../scheduled/cron";
 import { type Member, type Node, type Place, toValue } from "./tree";
 
@@ -180,6 +181,14 @@ class Reader {
         return name ?? "";
     }
 
+    date(root: Section): string {
+        const place = root.placeOf("compatibility_date");
+        const date = root.text("compatibility_date", false, DATE);
+        const problem = date === undefined ? undefined : problemOfDate(date);
+        if (problem !== undefined) root.problem(place, "compatibility_date", problem);
+        return date ?? COMPATIBILITY_DATE_DEFAULT;
+    }
+
     flags(root: Section): string[] {
         const flags: string[] = [];
         for (const { node, path } of root.items("compatibility_flags")) {
@@ -349,7 +358,7 @@ const MAIN = {
     pattern: /^[^\0]+\.(?:js|mjs|jsx|ts|mts|tsx)$/,
     expected: "the path of a .js, .mjs, .jsx, .ts, .mts or .tsx file",
 };
-const DATE = { pattern: /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/, expected: "a date as 2026-01-31" };
+const DATE = { pattern: /^\d{4}-\d\d-\d\d$/, expected: "a date as 2026-01-31" };
 
 export function readConfig(file: Node): Reading {
     const reader = new Reader();
@@ -364,7 +373,7 @@ export function readConfig(file: Node): Reading {
         name,
         main: root.text("main", true, MAIN) ?? "",
         mainPlace,
-        compatibilityDate: root.text("compatibility_date", false, DATE) ?? COMPATIBILITY_DATE_DEFAULT,
+        compatibilityDate: reader.date(root),
         compatibilityFlags: reader.flags(root),
         vars: reader.vars(root),
         loaders: reader.loaders(root, policies),

@@ -179,10 +179,17 @@ const options = {
     ),
     "no tails": ({ env }) => answers(env.LOADER.load(worker(MODULE, { tails: [] }))),
     "compatibility dates that are none": ({ env }) => {
-        for (const date of ["", "yesterday", "2026-1-1", "2026-13-01", "2026-00-10", "2026-02-30", "2026-04-31T00"]) {
+        for (const date of ["", "yesterday", "2026-1-1", "2026-13-01", "2026-00-10", "2026-02-30", "2026-04-31T00", "1999-01-01"]) {
             const error = throws(() => env.LOADER.load(worker(MODULE, { compatibilityDate: date })), { name: "Error" });
             equal(error.message, `Invalid compatibility date: ${date}`);
         }
+    },
+    "a compatibility date in the future": async ({ env }) => {
+        const dateIn = (days) => new Date(Date.now() + days * 86400e3).toISOString().slice(0, 10);
+        await answers(env.LOADER.load(worker(MODULE, { compatibilityDate: dateIn(0) })));
+        const error = throws(() => env.LOADER.load(worker(MODULE, { compatibilityDate: dateIn(2) })), { name: "Error" });
+        const date = `"2\\d{3}-\\d\\d-\\d\\d"`;
+        ok(new RegExp(`^Can't set compatibility date in the future: ${date}\\. Today's date \\(UTC\\) is ${date}\\.$`).test(error.message), error.message);
     },
     "compatibility flags that are none": refused(
         worker(MODULE, { compatibilityFlags: ["nodejs_compat", "Not A Flag"] }),
