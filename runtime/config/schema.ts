@@ -124,16 +124,30 @@ class Section {
         return node.items.map((item, i) => ({ node: item, path: `${this.pathOf(name)}[${i}]` }));
     }
 
-    /** Ends the section: the names that nobody asked for. */
-    close(): void {
-        for (const name of this.#members.keys()) this.#reader.unknown.push(this.pathOf(name));
+    /**
+     * Ends the section: the names that nobody asked for. One that is nearly another's is misspelt, and would leave open what
+     * it was to close; so would any where all names are mayfly's own.
+     */
+    close(isStrict = false): void {
+        for (const { name, place } of this.#members.values()) {
+            const meant = [...this.#known].find((known) => isNearly(name, known));
+            if (meant !== undefined) this.problem(place, name, `there is no such key; did you mean ${meant}?`);
+            else if (isStrict) this.problem(place, name, `there is no such key; the keys here are ${[...this.#known].join(", ")}`);
+            else this.#reader.unknown.push(this.pathOf(name));
+        }
     }
+}
 
-    /** The same where all names are mayfly's own: what is spelt wrong there must not leave open what it was to close. */
-    closeStrictly(): void {
-        const known = [...this.#known].join(", ");
-        for (const { name, place } of this.#members.values()) this.problem(place, name, `there is no such key; the keys here are ${known}`);
-    }
+/** Whether two names differ by one letter, by two that are swapped, or by how their words are joined. */
+function isNearly(name: string, other: string): boolean {
+    const [a, b] = [name, other].map((text) => text.toLowerCase().replace(/[-_]/g, "")) as [string, string];
+    const shorter = Math.min(a.length, b.length);
+    let start = 0;
+    let end = 0;
+    while (start < shorter && a[start] === b[start]) start++;
+    while (end < shorter - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+    const [x, y] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+    return Math.max(x.length, y.length) <= 1 || (x.length === 2 && x === [...y].reverse().join(""));
 }
 
 /** Who may reach what: {NAME: policy}, in an order that bindings refer to. */
@@ -224,7 +238,7 @@ class Reader {
             const policy = section.take("outbound");
             const jit = section.take("jit");
             if (jit !== undefined && jit.kind !== "boolean") section.problem(jit.place, "jit", `expected a boolean, not ${described(jit)}`);
-            section.close();
+            section.close(true);
             return { binding, id: id ?? null, jit: jit?.kind !== "boolean" || jit.value, way: policies.add(`worker_loaders.${binding}.outbound`, policy) };
         });
     }
@@ -244,7 +258,7 @@ class Reader {
                 section.problem(value.place, name, `expected a whole number from 0 to ${LIMIT_MAX}`);
             }
         }
-        section.closeStrictly();
+        section.close(true);
         return limits;
     }
 
@@ -254,7 +268,7 @@ class Reader {
             const binding = this.binding(item, node);
             const allow = item.take("allow");
             if (allow === undefined) this.problem(node.place, path, "an outbound needs allow, a list of rules");
-            item.closeStrictly();
+            item.close(true);
             const policy = { allow: allow === undefined ? [] : toValue(allow) };
             return { binding, way: policies.push(`mayfly.outbounds.${binding}`, policy) };
         });
@@ -274,7 +288,7 @@ class Reader {
         if (secrets !== undefined && secrets.kind !== "object") {
             section.problem(secrets.place, "secrets", `expected an object, not ${described(secrets)}`);
         }
-        section.closeStrictly();
+        section.close(true);
         return { outbounds, secrets: secrets && toValue(secrets) };
     }
 
