@@ -47,10 +47,34 @@ interface Indexed extends Found {
 
 const WEIGHTS = { name: 10, summary: 4, words: 1 };
 
-const stem = (word: string): string => word.replace(/(?:ies)$/, "y").replace(/(?<=[^su])s$/, "").replace(/(?<=..)(?:ing|ed)$/, "");
+/** One form of a word for all: repositories, branches, merging, starred, invite(-ation). */
+const stem = (word: string): string =>
+    word
+        .replace(/ies$/, "y")
+        .replace(/(?<=[^su])s$/, "")
+        .replace(/(?<=..)(?:ing|ed)$/, "")
+        .replace(/([bgmnprt])\1$/, "$1")
+        .replace(/(?<=...)e$/, "");
 
-function wordsOf(text: string): Set<string> {
-    return new Set(nameWords(text).map(stem));
+const stemsOf = (text: string): string[] => nameWords(text).map(stem);
+
+const wordsOf = (text: string): Set<string> => new Set(stemsOf(text));
+
+/** What APIs call one thing and who asks another, each with the others of its line. */
+const ALIKE = new Map<string, Set<string>>();
+for (const line of [
+    "get list show fetch read retrieve view",
+    "search find query",
+    "create add new make post insert open",
+    "delete remove destroy",
+    "update edit change modify set put patch close",
+    "run trigger dispatch start",
+    "i me my current own authenticated",
+    "pr pull",
+    "org organization",
+]) {
+    const words = stemsOf(line);
+    for (const word of words) ALIKE.set(word, new Set(words));
 }
 
 /** Words that tell nothing apart. */
@@ -58,21 +82,27 @@ const FILLERS = /^(?:a|an|the|of|to|for|in|on|and|or|with|by)$/;
 
 /** Each two words that follow one another, one of which tells nothing alone: "on call". */
 function pairsOf(text: string): Set<string> {
-    const all = nameWords(text).map(stem);
+    const all = stemsOf(text);
     return new Set(all.slice(1).flatMap((word, n) => (FILLERS.test(word) || FILLERS.test(all[n]!) ? [`${all[n]} ${word}`] : [])));
 }
 
 /** Words of a question that tell nothing of what is asked. */
-const ASKING = /^(?:who|what|which|how|is|are|be|do|does|can|i|now|right|please)$/;
+const ASKING = /^(?:who|what|which|how|is|are|am|be|do|does|can|i|now|right|please|all)$/;
 
-/** 1 for the word itself, less for one that begins with it or is begun by it. */
-function match(word: string, words: Set<string>): number {
-    if (words.has(word)) return 1;
-    for (const other of words) {
-        if (word.length > 2 && other.startsWith(word)) return 0.6;
-        if (other.length > 3 && word.startsWith(other)) return 0.6;
-    }
-    return 0;
+/** Whether one word begins with the other. */
+const isForm = (word: string, other: string): boolean => (word.length > 2 && other.startsWith(word)) || (other.length > 3 && word.startsWith(other));
+
+/** A word that is searched: itself, others that mean the same, and those that begin with it or that it begins with. */
+interface Wanted {
+    word: string;
+    alike: string[];
+    forms: string[];
+    weight: number;
+}
+
+function match({ word, alike, forms }: Wanted, words: Set<string>): number {
+    const isThere = (other: string): boolean => words.has(other);
+    return isThere(word) ? 1 : alike.some(isThere) ? 0.8 : forms.some(isThere) ? 0.6 : 0;
 }
 
 const REASON_CHARACTERS_MAX = 300;
@@ -139,27 +169,37 @@ export class Catalog {
         return this.#index;
     }
 
+    /** Rare words count more; of those that mean the same, the most frequent says how rare they are. */
+    #weightOf(words: string[], count: number): number {
+        return Math.log(1 + count / (1 + Math.max(...words.map((word) => this.#frequency.get(word) ?? 0))));
+    }
+
+    #wanted(word: string, count: number): Wanted {
+        const alike = [...(ALIKE.get(word) ?? [])];
+        const forms = [...this.#frequency.keys()].filter((other) => isForm(word, other));
+        return { word, alike, forms, weight: this.#weightOf([word, ...alike], count) };
+    }
+
     /** Entries that have to do with these words, best first: rare words count more, names more than descriptions. */
     search(query: string): Found[] {
         const index = this.#indexed();
-        const asked = [...wordsOf(query)].filter((word) => !FILLERS.test(word));
+        const asked = nameWords(query).filter((word) => !FILLERS.test(word));
         const telling = asked.filter((word) => !ASKING.test(word));
-        const wanted = telling.length > 0 ? telling : asked;
+        const wanted = [...new Set((telling.length > 0 ? telling : asked).map(stem))].map((word) => this.#wanted(word, index.length));
         const pairs = [...pairsOf(query)];
         const exact = query.trim().toLowerCase();
-        const weightOf = (word: string): number => Math.log(1 + index.length / (1 + (this.#frequency.get(word) ?? 0)));
         const scored = index.map((item) => {
             let score = 0;
-            for (const word of wanted) {
-                const fields = (["name", "summary", "words"] as const).map((field) => WEIGHTS[field] * match(word, item[field]));
-                score += Math.max(...fields) * weightOf(word);
+            for (const one of wanted) {
+                const fields = (["name", "summary", "words"] as const).map((field) => WEIGHTS[field] * match(one, item[field]));
+                score += Math.max(...fields) * one.weight;
             }
-            for (const pair of pairs) if (item.pairs.has(pair)) score += WEIGHTS.name * weightOf(pair.split(" ").find((word) => !FILLERS.test(word)) ?? pair);
+            for (const pair of pairs) if (item.pairs.has(pair)) score += WEIGHTS.name * this.#weightOf([pair.split(" ").find((word) => !FILLERS.test(word)) ?? pair], index.length);
             const full = `${item.namespace}.${item.entry.name}`.toLowerCase();
             if (full === exact || item.entry.name.toLowerCase() === exact) score += 1000;
             // Of two that match alike, the one whose name says little else is meant.
             const told = [...item.name].filter((word) => !FILLERS.test(word) && word !== item.namespace.toLowerCase());
-            const meant = told.filter((word) => wanted.some((other) => other.startsWith(word) || word.startsWith(other)));
+            const meant = told.filter((word) => wanted.some(({ word: other, alike }) => other.startsWith(word) || word.startsWith(other) || alike.includes(word)));
             return { item, score: score * (0.5 + meant.length / Math.max(1, told.length)) };
         });
         const found = scored.filter(({ score }) => score > 0);

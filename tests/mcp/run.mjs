@@ -487,6 +487,29 @@ await withStdio([...ALL, ...SHOP], async (client, errors) => {
         matches(text, /issuesCreateComment\(input: \{[^}]*issue_number: number[^}]*body: string[^}]*\}\): Promise<IssueComment>;/);
         equal(text.length < 25_000, true);
     });
+    await test("operations are found by other words than their document's", async () => {
+        const wanted = {
+            "make a new issue": "github.issuesCreate",
+            "close an issue": "github.issuesUpdate",
+            "change a comment on an issue": "github.issuesUpdateComment",
+            "fetch a pull request": "github.pullsGet",
+            "open a pull request": "github.pullsCreate",
+            "get PR diff files": "github.pullsListFiles",
+            "show me the reviews of a PR": "github.pullsListReviews",
+            "invite someone to an organization": "github.orgsCreateInvitation",
+            "modify webhook of a repository": "github.reposUpdateWebhook",
+            "starring a github repo": "github.activityStarRepoForAuthenticatedUser",
+            "figma: edit a webhook": "figma.putWebhook",
+            "directus: modify an item": "directus.updateItem",
+            "who am I": "figma.getMe",
+        };
+        const missed = [];
+        for (const [query, name] of Object.entries(wanted)) {
+            const found = (await call(client, "search", { query, limit: 5 })).text.match(/^\w+\.\w+/gm);
+            if (!found?.includes(name)) missed.push(`${query}: ${found}`);
+        }
+        equal(missed, []);
+    });
     await test("a type is declared by its name", async () => {
         matches((await call(client, "types", { names: ["SimpleUser"] })).text, /^type SimpleUser = \{/);
     });
