@@ -5,6 +5,12 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+/* A shorter value of a header is no credential. */
+#define CREDENTIAL_CHARS_MIN 16
 
 static bool is_among(const char *name, const char *const *names, size_t len) {
     for (size_t i = 0; i < len; i++) {
@@ -44,7 +50,7 @@ static bool is_global(const char *name) {
 }
 
 const char *mcp_config_check_name(const char *name) {
-    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    size_t len = strspn(name, NAME_CHARACTERS);
     if (len == 0 || len > 64 || name[len] || (name[0] >= '0' && name[0] <= '9')) return "an identifier";
     if (is_reserved(name)) return "no word of the language";
     return is_global(name) ? "no global of JavaScript's, which code would miss" : NULL;
@@ -81,6 +87,69 @@ static int read_secrets(const char *path, const json_t *value, struct mcp_source
     return r;
 }
 
+/* A value from the file goes to egress as the others do: by a variable, of which egress wipes its copy. */
+static const char *keep_value(const char *value) {
+    static unsigned number;
+    char *variable = NULL;
+    CHECK(asprintf(&variable, "MAYFLY_MCP_HEADER_%u", number++) >= 0 && setenv(variable, value, 1) == 0);
+    return variable;
+}
+
+/* Takes ${env:NAME} or ${NAME} from the end of a text, if there is one of them and nothing else of the kind. */
+static bool take_variable(const char *text, const char *reference, struct mcp_secret *ret) {
+    const char *name = reference + 2 + (strncmp(reference + 2, "env:", 4) == 0 ? 4 : 0);
+    size_t len = strspn(name, NAME_CHARACTERS);
+    if (len == 0 || strcmp(name + len, "}") != 0) return false;
+    ret->variable = strndup(name, len);
+    ret->prefix = strndup(text, (size_t)(reference - text));
+    CHECK(ret->variable && ret->prefix);
+    return true;
+}
+
+/* What a request can have: a name, and one line that is not empty. */
+static bool is_header(const char *name, const char *value) {
+    if (!*name || name[strspn(name, NAME_CHARACTERS "!#$%&'*+-.^`|~")] || !value || !*value) return false;
+    for (const char *at = value; *at; at++) {
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f) return false;
+    }
+    return true;
+}
+
+/* A header as other clients have it. What is too short for a credential is sent as none: else each `true` of an answer
+   would be a secret that was echoed. */
+static int read_header(const char *path, const char *header, const char *value, struct mcp_source *source) {
+    struct mcp_secret secret = {.header = header, .prefix = value};
+    const char *reference = value ? strstr(value, "${") : NULL, *wrong;
+    char why[512];
+    if (!is_header(header, value) || (reference && !take_variable(value, reference, &secret))) {
+        snprintf(why, sizeof why,
+                 "the header \"%.100s\" is to be a name with a text of one line; of variables it may have one, at its end: "
+                 "${env:VARIABLE}, set in the environment of mayfly mcp",
+                 header);
+        return refuse(path, source->name, why);
+    }
+    if (!reference && (strlen(value) >= CREDENTIAL_CHARS_MIN || strcasecmp(header, "authorization") == 0)) {
+        secret = (struct mcp_secret){.header = header, .prefix = "", .variable = keep_value(value)};
+    }
+    if (reference && !getenv(secret.variable)) {
+        snprintf(why, sizeof why, "the header \"%.100s\" wants the environment variable %.100s, which is not set", header,
+                 secret.variable);
+        return refuse(path, source->name, why);
+    }
+    wrong = mcp_project_add_secret(source, secret);
+    return wrong ? refuse(path, source->name, wrong) : 0;
+}
+
+static int read_headers(const char *path, json_t *headers, struct mcp_source *source) {
+    const char *header;
+    json_t *value;
+    int r = headers && !json_is_object(headers) ? refuse(path, source->name, "its headers are to be an object") : 0;
+    json_object_foreach(headers, header, value) {
+        if (r == 0) r = read_header(path, header, json_string_value(value), source);
+    }
+    return r;
+}
+
 /* Names in a message. */
 static void join(char *text, size_t size, const char *const *names, size_t len) {
     *text = 0;
@@ -103,19 +172,6 @@ static int check_keys(const char *path, const char *name, const json_t *table, c
     return 0;
 }
 
-/* Other clients have credentials there, in the file itself. */
-static int check_headers(const char *path, const char *name, const json_t *value) {
-    const json_t *headers = json_object_get(value, "headers");
-    const char *first = json_object_iter_key(json_object_iter((json_t *)headers));
-    if (!headers) return 0;
-    char why[512];
-    snprintf(why, sizeof why,
-             "headers are not read from a file: put the value into an environment variable, and write "
-             "\"secret\": {\"header\": \"%.100s\", \"env\": VARIABLE} instead",
-             first ? first : "NAME");
-    return refuse(path, name, why);
-}
-
 /* How other clients say what they speak: what is said by "command" and "url" here. */
 static int check_type(const char *path, const char *name, const json_t *value) {
     static const char *const http[] = {"http", "streamable-http", "streamableHttp"};
@@ -130,12 +186,11 @@ static int check_type(const char *path, const char *name, const json_t *value) {
 
 /* What a table says besides its source. */
 static int check_table(const char *path, const char *name, const json_t *value) {
-    static const char *const keys[] = {"openapi", "mcp", "url",  "tools",    "command", "args",
-                                       "env",     "cwd", "type", "disabled", "server",  "secret"};
+    static const char *const keys[] = {"openapi", "mcp",  "url",      "tools",  "command", "args",   "env",
+                                       "cwd",     "type", "disabled", "server", "secret",  "headers"};
     static const char *const of_commands[] = {"args", "env", "cwd"};
     if (!json_is_object(value)) return refuse(path, name, "is to be an object");
-    int r = check_headers(path, name, value);
-    if (r == 0) r = check_keys(path, name, value, keys, COUNT_OF(keys));
+    int r = check_keys(path, name, value, keys, COUNT_OF(keys));
     if (r == 0) r = check_type(path, name, value);
     for (size_t i = 0; r == 0 && i < COUNT_OF(of_commands); i++) {
         if (json_object_get(value, of_commands[i]) && !json_object_get(value, "command"))
@@ -203,6 +258,7 @@ static int read_source(const char *path, const char *name, const json_t *value, 
     if (source->server && strncmp(source->server, "http", 4) != 0)
         return refuse(path, name, "its server is no address");
     r = read_secrets(path, json_object_get(value, "secret"), source);
+    if (r == 0) r = read_headers(path, json_object_get(value, "headers"), source);
     if (r == 0) project->sources_len++;
     return r;
 }
@@ -213,7 +269,7 @@ static const char *make_name(const char *name) {
     bool is_taken = is_reserved(name) || is_global(name);
     CHECK(asprintf(&made, "%s%s%s", *name >= '0' && *name <= '9' ? "_" : "", name, is_taken ? "_" : "") >= 0);
     for (char *at = made; *at; at++) {
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at)) *at = '_';
+        if (!strchr(NAME_CHARACTERS, *at)) *at = '_';
     }
     return made;
 }
@@ -228,6 +284,7 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
     }
     json_object_set_new(project->texts, path, root);
     json_t *sources = json_object_get(root, "sources"), *servers = json_object_get(root, "mcpServers"), *value;
+    if (!sources && !servers) servers = json_object_get(root, "servers"); /* VS Code's */
     const char *name;
     int r = 0;
     if (sources ? !json_is_object(sources) : !servers) r = refuse(path, "sources", "is to be an object");

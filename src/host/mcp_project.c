@@ -117,13 +117,18 @@ static json_t *make_rule(const char *url, const struct mcp_source *source, size_
         json_object_set_new(rule, "addresses", json_pack("[s, s]", "127.0.0.1", "::1"));
     }
     if (!source || source->secrets_len == 0) return rule;
-    json_t *list = json_array();
+    json_t *list = json_array(), *plain = json_object();
     for (size_t i = 0; i < source->secrets_len; i++) {
+        const struct mcp_secret *secret = &source->secrets[i];
         char name[SECRET_NAME_BYTES];
         name_secret(name, number, i);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "header", source->secrets[i].header, "prefix",
-                                              source->secrets[i].prefix, "secret", name));
+        if (secret->variable)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:s}", "header", secret->header, "prefix", secret->prefix, "secret", name));
+        else
+            json_object_set_new(plain, secret->header, json_string(secret->prefix));
     }
+    json_object_set_new(rule, "headers", plain);
     json_object_set_new(rule, "inject", list);
     if (!is_secure) json_object_set_new(rule, "injectPlain", json_true());
     return rule;
@@ -170,7 +175,8 @@ static json_t *make_secrets(const struct mcp_project *project) {
         for (size_t j = 0; j < source->secrets_len; j++) {
             char name[SECRET_NAME_BYTES];
             name_secret(name, i, j);
-            json_object_set_new(secrets, name, json_pack("{s:s}", "env", source->secrets[j].variable));
+            if (source->secrets[j].variable)
+                json_object_set_new(secrets, name, json_pack("{s:s}", "env", source->secrets[j].variable));
         }
     }
     return secrets;
@@ -202,8 +208,9 @@ static char *make_config(const struct mcp_project *project) {
     for (size_t i = 0; i < project->sources_len; i++) {
         json_array_append_new(sources, make_source(&project->sources[i]));
     }
-    json_t *vars = json_pack("{s:o, s:I, s:s, s:b, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
-                             "TOKEN", project->token, "IS_STDIO", project->is_stdio, "CHILDREN", project->children);
+    json_t *vars =
+        json_pack("{s:o, s:I, s:s, s:b, s:s}", "SOURCES", sources, "TIMEOUT_MS", (json_int_t)project->timeout_ms,
+                  "TOKEN", project->token, "IS_STDIO", project->is_stdio, "CHILDREN", project->children);
     json_t *outbounds = json_array();
     json_t *policies = make_policies(project, outbounds);
     json_t *config =

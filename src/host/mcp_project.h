@@ -14,7 +14,8 @@
 
 enum mcp_kind { MCP_OPENAPI, MCP_SERVER, MCP_TYPESCRIPT };
 
-/* A credential: a header whose value is the prefix and what the environment variable has. */
+/* A credential: a header whose value is the prefix and what the environment variable has. Without a variable it is the
+   prefix alone, and no credential. */
 struct mcp_secret {
     const char *header, *prefix, *variable;
 };

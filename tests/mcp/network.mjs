@@ -191,9 +191,9 @@ await withStdio(["--openapi", `echo=${path}`, "--server", `echo=${echo.url}/base
 
 // Several headers for one source, with prefixes, by options and by a file. The server says what it got, as a server may.
 const giving = await listen((request, _, response) => {
-    const { authorization = "", "x-key": key = "" } = request.headers;
+    const { authorization = "", "x-key": key = "", "x-readonly": readonly } = request.headers;
     const token = authorization.replace(/^\S+ /, "");
-    const escaped = JSON.stringify({ authorization, token, key, decoded: Buffer.from(token, "base64").toString() });
+    const escaped = JSON.stringify({ authorization, token, key, readonly, decoded: Buffer.from(token, "base64").toString() });
     response.writeHead(200, { "content-type": "application/json", "x-got": `${authorization.length} ${key.length}` });
     response.end(escaped.replaceAll("/", "\\/").replaceAll("+", "\\u002B"));
 });
@@ -213,6 +213,20 @@ for (const [how, options] of [
             const got = JSON.parse(await result(client, "return given.given()"));
             matches(got.authorization, /^(Bearer )?\*+$/);
             equal([got.token, got.key], ["*".repeat(24), "*".repeat(17)]);
+        });
+    });
+}
+// As other clients have them, VS Code's table among these: in the file itself, or by a variable.
+for (const [table, headers] of Object.entries({
+    mcpServers: { Authorization: "Bearer ${MAYFLY_TEST_TOKEN}", "X-Key": "a-key-of-the-file", "X-Readonly": "true" },
+    servers: { Authorization: "Bearer sk/live+0123456789", "X-Key": "${env:MAYFLY_TEST_KEY}", "X-Readonly": "true" },
+})) {
+    writeFileSync(sources, JSON.stringify({ inputs: [], [table]: { given: { openapi: given, server: giving.url, headers } } }));
+    await withStdio(["--config", sources], async (client) => {
+        await test(`network: headers of another client's file, in ${table}`, async () => {
+            const got = JSON.parse(await result(client, "return given.given()"));
+            matches(got.authorization, /^(Bearer )?\*+$/);
+            equal([got.token, got.key, got.readonly], ["*".repeat(24), "*".repeat(17), "true"]);
         });
     });
 }
