@@ -10,7 +10,7 @@ import { Sources, type SourcesEnv } from "./sources";
 import { Tools } from "./tools";
 
 interface Env extends SourcesEnv {
-    /** What requests must carry, if anything: the command line makes one for its own, or was given one for its clients. */
+    /** What requests must carry, if anything: the command line makes one for its own; of its clients' it tells the SHA-256. */
     TOKEN?: string;
     /** Standard input is the one client. */
     IS_STDIO?: boolean;
@@ -43,9 +43,15 @@ function isForeign(request: Request): boolean {
     }
 }
 
+async function sha256(text: string): Promise<string> {
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+    return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Looks at all characters whatever they are, so that the time does not tell how many are right. */
-function isAllowed(request: Request, token: string): boolean {
-    const sent = /^bearer +(.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+async function isAllowed(request: Request, { TOKEN: token = "", IS_STDIO }: Env): Promise<boolean> {
+    const written = /^bearer +(.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+    const sent = IS_STDIO ? written : await sha256(written);
     let difference = sent.length ^ token.length;
     for (let at = 0; at < token.length; at++) difference |= token.charCodeAt(at) ^ sent.charCodeAt(at);
     return difference === 0;
@@ -82,7 +88,7 @@ async function answerBody(body: string, env: Env, client?: string): Promise<Resp
 
 async function answer(request: Request, env: Env): Promise<Response> {
     if (isForeign(request)) return new Response("Forbidden origin\n", { status: 403 });
-    if (env.TOKEN && !isAllowed(request, env.TOKEN)) {
+    if (env.TOKEN && !(await isAllowed(request, env))) {
         const words = "Unauthorized: this server wants the header Authorization: Bearer TOKEN, with the token that it was started with\n";
         return new Response(words, { status: 401, headers: { "www-authenticate": "Bearer" } });
     }

@@ -1,4 +1,5 @@
 #include "host/mcp_listen.h"
+#include "base/sha256.h"
 #include "host/egress_address.h"
 #include "host/serve_options.h"
 #include <errno.h>
@@ -37,7 +38,9 @@ static int read_token(const char *variable, const char **ret) {
     for (size_t i = 0; i < len; i++) is_plain &= token[i] > ' ' && token[i] < 0x7f;
     if (!is_plain || len < TOKEN_CHARS_MIN || len > TOKEN_CHARS_MAX)
         return refuse("--listen-token takes a token of 16 to 4096 characters, without spaces, all of ASCII");
-    *ret = token;
+    static char hash[SHA256_HEX_BYTES];
+    sha256_hex(token, len, hash);
+    *ret = hash;
     return 0;
 }
 

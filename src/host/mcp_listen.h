@@ -10,5 +10,6 @@ struct mcp_listen {
 };
 
 /* Checks them together: an address that others can reach wants a token, or the word that none is wanted. Sets
-   *ret_token to the environment's text, or "" for none. Prints what is wrong, never the token; returns 0 or -EINVAL. */
+   *ret_token to the SHA-256 of the token, all that is to be known of it here, or "" for none. Prints what is wrong, never
+   the token; returns 0 or -EINVAL. */
 int mcp_listen_check(const struct mcp_listen *listen, const char **ret_token);

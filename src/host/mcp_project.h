@@ -37,7 +37,7 @@ struct mcp_project {
     size_t sources_len;
     unsigned timeout_ms; /* 0: the worker's default */
     bool no_jit;         /* executions are interpreted, never compiled */
-    const char *token;   /* what requests must carry; "" for none */
+    const char *token;   /* what requests must carry: with is_stdio itself, else its SHA-256; "" for none */
     bool is_stdio;       /* they are this process's own, which passes on what comes by standard input */
     char children[80];   /* where the servers that were started are reached; "" if there are none */
     char dir[PATH_MAX];  /* set by mcp_project_write */

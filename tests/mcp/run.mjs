@@ -3,6 +3,7 @@
 //
 //     node tests/mcp/run.mjs [TEXT]       only the cases whose names contain TEXT
 
+import { createHash } from "node:crypto";
 import { execFile, spawn } from "node:child_process";
 import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -636,7 +637,8 @@ await withHttp([...SHOP, "--listen-token", "MAYFLY_TEST_LISTEN"], async (url) =>
     const ask = (authorization) => fetch(here, { method: "POST", headers: authorization ? { authorization } : {}, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
     await test("a server that others reach answers those with its token", async () => {
         for (const wrong of [undefined, "Bearer", "Bearer ", "Bearer a-token-of-32-characters-or-mor", "Bearer a-token-of-32-characters-or-more2",
-            "Bearer A-token-of-32-characters-or-more", "Basic a-token-of-32-characters-or-more", "a-token-of-32-characters-or-more"]) {
+            "Bearer A-token-of-32-characters-or-more", "Basic a-token-of-32-characters-or-more", "a-token-of-32-characters-or-more",
+            `Bearer ${createHash("sha256").update(process.env.MAYFLY_TEST_LISTEN).digest("hex")}`]) {
             const answer = await ask(wrong);
             equal([answer.status, answer.headers.get("www-authenticate")], [401, "Bearer"], `${wrong}: `);
             matches(await answer.text(), /^Unauthorized: this server wants the header Authorization: Bearer TOKEN/);
