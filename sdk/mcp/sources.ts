@@ -94,7 +94,7 @@ function asError(thrown) {
     try {
         const { message, ...rest } = thrown;
         const held = typeof message !== "string" ? inspect(thrown) : Object.keys(rest).length > 0 ? message + " " + inspect(rest) : message;
-        return new Error(held.slice(0, ${TOOL_ERROR_CHARACTERS_MAX}));
+        return Object.assign(new Error(held.slice(0, ${TOOL_ERROR_CHARACTERS_MAX})), rest);
     } catch { return thrown; }
 }
 async function collect(value, name) {

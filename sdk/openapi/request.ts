@@ -201,7 +201,8 @@ export async function readResponse(response: Response, label: string): Promise<u
     if (!response.ok) {
         const said = asText().replace(/\s+/g, " ").trim();
         const shown = said.length > ERROR_CHARACTERS_MAX ? `${said.slice(0, ERROR_CHARACTERS_MAX)}…` : said;
-        throw new Error(`${label}: HTTP ${response.status}${response.statusText ? ` ${response.statusText}` : ""}${shown ? `: ${shown}` : ""}`);
+        const error = new Error(`${label}: HTTP ${response.status}${response.statusText ? ` ${response.statusText}` : ""}${shown ? `: ${shown}` : ""}`);
+        throw Object.assign(error, { status: response.status }); // as clients that a model knows have it
     }
     if (bytes.length === 0) return null;
     if (isJson(type) || type === "") {

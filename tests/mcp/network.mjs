@@ -150,6 +150,7 @@ await withStdio([...ECHO, "--timeout", "3000"], async (client, errors) => {
     });
     await test("network: failures say what happened", async () => {
         matches((await execute(client, "const a = 1;\nawait echo.missing()")).text, /^Error: echo\.missing: HTTP 404 Not Found: \{"message":"nobody knows it"\} \(line 2, column/);
+        equal(await result(client, "return echo.missing().catch((e: any) => e.status)"), "404");
         matches((await execute(client, "await echo.liar()")).text, /echo\.liar: the server said JSON and sent none: <html>/);
         equal((await execute(client, "await echo.cut()")).isError, true);
         matches((await execute(client, "await echo.hang()")).text, /took longer than 3000 ms/);
