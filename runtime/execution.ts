@@ -149,6 +149,7 @@ function plain(value: unknown, seen: object[] = [], awaited?: Awaited): unknown 
     if (typeof value === "function") return "[function]";
     if (typeof value !== "object" || value === null) return value;
     if (seen.includes(value)) return "[circular]";
+    if (named.has(value)) return `[${unlisted(named.get(value)!)}]`;
     if (seen.length > DEPTH_MAX) return "[too deep]";
     const inside = [...seen, value];
     if (value instanceof Promise || isIterator(value)) return pending(value, inside, awaited);
@@ -237,6 +238,12 @@ async function settle(ms: number): Promise<void> {
     loose.unfinished = open.size;
 }
 
+/** The namespaces by what stands for them. */
+const named = new WeakMap<object, string>();
+
+/** The sandbox does not know what functions there are, and an empty list would say that there are none. */
+const unlisted = (namespace: string): string => `The functions of ${namespace} cannot be listed by code: find them with the tools search and types`;
+
 /** A namespace: each property is a function; an error from it points to the line that called. */
 function namespaceOf(namespace: string, call: Call): object {
     const get = (_: object, name: PropertyKey): unknown => {
@@ -249,7 +256,12 @@ function namespaceOf(namespace: string, call: Call): object {
             });
         };
     };
-    return new Proxy({}, { get });
+    const ownKeys = (): never => {
+        throw new TypeError(unlisted(namespace));
+    };
+    const made = new Proxy({}, { get, ownKeys });
+    named.set(made, namespace);
+    return made;
 }
 
 /** Where the engine says that an error arose. */

@@ -42,6 +42,9 @@ function deepName(message: string, namespaces: readonly string[]): string | unde
     return name !== undefined && name.split(".").length > 2 && namespaces.includes(name.split(".")[0]!) ? name : undefined;
 }
 
+/** What clients of others wrap an answer in, taken from one that is not wrapped. */
+const WRAPPED = /^undefined is not an object \(evaluating '(?:[\w$]+\.)*(?:data|body)\b|^[\w$.]+\.(?:json|text) is not a function/;
+
 /** What may help who wrote the code. */
 function adviceOn({ name, message }: Failure, known: readonly string[], functions?: Functions): string | undefined {
     const missing = name === "ReferenceError" ? missingName(message) : undefined;
@@ -52,6 +55,7 @@ function adviceOn({ name, message }: Failure, known: readonly string[], function
         const near = nearestNames(missing, new Set(known));
         return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
     }
+    if (name === "TypeError" && WRAPPED.test(message)) return "A function gives the value of its type itself, as types shows it: no response around it, with data or json().";
     if (/^No such module /.test(message)) return "Only modules of Node can be imported, as node:path.";
     const deep = functions && deepName(message, functions.namespaces);
     if (deep === undefined) return undefined;

@@ -174,10 +174,27 @@ await withStdio(SHOP, async (client, errors) => {
         const said = async (kind) => JSON.parse(await result(client, `return shop.refuse('${kind}').catch((e) => [e.message])`))[0];
         matches((await execute(client, "await shop.refuse('object')")).text, /^Error: words \{ code: 1 \} \(line 1, column \d+\)/);
         equal(await said("data"), "{ reasons: [ 'a' ] }");
+        equal(await result(client, "return shop.refuse('object').catch((e) => e.code)"), "1");
         matches(await said("circular"), /kind: 'circular'.*Circular/);
         equal((await said("long")).length, 2000);
         equal(await said("hostile"), "#<Object>");
         equal(await said("nothing"), "null");
+    });
+    await test("a namespace tells that code cannot list it", async () => {
+        const words = "The functions of shop cannot be listed by code: find them with the tools search and types";
+        for (const code of ["return Object.keys(shop)", "for (const name in shop) console.log(name)", "return { ...shop }", "return JSON.stringify(shop)"]) {
+            matches((await execute(client, code)).text, new RegExp(`^TypeError: ${words} \\(line 1, `));
+        }
+        equal(await result(client, "return [shop]"), `["[${words}]"]`);
+        equal(await result(client, "console.log(shop); return 1"), `1\n\nConsole:\n[${words}]`);
+    });
+    await test("who looks for a response around a value is told that there is none", async () => {
+        const advice = /\nA function gives the value of its type itself, as types shows it: no response around it, with data or json\(\)\.$/;
+        for (const code of ["const items = await shop.listItems(); return items.data.length", "const { data } = await shop.listItems() as any; return data.length",
+            "const items = await shop.listItems(); return items.json()"]) {
+            matches((await execute(client, code)).text, advice);
+        }
+        equal(advice.test((await execute(client, "const items = await shop.listItems(); return items.first.name")).text), false);
     });
     await test("a long result is cut with a note", async () => {
         const text = await result(client, "return shop.bigText({ characters: 500000 })");
