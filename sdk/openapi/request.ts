@@ -6,7 +6,7 @@ import { list, own, text, type Json } from "../types/schema";
 import { encodeBody, hasBinary } from "./bodies";
 import { isJson, isText } from "./media";
 import { objectProperties, type Api, type Operation, type Parameter } from "./operations";
-import { simpleValue, styledPairs } from "./styles";
+import { scalar, simpleValue, styledPairs } from "./styles";
 import { isPlainObject, plainValue, Spot } from "./values";
 
 const RESPONSE_BYTES_MAX = 32 << 20;
@@ -99,13 +99,20 @@ function encodedBody(api: Api, operation: Operation, input: Json, label: string)
     return encodeBody(media, value, new Spot(api.document, () => media.schema, label, () => body.property ?? ""));
 }
 
+/** A list for a query's one text (`labels`, separated by commas), which its style would send as several of them. */
+function oneText(api: Api, { location, schema, mediaType }: Parameter, value: unknown): unknown {
+    const isOne = Array.isArray(value) && location === "query" && mediaType === undefined && own(api.document.resolve(schema), "type") === "string";
+    return isOne ? value.filter((item) => item !== null).map(scalar).join(",") : value;
+}
+
 /** The values of the parameters that are given. */
 function parameterValues(api: Api, { parameters }: Operation, input: Json, label: string): Map<Parameter, unknown> {
     const values = new Map<Parameter, unknown>();
     for (const parameter of parameters) {
         const value = own(input, parameter.property);
         if (value === undefined) continue;
-        values.set(parameter, plainValue(value, new Spot(api.document, () => parameter.schema, label, () => parameter.property)));
+        const plain = plainValue(value, new Spot(api.document, () => parameter.schema, label, () => parameter.property));
+        values.set(parameter, oneText(api, parameter, plain));
     }
     return values;
 }
