@@ -52,9 +52,10 @@ function adviceOn({ name, message }: Failure, known: readonly string[], function
     if (missing !== undefined) {
         const why = functions?.whyMissing?.(missing);
         if (why !== undefined) return why;
-        const near = nearestNames(missing, new Set(known));
+        const near = [...(functions?.near(missing).filter((one) => one.endsWith(`.${missing}`)) ?? []), ...nearestNames(missing, new Set(known))];
         return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
     }
+    if (functions && /not permitted to access the internet/.test(message)) return `Only functions reach the outside: those of ${functions.namespaces.slice(0, 30).join(", ")}.`;
     if (name === "TypeError" && WRAPPED.test(message)) return "A function gives the value of its type itself, as types shows it: no response around it, with data or json().";
     if (/^No such module /.test(message)) return "Only modules of Node can be imported, as node:path.";
     const deep = functions && deepName(message, functions.namespaces);

@@ -45,6 +45,8 @@ export interface Executed {
 const GLOBALS = ["console", "JSON", "Math", "Promise", "Date", "URL", "Object", "Array", "String", "Number", "Map", "Set", "setTimeout", "structuredClone"];
 
 const NAME_CHARACTERS_MAX = 100;
+/** Of functions that have not answered. */
+const NAMES_SHOWN_MAX = 5;
 const MESSAGE_CHARACTERS_MAX = 4000;
 /** Of an error that a note tells. */
 const NOTE_MESSAGE_CHARACTERS_MAX = 300;
@@ -173,10 +175,17 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
     const entrypoint = worker.getEntrypoint() as Entrypoint;
     let calls = 0;
     let isOver = false;
+    const open: string[] = [];
     const call = async (namespace: unknown, name: unknown, args: unknown): Promise<unknown> => {
         if (isOver) throw new Error("The execution has ended. Await every call before returning.");
         if (++calls > limits.callsMax) throw new Error(`More than ${limits.callsMax} calls in one execution.`);
-        return catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
+        const label = `${String(namespace)}.${String(name)}`.slice(0, NAME_CHARACTERS_MAX);
+        open.push(label);
+        try {
+            return await catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
+        } finally {
+            open.splice(open.indexOf(label), 1);
+        }
     };
     try {
         const running = entrypoint.run(catalog.namespaces, call, { result: limits.resultCharactersMax, logs: limits.logCharactersMax, timeoutMs: limits.timeoutMs });
@@ -184,7 +193,8 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         const outcome = await within(running, limits.timeoutMs, late, signal);
         if (outcome !== late) return isObject(outcome) ? outcome : {};
         isOver = true;
-        const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.`;
+        const waited = [...new Set(open)].slice(0, NAMES_SHOWN_MAX).join(", ");
+        const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.${waited && ` No answer had come from ${waited}.`}`;
         return { ...(await soFar(entrypoint)), failure: { name: "TimeoutError", message } };
     } catch (error) {
         return { failure: startFailure(error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.") };
