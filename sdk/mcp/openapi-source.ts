@@ -64,6 +64,21 @@ class OpenApiSource implements Source {
         return this.#api.problems;
     }
 
+    /** The address that an operation's path follows; undefined if the document does not say which server that is. */
+    #baseOf(operation: Operation): string | undefined {
+        const base = this.#server ?? serverOf(this.#api, operation, this.#options.url);
+        return /^https?:\/\//.test(base) ? base : undefined;
+    }
+
+    /** Why an operation cannot be called, as far as its server goes. */
+    get serverProblem(): string | undefined {
+        try {
+            return this.#api.operations.some((operation) => this.#baseOf(operation) === undefined) ? "its document names no server" : undefined;
+        } catch (error) {
+            return (error as Error).message;
+        }
+    }
+
     #types(pointers: Iterable<string>): Declaration[] {
         return closure(this.#declarer.renderer, pointers).map(({ name, declaration }) => ({ name, text: declaration }));
     }
@@ -81,12 +96,12 @@ class OpenApiSource implements Source {
     async call(name: string, args: unknown[]): Promise<unknown> {
         const operation = this.#operations.get(name)!;
         const label = `${this.namespace}.${name}`;
-        const base = this.#server ?? serverOf(this.#api, operation, this.#options.url);
-        if (!/^https?:\/\//.test(base)) throw new Error(`${label}: the document names no server; start mayfly mcp with one`);
+        const base = this.#baseOf(operation);
+        if (base === undefined) throw new Error(`${label}: the document names no server; start mayfly mcp with --server ${this.namespace}=URL`);
         return readResponse(await this.#send(buildRequest(this.#api, operation, args[0], base, label)), label);
     }
 }
 
-export function openApiSource(options: OpenApiOptions, names: Names, send: Send): Source & { problems: string[] } {
+export function openApiSource(options: OpenApiOptions, names: Names, send: Send): Source & { problems: string[]; serverProblem: string | undefined } {
     return new OpenApiSource(options, names, send);
 }

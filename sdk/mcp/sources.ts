@@ -147,6 +147,7 @@ async function read(options: SourceOptions, env: SourcesEnv): Promise<Read> {
     if (kind === "typescript") return (names) => typeScriptSource(name, text, names, exportCaller(env, name, text));
     return (names) => {
         const source = openApiSource({ namespace: name, text, ...(url && { url }), ...(server && { server }) }, names, send);
+        if (source.serverProblem !== undefined) console.warn(`${name}: ${source.serverProblem}; say which to ask with --server ${name}=URL`);
         for (const problem of source.problems.slice(0, 10)) console.warn(`${name}: left out: ${problem}`);
         return source;
     };

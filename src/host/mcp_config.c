@@ -51,7 +51,7 @@ static bool is_global(const char *name) {
 
 const char *mcp_config_check_name(const char *name) {
     size_t len = strspn(name, NAME_CHARACTERS);
-    if (len == 0 || len > 64 || name[len] || (name[0] >= '0' && name[0] <= '9')) return "an identifier";
+    if (len == 0 || len > 64 || name[len] || (name[0] >= '0' && name[0] <= '9')) return "an identifier of letters, digits and _";
     if (is_reserved(name)) return "no word of the language";
     return is_global(name) ? "no global of JavaScript's, which code would miss" : NULL;
 }
@@ -278,6 +278,7 @@ int mcp_config_read(const char *path, struct mcp_project *project) {
     static const char *const tables[] = {"sources", "mcpServers", "timeoutMs"};
     json_error_t error;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (!root && error.line < 1) return refuse(path, "--config", error.text);
     if (!root) {
         fprintf(stderr, "mayfly mcp: %s:%d:%d: %s\n", path, error.line, error.column, error.text);
         return -EINVAL;

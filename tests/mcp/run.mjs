@@ -424,7 +424,8 @@ await test("wrong options are named", async () => {
     const cases = [
         [[], /name at least one source/],
         [["--tools", "shop"], /--tools takes NAME=PLACE/],
-        [["--tools", "a-b=x.ts"], /--tools takes NAME=PLACE, the name an identifier, not 'a-b'/],
+        [["--tools", "a-b=x.ts"], /--tools takes NAME=PLACE, the name an identifier of letters, digits and _, not 'a-b'/],
+        [["--config", "/does/not/exist.json"], /^mayfly mcp: \/does\/not\/exist\.json: --config: unable to open \/does\/not\/exist\.json: No such file/],
         ...["delete", "await", "eval", "undefined"].map((name) => [["--tools", `${name}=x.ts`], new RegExp(`NAME=PLACE, the name no word of the language, not '${name}'`)]),
         [["--openapi", `large=${large}`], /large: \S+large\.json: 73400320 bytes, and 67108864 are the most/],
         ...["Promise", "JSON", "Math", "console"].map((name) => [["--tools", `${name}=x.ts`], new RegExp(`the name no global of JavaScript's, which code would miss, not '${name}'`)]),
@@ -540,6 +541,7 @@ await withStdio([...ALL, ...SHOP], async (client, errors) => {
         matches((await execute(client, "await github.reposGet({ owner: 'a', rep: 'b' })")).text, /missing repo; it was given owner, rep|missing repo; it was given rep/);
     });
     await test("the start tells its progress", () => matches(errors(), /github: 1223 functions \(\d+ ms\)/));
+    await test("a document that names its server is not complained of", () => equal(/github: its document|figma: its document/.test(errors()), false));
 });
 
 function strange() {
@@ -579,6 +581,8 @@ await test("strange documents cost what is strange in them", async () => {
         const { text } = await call(client, "types", { names: ["strange.*"] });
         for (const name of ["cyclic", "loop", "odd", "cyclic2", "delete_"]) matches(text, new RegExp(`\\b${name}\\(`));
         matches(errors(), /broken: left out: /);
+        matches(errors(), /strange: its document names no server; say which to ask with --server strange=URL/);
+        matches((await execute(client, "await strange.cyclic()")).text, /^Error: strange\.cyclic: the document names no server; start mayfly mcp with --server strange=URL/);
         matches(errors(), /bomb: left out: its aliases make 1234567\d+ values of it/);
         const why = /^broken is not available: \S/m;
         matches((await call(client, "search", { query: "zebra" })).text, why);
