@@ -7,7 +7,7 @@ import { firstSentence } from "../types/comments";
 import { callableName, Names, propertyKey } from "../types/names";
 import type { Node } from "../code/parse";
 import type { Declaration, Entry, Source } from "./catalog";
-import { typeOfExpression } from "./value-type";
+import { typeOfExpression, typeOfLiteral } from "./value-type";
 
 /** Calls an exported function of the file, in its sandbox. */
 export type CallExport = (name: string, args: unknown[]) => Promise<unknown>;
@@ -202,7 +202,8 @@ class ToolFile {
             const target = node(parameter.type === "AssignmentPattern" ? parameter.left : isRest ? parameter.argument : parameter)!;
             const name = target.type === "Identifier" ? nameOf(target) : `${isRest ? "rest" : "input"}${index > 0 ? index + 1 : ""}`;
             const annotation = node(target.typeAnnotation) ?? node(parameter.typeAnnotation);
-            const type = this.#annotation(annotation, mentioned) || (isRest ? "unknown[]" : "unknown");
+            const byDefault = parameter.type === "AssignmentPattern" ? typeOfLiteral(node(parameter.right)!) : undefined;
+            const type = this.#annotation(annotation, mentioned) || (isRest ? "unknown[]" : (byDefault ?? "unknown"));
             if (isRest) return `...${name}: ${type}`;
             if (!isOptional(parameter)) return `${name}: ${type}`;
             return parameters.slice(index).every(isOptional) ? `${name}?: ${type}` : `${name}: ${type} | undefined`;

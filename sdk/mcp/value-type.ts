@@ -18,6 +18,9 @@ export interface Others {
 
 const PLAIN: Record<string, string> = { StringLiteral: "string", NumericLiteral: "number", BooleanLiteral: "boolean", TemplateLiteral: "string", BigIntLiteral: "bigint" };
 
+/** The type of a literal; undefined if it is none. */
+export const typeOfLiteral = (expression: Node): string | undefined => PLAIN[expression.type];
+
 function typeOfObject(expression: Node, others: Others, isConst: boolean): string {
     const members = nodes(expression.properties).map((property): string | undefined => {
         if (property === null || property.type === "SpreadElement" || property.computed === true) return undefined;
@@ -58,7 +61,7 @@ export function typeOfExpression(expression: Node, others: Others, isConst = fal
         case "UnaryExpression":
             return isConst && expression.operator === "-" ? `(${others.textOf(expression)})` : expression.operator === "-" ? "number" : "any";
         default: {
-            const plain = PLAIN[expression.type];
+            const plain = typeOfLiteral(expression);
             return plain !== undefined && isConst && expression.type !== "TemplateLiteral" ? others.textOf(expression) : (plain ?? "any");
         }
     }
