@@ -185,7 +185,7 @@ $(BUILD)/mayfly-cell: $(CELL_OBJ) $(BASE_OBJ)
 
 $(BUILD)/mayfly: $(HOST_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"
-	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS) $(shell pkg-config --libs libseccomp)
+	@$(CC) $(LDFLAGS) $^ -o $@ $(HOST_LIBS) $(shell pkg-config --libs libseccomp libmd)
 
 $(BUILD)/mayfly-egress: $(EGRESS_OBJ) $(O)/host/call_filter.o $(O)/host/channel.o $(O)/host/loop.o $(LLHTTP_OBJ) $(BASE_OBJ)
 	@echo "  LINK $@"

@@ -2,7 +2,6 @@
 #include "base/buf.h"
 #include "base/frame.h"
 #include "base/line_log.h"
-#include "base/sha256.h"
 #include "check.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -240,24 +239,6 @@ TEST(line_log_waits_for_no_reader_and_ends_a_line_that_was_cut) {
     close(pipes[0]);
     close(pipes[1]);
     buf_done(&line);
-}
-
-/* FIPS 180-4's examples, and each length about the end of a block, as one hash of their hashes, which is Python's. */
-TEST(sha256_is_that_of_others) {
-    char hex[SHA256_HEX_BYTES], all[130 * 64], text[130];
-    sha256_hex("", 0, hex);
-    EXPECT_STR(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    sha256_hex("abc", 3, hex);
-    EXPECT_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, hex);
-    EXPECT_STR(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-    for (size_t i = 0; i < sizeof text; i++) {
-        text[i] = (char)('a' + i % 26);
-        sha256_hex(text, i, hex);
-        memcpy(all + 64 * i, hex, 64);
-    }
-    sha256_hex(all, sizeof all, hex);
-    EXPECT_STR(hex, "3517aa955b55e7be129187f34890c76a05db18a1fc6cb6a885e57081ca979d1a");
 }
 
 TEST_MAIN()

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages="gcc make pkg-config libc6-dev libjavascriptcoregtk-4.1-dev libuv1-dev libjansson-dev ca-certificates"
+packages="gcc make pkg-config libc6-dev libjavascriptcoregtk-4.1-dev libuv1-dev libjansson-dev libmd-dev ca-certificates"
 # What the cell's binary has besides the engine: WebCrypto, compression, WebSocket.
 packages="$packages libssl-dev zlib1g-dev libbrotli-dev libwslay-dev"
 # What the egress process has besides.

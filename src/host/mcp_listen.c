@@ -1,8 +1,8 @@
 #include "host/mcp_listen.h"
-#include "base/sha256.h"
 #include "host/egress_address.h"
 #include "host/serve_options.h"
 #include <errno.h>
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +38,8 @@ static int read_token(const char *variable, const char **ret) {
     for (size_t i = 0; i < len; i++) is_plain &= token[i] > ' ' && token[i] < 0x7f;
     if (!is_plain || len < TOKEN_CHARS_MIN || len > TOKEN_CHARS_MAX)
         return refuse("--listen-token takes a token of 16 to 4096 characters, without spaces, all of ASCII");
-    static char hash[SHA256_HEX_BYTES];
-    sha256_hex(token, len, hash);
+    static char hash[SHA256_DIGEST_STRING_LENGTH];
+    SHA256Data((const uint8_t *)token, len, hash);
     *ret = hash;
     return 0;
 }
