@@ -39,6 +39,12 @@ export function callEnded(cpuMs: number): void {
     native.callBegins(lower.length > 0 ? Math.min(...lower) : cpuMsMax);
 }
 
+/** All calls have. */
+export function callsEnded(): void {
+    lower.length = 0;
+    if (cpuMsMax > 0) native.callBegins(cpuMsMax);
+}
+
 /** What may still be logged: true; false for nothing; a text to log instead, once, when the limit is reached. */
 export function mayLog(characters: number): boolean | string {
     if (logBytesLeft <= 0) return false;

@@ -33,6 +33,9 @@ export class Channel {
     readonly #handler: ChannelHandler;
     readonly #exchanges = new Map<number, Exchange>();
     #awaited = 0;
+    /** Pushes of this side that are not answered, and what the other side asked that is not. */
+    unanswered = 0;
+    owed = 0;
     #rpc: RpcSession | undefined;
     readonly #isOwner: boolean;
     #nextId: number;
@@ -62,12 +65,12 @@ export class Channel {
     /** Exchanges and calls of this side that are under way and that somebody waits for, and streams that answers brought:
      * the rest of a request that was answered is not among them. */
     get active(): number {
-        return this.#awaited + (this.#rpc?.unanswered ?? 0);
+        return this.#awaited + this.unanswered;
     }
 
     /** Calls of this side that are under way; counted when asked for, which is seldom. */
     get calls(): number {
-        let calls = this.#rpc?.unanswered ?? 0;
+        let calls = this.unanswered;
         for (const exchange of this.#exchanges.values()) if (exchange.isAsking) calls++;
         return calls;
     }
@@ -84,13 +87,31 @@ export class Channel {
         for (const exchange of [...this.#exchanges.values()]) if (exchange.isAnswering) exchange.reset(error);
     }
 
+    /** The other side has nothing to answer, and nothing to call but the worker anew. */
+    get isQuiet(): boolean {
+        return this.active === 0 && (this.#rpc?.given ?? 0) === 0;
+    }
+
+    /** Whether it waits for answers that nothing can bring about: no byte is to come, and nobody may cancel a body here. */
+    get isStuck(): boolean {
+        if (this.owed === 0 || !this.isQuiet) return false;
+        for (const exchange of this.#exchanges.values()) if (!exchange.isOwed) return false;
+        return true;
+    }
+
+    /** Fails what the other side waits for. */
+    failOwed(error: Error): void {
+        for (const exchange of [...this.#exchanges.values()]) exchange.reset(error);
+        this.#rpc?.failOwed(error);
+    }
+
     /** Stubs of the other side's objects that are held here. */
     get held(): number {
         return this.#rpc?.held ?? 0;
     }
 
     send(type: number, flags: number, id: number, head: string, tail?: Uint8Array): void {
-        if (this.#open) native.send(this.number, type, flags, id, head, tail);
+        if (this.#open) native.send(this.number, type, flags, id, head, tail, this.owed > 0 && this.#awaited + this.unanswered === 0);
     }
 
     nextId(): number {
@@ -143,6 +164,7 @@ export class Channel {
         const exchange = new Exchange(this, id, role, isAwaited);
         this.#exchanges.set(id, exchange);
         if (isAwaited) this.#awaited++;
+        if (role === "answers") this.owed++;
         return exchange;
     }
 

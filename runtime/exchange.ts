@@ -177,6 +177,8 @@ export class Exchange {
     /** Called when both directions have ended. */
     #watchers: (() => void)[] | undefined;
     #outgoingSource: ByteSource | undefined;
+    /** The other side waits for the head. */
+    #isUnanswered: boolean;
     #outgoingDone = false;
     #incomingDone = false;
     #credit = F.WINDOW_BYTES;
@@ -187,6 +189,7 @@ export class Exchange {
         this.id = id;
         this.#role = role;
         this.#isAwaited = isAwaited;
+        this.#isUnanswered = role === "answers";
         if (role === "asks") this.response = Promise.withResolvers();
         if (role === "receives") this.#outgoingDone = true;
         if (role === "sends") {
@@ -210,12 +213,21 @@ export class Exchange {
         return this.#role === "answers";
     }
 
+    /** All of the request has come but its abort, which nobody waits for, and nothing of its answer was sent. */
+    get isOwed(): boolean {
+        return this.#isUnanswered && this.#incomingDone && this.listeners.length === 0;
+    }
+
     // --- Sending -----------------------------------------------------------------------------------------------------
 
     /** Sends FETCH or RESPONSE with the body behind it. Small bodies travel in the same frame; the heads of others tell their
      * length, where it is known or was promised. */
     send(type: number, head: object, body: OutgoingBody): void {
         if (this.#outgoingDone) return body?.source?.cancel(this.reason);
+        if (this.#isUnanswered) {
+            this.#isUnanswered = false;
+            this.#channel.owed--;
+        }
         const buffer = type === F.FETCH && body?.isBuffer ? F.BUFFER : 0;
         if (body === undefined) {
             this.#channel.send(type, F.FIN | F.NOBODY, this.id, JSON.stringify(head));
@@ -385,6 +397,8 @@ export class Exchange {
         if (this.aborted) return;
         this.aborted = true;
         this.reason = error;
+        if (this.#isUnanswered) this.#channel.owed--;
+        this.#isUnanswered = false;
         const source = this.#outgoingSource;
         this.response?.reject(error);
         this.response?.promise.catch(() => {});

@@ -31,6 +31,7 @@ __native.handlers({
     closed: onClosed,
     timer: onTimer,
     warm: rehearse,
+    stuck: () => worker.stuck(),
     rejection(promise, reason) {
         hooks.enter?.();
         if (dispatchRejection("unhandledrejection", promise, reason)) {

@@ -111,8 +111,11 @@ export interface Native {
     /** Asks for one `onTimer` call at `at` (timerTime scale); replaces what was asked before; -1 for none. */
     wake(at: number): void;
 
-    /** Queues a frame on a channel; `head` is JSON text ("" for none). Returns bytes queued and unsent, or -1 if closed. */
-    send(channel: number, type: number, flags: number, id: number, head: string, tail?: ArrayBuffer | ArrayBufferView): number;
+    /** Queues a frame on a channel; `head` is JSON text ("" for none). Returns bytes queued and unsent, or -1 if closed. With
+     * `mayBeStuck` the owner has answers to come that wait for nothing that is known of: see `stuck`. */
+    send(
+        channel: number, type: number, flags: number, id: number, head: string, tail?: ArrayBuffer | ArrayBufferView, mayBeStuck?: boolean,
+    ): number;
     /** Closes a channel; what is queued is sent first. */
     close(channel: number): void;
     /** Registers the runtime's entry points; called once, before the zygote forks. */
@@ -122,6 +125,8 @@ export interface Native {
         timer(): void;
         /** Some times in the zygote, and once in its trainee; see rehearsal.ts. */
         warm(isZygote: boolean): void;
+        /** Something came from the owner or was sent to it, and now nothing but the owner can wake this cell. */
+        stuck(): void;
         rejection(promise: Promise<unknown>, reason: unknown): void;
     }): void;
     /** False if the other end of a channel is gone, even if that has not been read yet. */

@@ -149,13 +149,13 @@ async function answerFetches(): Promise<void> {
 
 /** The cell's calls of what it was given, and its answer. */
 async function answerCall(): Promise<void> {
-    const { rpc } = cell.channel;
-    await until(() => rpc.unanswered > 0);
+    const { channel } = cell;
+    await until(() => channel.unanswered > 0);
     take(CELL, F.STARTED, 0, 0, STARTED);
     for (let call = 1; call <= CALLBACKS; call++) {
         const push = ["push", ["pipeline", -1, [], encode([{ a: call, b: 1 }], "rpc").head]];
         take(CELL, F.RPC, 0, 0, JSON.stringify(call === 1 ? push : [...push, [call - 1]]));
-        await until(() => rpc.pending === 1);
+        await until(() => channel.unanswered + channel.owed === 1);
     }
     take(CELL, F.RPC, 0, 0, JSON.stringify(["release", -1]));
     take(CELL, F.RPC, 0, 0, JSON.stringify(["resolve", 2, encode({ sum: 1 }, "rpc").head]));

@@ -72,8 +72,8 @@ function rehearseCall(worker: Worker): void {
 
 /** Answers what the worker calls back first, once it has: no later than after some jobs. */
 async function answerCallback(worker: Worker): Promise<void> {
-    for (let jobs = 0; jobs < 100 && worker.channel.rpc.unanswered === 0; jobs++) await undefined;
-    if (worker.channel.rpc.unanswered === 0) return;
+    for (let jobs = 0; jobs < 100 && worker.channel.unanswered === 0; jobs++) await undefined;
+    if (worker.channel.unanswered === 0) return;
     take(worker, F.RPC, 0, 0, ["resolve", 1, encode({ sum: 1 }, "rpc").head]);
 }
 

@@ -2,7 +2,7 @@
 // A request that comes before the start has ended waits for it; after a failed start each gets the start's error.
 
 import * as F from "./frames";
-import { callBegins, callEnded, mayLog, openBudget } from "./budget";
+import { callBegins, callEnded, callsEnded, mayLog, openBudget } from "./budget";
 import type { Asked } from "./capability";
 import { onDied, onEvict, onGrant } from "./cells";
 import { Channel, type ChannelHandler } from "./channel";
@@ -59,6 +59,8 @@ export class Worker implements ChannelHandler {
     #isOutermost = false;
     /** What the owner was asked and has not answered. */
     readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
+    /** CALLs that are not answered. */
+    readonly #calls = new Set<number>();
 
     constructor(channelNumber: number) {
         this.channel = new Channel(channelNumber, false, this);
@@ -262,17 +264,49 @@ export class Worker implements ChannelHandler {
 
     async #answerCall(id: number, head: unknown): Promise<void> {
         const { entrypoint, props, method, args } = (head ?? {}) as Record<string, unknown>;
+        this.#calls.add(id);
+        this.channel.owed++;
         try {
             if (typeof method !== "string" || !Array.isArray(args)) {
                 throw new TypeError("CALL needs a method and arguments.");
             }
             const name = typeof entrypoint === "string" ? entrypoint : undefined;
             const result: unknown = await this.#run(undefined, (e) => e.callJson(name, props, method, args as unknown[]));
-            this.channel.send(F.RETURN, 0, id, (JSON.stringify(result) as string | undefined) ?? "null");
+            const text = (JSON.stringify(result) as string | undefined) ?? "null";
+            if (this.#endCall(id)) this.channel.send(F.RETURN, 0, id, text);
         } catch (thrown) {
+            if (!this.#endCall(id)) return;
             const stack = thrown instanceof Error ? String(thrown.stack ?? "") : "";
             this.channel.send(F.THROW, 0, id, JSON.stringify({ ...describeThrown(thrown), stack }));
         }
+    }
+
+    /** Whether it was still to be answered. */
+    #endCall(id: number): boolean {
+        const isOwed = this.#calls.delete(id);
+        if (isOwed) this.channel.owed--;
+        return isOwed;
+    }
+
+    /** Nothing but the owner can wake this cell. What it waits for here then never comes, unless it has to send more itself.
+     * That it may call the worker again is no hope: at Cloudflare that would be another request. */
+    stuck(): void {
+        const { channel } = this;
+        if (this.#asked.size > 0) return;
+        const isStarting = this.#started instanceof Promise;
+        if (isStarting ? !channel.isQuiet : !channel.isStuck) return;
+        const error = new Error(isStarting ? UNSETTLED : HUNG);
+        if (isStarting) {
+            this.#started = Promise.reject(error);
+            this.#started.catch(() => {});
+            channel.send(F.STARTED, 0, 0, JSON.stringify({ error: describeThrown(error) }));
+        }
+        channel.failOwed(error);
+        for (const id of [...this.#calls]) {
+            this.#endCall(id);
+            channel.send(F.THROW, 0, id, JSON.stringify({ ...describeThrown(error), stack: "" }));
+        }
+        callsEnded();
     }
 
     // --- Calls to the owner ------------------------------------------------------------------------------------------
@@ -435,6 +469,12 @@ function narrowedOutbound(way: number, options: unknown): unknown {
         }),
     );
 }
+
+/** workerd's words. */
+const UNSETTLED = "Failed to start Worker:\nUncaught Error: Top-level await in module is unsettled.";
+const HUNG =
+    "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate " +
+    "a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
 
 /** What of one console message reaches the log. */
 const LOG_CHARACTERS_MAX = 128 * 1024;

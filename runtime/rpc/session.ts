@@ -28,7 +28,7 @@ import {
 } from "./hook";
 import { Import } from "./import";
 import { isThenable } from "./members";
-import { ServiceHook, type Service } from "./target";
+import { Answer, ServiceHook, type Service } from "./target";
 import {
     checkSize, encodeThrown, makeStubFor, OpenedArguments, ProtocolError, writableFor,
     type Encoded, type Transfer,
@@ -66,8 +66,6 @@ export class RpcSession {
     #nextPush = 1;
     #nextAnswer = 1;
     #nextExport = -1;
-    #unanswered = 0;
-    #answering = 0;
     #held = 0;
     #given = 0;
     #released: number[] = [];
@@ -80,18 +78,14 @@ export class RpcSession {
         this.#bootstrap = bootstrap;
     }
 
-    /** Calls under way in either direction. */
-    get pending(): number {
-        return this.#unanswered + this.#answering;
-    }
-
-    get unanswered(): number {
-        return this.#unanswered;
-    }
-
     /** Stubs of the other side's objects that this side holds. */
     get held(): number {
         return this.#held;
+    }
+
+    /** And the other way round. */
+    get given(): number {
+        return this.#given;
     }
 
     #send(message: unknown, tail?: Uint8Array): void {
@@ -177,10 +171,11 @@ export class RpcSession {
             if (args !== undefined) disposeAll(args.open().stubs);
             return this.#broken;
         }
-        if (this.#unanswered >= TABLE_MAX / 2) throw tooMany();
+        if (this.#channel.unanswered >= TABLE_MAX / 2) throw tooMany();
         const encoded = args?.encoded();
         const expression: unknown[] = ["pipeline", target, path];
         const message: unknown[] = ["push", expression];
+        this.#channel.unanswered++;
         try {
             if (encoded !== undefined) {
                 this.#fill(encoded.transfers, 0);
@@ -189,6 +184,7 @@ export class RpcSession {
             if (this.#released.length > 0) message.push(this.#released);
             this.#send(message, encoded?.tail);
         } catch (error) {
+            this.#channel.unanswered--;
             this.#unfill(encoded?.transfers);
             throw error;
         }
@@ -196,7 +192,6 @@ export class RpcSession {
         const id = this.#nextPush++;
         const result = new Import(this, id, true);
         this.#imports.set(id, result);
-        this.#unanswered++;
         return result;
     }
 
@@ -225,7 +220,7 @@ export class RpcSession {
         const result = typeof id === "number" && id > 0 ? this.#imports.get(id) : undefined;
         if (result === undefined) throw new ProtocolError("an answer that nobody waits for");
         this.#imports.delete(id as number);
-        this.#unanswered--;
+        this.#channel.unanswered--;
         const hasStubs = settle(result);
         this.#released.push(id as number);
         if (hasStubs || encodedBytes > KEPT_BYTES_MAX || this.#released.length >= RELEASES_MAX) {
@@ -338,10 +333,10 @@ export class RpcSession {
             answer = new BrokenHook(error);
         }
         this.#exports.set(id, answer);
-        this.#answering++;
+        this.#channel.owed++;
         answer.deliver((outcome) => {
             if (this.#broken !== undefined) return;
-            this.#answering--;
+            this.#channel.owed--;
             this.#reply(id, answer, outcome);
             if (lease !== 0) this.#endLease(id);
             this.#channel.onIdle?.();
@@ -383,6 +378,11 @@ export class RpcSession {
             this.#unfill(given);
             throw error;
         }
+    }
+
+    /** Fails the other side's calls that are under way. */
+    failOwed(error: Error): void {
+        for (const hook of [...this.#exports.values()]) if (hook instanceof Answer) hook.fail(error);
     }
 
     /** The service that the other side was given under this number. */
@@ -433,7 +433,7 @@ export class RpcSession {
         this.#exports.clear();
         const waiting = [...this.#imports.values()];
         this.#imports.clear();
-        this.#unanswered = this.#answering = this.#held = this.#given = 0;
+        this.#channel.unanswered = this.#channel.owed = this.#held = this.#given = 0;
         for (const result of waiting) result.reject(error);
         for (const hook of given) hook.dispose();
         const leases = [...this.#leases.values()];

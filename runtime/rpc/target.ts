@@ -77,7 +77,13 @@ export class Answer implements Hook {
         this.#settle({ encoded });
     }
 
+    /** It waits for what will never come. */
+    fail(error: Error): void {
+        if (this.#outcome === undefined) this.#settle({ thrown: error });
+    }
+
     #settle(outcome: Outcome): void {
+        if (this.#outcome !== undefined) return; // it was failed
         this.#outcome = outcome;
         disposeAll(this.#stubs);
         this.#stubs = [];

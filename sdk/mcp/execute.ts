@@ -197,7 +197,9 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         const message = `The execution took longer than ${limits.timeoutMs} ms and was ended.${waited && ` No answer had come from ${waited}.`}`;
         return { ...(await soFar(entrypoint)), failure: { name: "TimeoutError", message } };
     } catch (error) {
-        return { failure: startFailure(error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.") };
+        const message = error instanceof Error ? textOf(error.message, STACK_CHARACTERS_MAX) : "The execution failed.";
+        const isAlive = message.includes("code had hung"); // it waits for nothing that could come, and answers
+        return { ...(isAlive ? await soFar(entrypoint) : {}), failure: startFailure(message) };
     } finally {
         isOver = true;
         dispose(entrypoint, worker);

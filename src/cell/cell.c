@@ -285,6 +285,7 @@ static int dispatch(struct cell *c, int number, const struct frame *frame, struc
     uint32_t head_len, tail_len;
     if (frame_split(frame, &head, &head_len, &tail, &tail_len) < 0) return -EPROTO;
     carry(c, tail_len);
+    c->may_be_stuck = true;
     struct engine_value args[7] = {number_value(number), number_value(frame->type), number_value(frame->flags),
                                    number_value(frame->id)};
     if (head_len) args[4] = (struct engine_value){.kind = ENGINE_JSON, .data = head, .len = head_len};
@@ -427,8 +428,20 @@ static void wait_epoll(struct cell *c) {
     }
 }
 
+/* A dynamic worker's calls may wait for what never comes. The runtime knows, and is asked where nothing else can happen: it
+   has sent all it had, no timer runs, and its owner has said nothing more. */
+static void look_whether_stuck(struct cell *c) {
+    struct channel *owner = &c->channels[0];
+    struct pollfd fd = {.fd = owner->fd, .events = POLLIN};
+    if (c->is_host || c->wake_ms >= 0 || !hears_one(c) || buf_len(&owner->out) > 0 || poll(&fd, 1, 0) != 0) return;
+    c->may_be_stuck = false;
+    engine_call(c->engine, ENGINE_ON_STUCK, NULL, 0);
+    flush_all(c);
+}
+
 void cell_turn(struct cell *c) {
     flush_all(c);
+    if (c->may_be_stuck) look_whether_stuck(c);
     if (c->turns < TURNS_OF_BUSY && ++c->turns == TURNS_OF_BUSY && !c->is_busy && may_grow(c, GROWTH)) be_busy(c);
     if (!c->is_bulky && !c->is_host && c->bulk_bytes >= BULK_BYTES && may_grow(c, GROWTH_OF_BULK)) be_bulky(c);
     if (c->epoll_fd >= 0)

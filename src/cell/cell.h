@@ -21,6 +21,7 @@ struct cell {
     struct patience patience;
     int last_spoken, spoken_in_row; /* the channel that the last bytes came from, and how often from none else */
     double wake_ms;   /* on the monotonic clock; negative for none */
+    bool may_be_stuck; /* it may owe its owner answers that nothing can bring about any more */
     double pumped_ms; /* when the engine last did its deferred work */
     unsigned turns; /* until it is busy */
     uint64_t bulk_bytes; /* that came and went in large pieces */

@@ -50,7 +50,7 @@ typedef int engine_native(void *context, const struct engine_value *args, struct
 #define ENGINE_ARGS_MAX 7
 
 /* The entry points that the runtime registers by native.handlers({...}). */
-enum engine_handler { ENGINE_ON_FRAME, ENGINE_ON_CLOSED, ENGINE_ON_TIMER, ENGINE_ON_WARM, ENGINE_HANDLERS };
+enum engine_handler { ENGINE_ON_FRAME, ENGINE_ON_CLOSED, ENGINE_ON_TIMER, ENGINE_ON_WARM, ENGINE_ON_STUCK, ENGINE_HANDLERS };
 
 /* Makes the process's engine: the VM and its JIT memory; or, without that, one that interprets all it runs (regular
    expressions and WebAssembly, too). NULL without memory. */

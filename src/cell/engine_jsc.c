@@ -79,6 +79,7 @@ static const char *const handler_names[ENGINE_HANDLERS] = {
     [ENGINE_ON_CLOSED] = "closed",
     [ENGINE_ON_TIMER] = "timer",
     [ENGINE_ON_WARM] = "warm",
+    [ENGINE_ON_STUCK] = "stuck",
 };
 
 static struct engine the_engine OF_EACH_CELL;

@@ -126,6 +126,7 @@ static int send_frame(void *context, const struct engine_value *args, struct eng
         snprintf(error->message, sizeof error->message, "A %s message is too large.", frame_name(frame.type));
         return -EMSGSIZE;
     }
+    if (args[0].number == 0) c->may_be_stuck = args[6].number != 0;
     *ret = number(r < 0 ? -1 : (double)r);
     return 0;
 }

@@ -26,12 +26,12 @@ const limitIs = (name, value) => ([{ limit, message }]) => equal([limit?.name, l
 
 const calls = {
     "limits: a call that hangs": {
-        test: { modules: { "main.js": "export default { run() { return new Promise(() => {}); } };" }, method: "run", limits: { wallMs: 50 } },
+        test: { modules: { "main.js": "export default { run() { return new Promise((resolve) => setTimeout(resolve, 1e6)); } };" }, method: "run", limits: { wallMs: 50 } },
         exceeds: "wallMs",
     },
-    "limits: a fetch that hangs": { test: { modules: fetches("await new Promise(() => {});"), limits: { wallMs: 50 } }, exceeds: "wallMs" },
+    "limits: a fetch that hangs": { test: { modules: fetches("await new Promise((resolve) => setTimeout(resolve, 1e6));"), limits: { wallMs: 50 } }, exceeds: "wallMs" },
     "limits: a start that hangs": {
-        test: { modules: { "main.js": "await new Promise(() => {}); export default {};" }, method: "run", limits: { wallMs: 50 } },
+        test: { modules: { "main.js": "await new Promise((resolve) => setTimeout(resolve, 1e6)); export default {};" }, method: "run", limits: { wallMs: 50 } },
         exceeds: "wallMs",
     },
     "limits: a call that sleeps on and on": {
@@ -70,7 +70,7 @@ const calls = {
         check: limitIs("cpuMs", 30),
     },
     "limits: the entrypoint's time": {
-        test: { modules: { "main.js": "export default { run() { return new Promise(() => {}); } };" }, method: "run", limits: { wallMs: 5000 }, options: { limits: { wallMs: 30 } } },
+        test: { modules: { "main.js": "export default { run() { return new Promise((resolve) => setTimeout(resolve, 1e6)); } };" }, method: "run", limits: { wallMs: 5000 }, options: { limits: { wallMs: 30 } } },
         check: limitIs("wallMs", 30),
     },
     "limits: each call has its own time": {
@@ -78,7 +78,7 @@ const calls = {
         check: (outcomes) => equal(outcomes.map(({ value, message }) => value ?? message), outcomes.map(() => true)),
     },
     "limits: all calls under way end with a worker that is over": {
-        test: { modules: { "main.js": "let n = 0; export default { run() { if (++n < 5) return new Promise(() => {}); for (;;); } };" }, method: "run", limits: { cpuMs: 50 }, times: 5 },
+        test: { modules: { "main.js": "let n = 0; export default { run() { if (++n < 5) return new Promise((resolve) => setTimeout(resolve, 1e6)); for (;;); } };" }, method: "run", limits: { cpuMs: 50 }, times: 5 },
         check: (outcomes) => equal(outcomes.map(({ limit }) => limit?.name), Array(5).fill("cpuMs")),
     },
     "limits: a named worker begins anew afterwards": {
@@ -268,7 +268,7 @@ const operatorOfBytes = {
 
 const loads = {
     "loader: live cells": async (server) => {
-        const hang = { "main.js": "export default { run() { return new Promise(() => {}); } };" };
+        const hang = { "main.js": "export default { run() { return new Promise((resolve) => setTimeout(resolve, 1e6)); } };" };
         const attempts = Array.from({ length: 6 }, () =>
             fetch(`${server.url}/attempt`, { method: "POST", body: JSON.stringify({ modules: hang, method: "run", limits: { wallMs: 500 } }) }),
         );

@@ -67,7 +67,7 @@ async function residue(host) {
     // Made of two parts within the worker, so that nobody who carried the call ever saw it whole.
     const part = `p${Math.random().toString(36).slice(2)}`;
     const keeper = attempt(server, {
-        modules: { "main.js": SECRET_WORKER["main.js"].replace("return kept.length;", "return new Promise(() => {});") },
+        modules: { "main.js": SECRET_WORKER["main.js"].replace("return kept.length;", "return new Promise((resolve) => setTimeout(resolve, 1e6));") },
         method: "run", args: [part], limits: { wallMs: 20_000 },
     });
     keeper.catch(() => {});
@@ -89,7 +89,7 @@ async function exhausted(host, { take, giveBack, reason }) {
     const server = await startServer(host, ["--pool", "2", "--grants", "4"]);
     await ask(server, "/neighbour");
     await until("a full pool", () => server.tree().length === 3 + 2 + 4 + 1);
-    const hang = { modules: { "main.js": "export default { run() { return new Promise(() => {}); } };" }, method: "run" };
+    const hang = { modules: { "main.js": "export default { run() { return new Promise((resolve) => setTimeout(resolve, 1e6)); } };" }, method: "run" };
     const attempts = () => Array.from({ length: 12 }, () => attempt(server, { ...hang, limits: { wallMs: 1000 } }));
     const undo = take(server);
     const ends = (await Promise.all(attempts())).map(([{ limit, message }]) => limit?.name ?? message);

@@ -9,11 +9,11 @@ let calls = 0;
 export default {
     count(_) { return ++calls; },
     weigh(bytes) { ballast = new Uint8Array(bytes).fill(1); return ballast.length; },
-    async hang(_) { await new Promise(() => {}); },
+    async hang(_) { await new Promise((resolve) => setTimeout(resolve, 1e6)); },
     spin(_) { for (;;); },
     async fetch(request) {
         const { pathname } = new URL(request.url);
-        if (pathname === "/hang") await new Promise(() => {});
+        if (pathname === "/hang") await new Promise((resolve) => setTimeout(resolve, 1e6));
         if (pathname === "/spin") for (;;);
         if (pathname === "/take") await request.body.pipeTo(new WritableStream({ write: () => new Promise(() => {}) }));
         return new Response(new ReadableStream({

@@ -64,7 +64,7 @@ const pids = {
     "all cells together have so many processes": async () => {
         const server = await started(["--cells-max", "24"]);
         const { zygote } = server;
-        const hanging = Array.from({ length: 40 }, () => attempt(server, run("return new Promise(() => {});", { limits: { wallMs: 3000 } })));
+        const hanging = Array.from({ length: 40 }, () => attempt(server, run("return new Promise((resolve) => setTimeout(resolve, 1e6));", { limits: { wallMs: 3000 } })));
         const messages = (await Promise.all(hanging)).map(({ value, message }) => value?.[0].message ?? message);
         const refused = messages.filter((message) => message.includes("Resource temporarily unavailable")).length;
         if (refused === 0) throw new Error(`expected some loads to be refused, got ${messages}`);

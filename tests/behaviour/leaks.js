@@ -160,7 +160,7 @@ export default cases(
                 await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/");
             }),
         "/hang": async (request, env) => {
-            const source = "export default { fetch: () => new Promise(() => {}) };";
+            const source = "export default { fetch: () => new Promise((resolve) => setTimeout(resolve, 1e6)) };";
             return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);
         },
         "/calls": (request, env) => {

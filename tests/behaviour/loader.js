@@ -226,7 +226,7 @@ const starting = {
         equal((await response.text()) === body, true);
     },
     "a start may wait for long, and others go on": async ({ env }) => {
-        const slow = env.LOADER.load(worker("await new Promise(() => {}); export default {};"));
+        const slow = env.LOADER.load(worker("await new Promise((resolve) => setTimeout(resolve, 1e6)); export default {};"));
         const never = slow.getEntrypoint().count(0);
         never.catch(() => {});
         equal(await count(env.LOADER.load(worker(COUNTER))), 1);

@@ -42,6 +42,7 @@ const workers = [
     { name: "rests", target: "rests.js" },
     { name: "modules", target: "modules.js" },
     { name: "starts", target: "starts.js" },
+    { name: "stuck", target: "stuck.js" },
     { name: "entrypoints", target: "entrypoints.js" },
     { name: "values", target: "values.js" },
     { name: "stubs", target: "stubs.js" },

@@ -30,7 +30,7 @@ export function bigText(input: { characters: number }): string {
 }
 
 export function never(): Promise<void> {
-    return new Promise(() => {});
+    return new Promise((resolve) => setTimeout(resolve, 1e6));
 }
 
 export function loop(): void {

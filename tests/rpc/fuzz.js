@@ -113,7 +113,7 @@ async function transcript() {
     await settle();
     if (!end.isClosed) throw new Error("the channel does not end");
     const { rpc } = end.channel;
-    if (rpc.held !== 0 || rpc.pending !== 0) throw new Error(`${rpc.held} stubs, ${rpc.pending} calls left`);
+    if (rpc.held !== 0 || end.pending !== 0) throw new Error(`${rpc.held} stubs, ${end.pending} calls left`);
 }
 
 /** What may end a channel: a breach of RPC's rules or of the exchanges'. */

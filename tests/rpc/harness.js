@@ -119,6 +119,11 @@ export class End {
         return this.say(["push", ["pipeline", 1, [method], [args]]]);
     }
 
+    /** Calls under way in either direction. */
+    get pending() {
+        return this.channel.unanswered + this.channel.owed;
+    }
+
     answers() {
         return this.sent.filter(({ type }) => type === F.RPC).map(({ head }) => head);
     }

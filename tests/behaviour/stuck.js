@@ -1,0 +1,175 @@
+// Calls of dynamic workers that nothing can answer any more, and all that may look like one. workerd's words and, where a
+// call waits for nothing at all, its behaviour; what may still come of the host's own doing is waited for here.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { cases, equal, rejects, START_FAILED, worker } from "./check.js";
+
+const HUNG =
+    "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate " +
+    "a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
+
+const CHILD = `
+import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+const never = new Promise(() => {});
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+let calls = 0;
+let wake;
+class Waker extends RpcTarget { wake(value) { wake(value); } }
+export default class extends WorkerEntrypoint {
+    count() { return ++calls; }
+    never() { return never; }
+    async later(f) { const kept = f.dup(); await kept(); await sleep(5); console.log("that was all"); await never; }
+    async made() { await never; return { f() {} }; }
+    wait() { return new Promise((resolve) => (wake = resolve)); }
+    wake(value) { wake(value); }
+    waker() { return new Waker(); }
+    waits(f) { return new Promise((resolve) => f((value) => resolve(value))); }
+    asks(f) { return f(); }
+    nap(ms) { return sleep(ms); }
+    async drain(stream) { let text = ""; for await (const part of stream) text += new TextDecoder().decode(part); return text; }
+    aborted(signal) { return new Promise((resolve) => signal.addEventListener("abort", () => resolve("aborted"))); }
+    async fetch(request) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/never") await never;
+        if (pathname === "/background") { this.ctx.waitUntil(never); await never; }
+        if (pathname === "/body") return new Response(await request.text());
+        if (pathname === "/outside") return fetch("http://outside/");
+        if (pathname === "/socket") {
+            const [client, server] = Object.values(new WebSocketPair());
+            server.accept();
+            server.addEventListener("message", ({ data }) => wake(data));
+            return new Response(null, { status: 101, webSocket: client });
+        }
+        return new Response("ok");
+    }
+}`;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const load = (env, more) => env.LOADER.load(worker(CHILD, more)).getEntrypoint();
+const hangs = (call) => rejects(call, { name: "Error", message: HUNG });
+
+/** Text that comes in two parts, the second late. */
+function slow(...parts) {
+    const pull = async (controller) => {
+        await sleep(50);
+        if (parts.length === 0) controller.close();
+        else controller.enqueue(new TextEncoder().encode(parts.shift()));
+    };
+    return new ReadableStream({ type: "bytes", pull });
+}
+
+export class Outside extends WorkerEntrypoint {
+    async fetch() {
+        await sleep(100);
+        return new Response(slow("from ", "outside"));
+    }
+}
+
+const hung = {
+    "a fetch": async ({ env }) => {
+        const { remote } = await hangs(load(env).fetch("http://w/never"));
+        equal(remote, true);
+    },
+    "a call": ({ env }) => hangs(load(env).never()),
+    "a body is there, and nobody reads on": ({ env }) => hangs(load(env).fetch("http://w/never", { method: "POST", body: "all of it" })),
+    "waitUntil waits for the same": ({ env }) => hangs(load(env).fetch("http://w/background")),
+    "a call that has called, slept and logged": ({ env }) => hangs(load(env).later(() => 1)),
+    "what was to be called of its result": ({ env }) => hangs(load(env).made().f()),
+    "several at once, and the worker is as it was": async ({ env }) => {
+        const child = load(env);
+        await child.count();
+        const calls = [child.never(), child.fetch("http://w/never"), child.wait(), child.never()];
+        for (const call of calls) await hangs(call);
+        equal(await child.count(), 2);
+        await hangs(child.never());
+        equal(await child.count(), 3);
+    },
+    "what an earlier one left behind wakes nobody": async ({ env }) => {
+        const child = load(env);
+        await hangs(child.wait());
+        await child.wake("too late");
+        equal(await child.count(), 1);
+    },
+    "a lower limit of its own goes with it": async ({ env }) => {
+        const stub = env.LOADER.load(worker(CHILD));
+        await hangs(stub.getEntrypoint(undefined, { limits: { cpuMs: 20 } }).never());
+        equal(await stub.getEntrypoint().count(), 1);
+    },
+    "a start": async ({ env }) => {
+        const message = `${START_FAILED}Uncaught Error: Top-level await in module is unsettled.`;
+        const source = "await new Promise(() => {}); export default { fetch() {} };";
+        await rejects(env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/"), { name: "Error", message });
+        let asked = 0;
+        const get = () => env.LOADER.get("unsettled", () => worker(++asked === 1 ? source : CHILD)).getEntrypoint();
+        await rejects(get().count(), { name: "Error", message });
+        equal([await get().count(), asked], [1, 2]);
+    },
+};
+
+const waiting = {
+    "for a callback that the host has": async ({ env }) => {
+        let wake;
+        const call = load(env).waits((f) => void (wake = f.dup()));
+        await sleep(100);
+        await wake("woken");
+        equal(await call, "woken");
+    },
+    "for an object that the host has": async ({ env }) => {
+        const child = load(env);
+        const waker = await child.waker();
+        const call = child.wait();
+        await sleep(100);
+        await waker.wake("woken");
+        equal(await call, "woken");
+    },
+    "for the host": async ({ env }) => equal(await load(env).asks(() => sleep(100).then(() => "told")), "told"),
+    "for another call": async ({ env }) => {
+        const child = load(env);
+        const [nap, call] = [child.nap(150), child.wait()];
+        await sleep(50);
+        await child.wake("woken");
+        equal(await call, "woken");
+        await nap;
+    },
+    "and is woken by the next": async ({ env }) => {
+        const child = load(env);
+        const call = child.wait();
+        await child.wake("woken");
+        equal(await call, "woken");
+    },
+    "for a stream": async ({ env }) => equal(await load(env).drain(slow("two ", "parts")), "two parts"),
+    "for a signal": async ({ env }) => {
+        const controller = new AbortController();
+        const call = load(env).aborted(controller.signal);
+        await sleep(100);
+        controller.abort();
+        equal(await call, "aborted");
+    },
+    "for the body of its request": async ({ env }) => {
+        const response = await load(env).fetch("http://w/body", { method: "POST", body: slow("two ", "parts") });
+        equal(await response.text(), "two parts");
+    },
+    "for what it fetches": async ({ env, ctx }) => {
+        const response = await load(env, { globalOutbound: ctx.exports.Outside({}) }).fetch("http://w/outside");
+        equal(await response.text(), "from outside");
+    },
+    "for a message of a WebSocket": async ({ env }) => {
+        const child = load(env);
+        const { webSocket } = await child.fetch("http://w/socket", { headers: { upgrade: "websocket" } });
+        webSocket.accept();
+        const call = child.wait();
+        await sleep(100);
+        webSocket.send("woken");
+        equal(await call, "woken");
+        webSocket.close();
+    },
+    "at its start, for what it fetches": async ({ env, ctx }) => {
+        const source = "const text = await (await fetch('http://outside/')).text(); export default { fetch: () => new Response(text) };";
+        const response = await env.LOADER.load(worker(source, { globalOutbound: ctx.exports.Outside({}) })).getEntrypoint().fetch("http://w/");
+        equal(await response.text(), "from outside");
+    },
+};
+
+const named = (prefix, table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [`${prefix}: ${name}`, body]));
+
+export default cases({ ...named("hung", hung), ...named("waiting", waiting) });
