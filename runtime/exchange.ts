@@ -174,6 +174,8 @@ export class Exchange {
     isFromOutside = false;
     /** Of the body that goes out, as far as it has gone; incoming.bytes is the other's. */
     sentBytes = 0;
+    /** Called when the last byte of the answer has come, or never will. */
+    onAnswered: (() => void) | undefined;
     /** Called when both directions have ended. */
     #watchers: (() => void)[] | undefined;
     #outgoingSource: ByteSource | undefined;
@@ -301,7 +303,9 @@ export class Exchange {
             this.#channel.forget(this);
             this.#watchers?.forEach((ended) => ended());
         }
-        if (isAnswer && this.#isAwaited) this.#channel.answered();
+        if (!isAnswer) return;
+        this.onAnswered?.();
+        if (this.#isAwaited) this.#channel.answered();
     }
 
     /** Gives up: tells the other side why, and ends both directions. */

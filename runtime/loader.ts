@@ -462,17 +462,24 @@ class DynamicHook extends PassingHook {
         if (!this.#isPlain()) head.target = this.#numberIn(cell);
         let ends: (() => void) | undefined;
         const begin = (exchange: Exchange): void => {
-            ends = this.#begin(cell);
+            exchange.onAnswered = ends = this.#begin(cell);
             const trace = this.#handle.worker.tracer?.beginFetch(this.#name, head);
             if (trace === undefined) return;
             exchange.whenEnded(() => trace.ended());
             exchange.response!.promise.then((frame) => trace.responded(frame.head), (error: unknown) => trace.failed(error));
         };
         const response = ask(cell.channel, head, request, begin, this.#limitOf("responseBytes"));
-        return ends === undefined ? response : response.finally(ends);
+        return ends === undefined ? response : this.#endAtUpgrade(response, ends);
     }
 
-    /** A connection that the worker's connect handler is the other end of. It is a call as long as it is not open. */
+    /** A WebSocket is a call as long as it is not open, and so is a connection; a body as long as it comes. */
+    async #endAtUpgrade(asked: Promise<Response>, ends: () => void): Promise<Response> {
+        const response = await asked;
+        if (response.status === 101) ends();
+        return response;
+    }
+
+    /** A connection that the worker's connect handler is the other end of. */
     async connect(connect: ConnectTarget, source: ByteSource): Promise<Connection> {
         const cell = await this.#cell();
         const head = this.#isPlain() ? { connect } : { connect, target: this.#numberIn(cell) };

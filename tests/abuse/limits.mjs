@@ -38,6 +38,26 @@ const calls = {
         test: { modules: { "main.js": "export default { async run() { for (;;) await new Promise((r) => setTimeout(r, 1)); } };" }, method: "run", limits: { wallMs: 80 } },
         exceeds: "wallMs",
     },
+    "limits: a body that comes for too long": {
+        test: {
+            modules: fetches("return new Response(new ReadableStream({ async pull(c) { await new Promise((r) => setTimeout(r, 10)); c.enqueue(new Uint8Array(10)); } }));"),
+            limits: { wallMs: 80 },
+        },
+        exceeds: "wallMs",
+    },
+    "limits: a body that stalls": {
+        test: { modules: fetches("return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(10)); } }));"), limits: { wallMs: 50 } },
+        exceeds: "wallMs",
+    },
+    "limits: a body that comes in time, and calls after it": {
+        test: {
+            modules: { "main.js": `export default {
+                fetch() { let n = 3; return new Response(new ReadableStream({ pull(c) { n-- > 0 ? c.enqueue(new TextEncoder().encode("x")) : c.close(); } })); },
+                sleep() { return new Promise((r) => setTimeout(r, 350)).then(() => "slept"); } };` },
+            limits: { wallMs: 600 }, then: [{ method: "sleep" }, { method: "sleep" }],
+        },
+        check: (outcomes) => equal(outcomes.map(({ value, limit }) => value ?? limit?.name), ["xxx", "slept", "slept"]),
+    },
     "limits: a response that does not end": {
         test: { modules: fetches("return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(10000)); } }));"), limits: { responseBytes: 1e6 } },
         exceeds: "responseBytes",

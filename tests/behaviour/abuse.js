@@ -410,6 +410,25 @@ const confusion = {
             equal([numbers, called], [expected, expected]);
         }));
     },
+    "a WebSocket that is open is under no wall limit": async ({ env }) => {
+        const source = `export default { fetch() {
+            const [client, server] = Object.values(new WebSocketPair());
+            server.accept();
+            server.addEventListener("message", ({ data }) => server.send(data));
+            return new Response(null, { status: 101, webSocket: client });
+        } };`;
+        const child = env.LOADER.load(worker(source, { limits: { wallMs: 100 } })).getEntrypoint();
+        const { webSocket } = await child.fetch("http://w/", { headers: { upgrade: "websocket" } });
+        webSocket.accept();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        const answer = new Promise((resolve, reject) => {
+            webSocket.addEventListener("message", ({ data }) => resolve(data));
+            webSocket.addEventListener("close", reject);
+        });
+        webSocket.send("still there");
+        equal(await answer, "still there");
+        webSocket.close();
+    },
     "a name that is loaded anew gets what it is given now": async ({ env, ctx }) => {
         let round = 0;
         const stub = env.LOADER.get(`anew ${Math.random()}`, () => {
