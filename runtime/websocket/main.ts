@@ -7,7 +7,7 @@ import { structuredClone } from "../web/clone";
 import { defaultBinaryType } from "../context";
 import { brand } from "../web/brand";
 import { DOMException } from "../web/domexception";
-import { CloseEvent, defineHandler, dispatchTrusted, ErrorEvent, Event, EventTarget, MessageEvent } from "../web/events";
+import { CloseEvent, defineHandler, dispatchTrusted, ErrorEvent, Event, EventTarget, MessageEvent, type EventListenerLike } from "../web/events";
 import type { ByteSource } from "../web/body-source";
 import { native } from "../web/host";
 import type { Request } from "../web/request";
@@ -35,6 +35,8 @@ interface Link {
     pending(): number;
     send(data: string | Uint8Array): void;
     close(code: number | undefined, reason: string): void;
+    /** Somebody listens to the socket, which lives as long as the connection from now on; the first one that is told of leads to others. */
+    keep?(socket: WebSocket): void;
 }
 
 let receiverOf: (socket: WebSocket) => Receiver;
@@ -82,6 +84,7 @@ export class WebSocket extends EventTarget {
             }
             socket.#isTaken = true;
             socket.#receiver = receiver;
+            socket.#link!.keep?.(socket);
             socket.#release();
             return socket.#link!;
         };
@@ -164,6 +167,11 @@ export class WebSocket extends EventTarget {
         this.#allowsHalfOpen = Boolean(options?.allowHalfOpen);
         this.#state = this.#state === CONNECTING ? OPEN : this.#state;
         setTimeout(() => this.#release(), 0);
+    }
+
+    override addEventListener(type: string, callback: EventListenerLike | null, options?: unknown): void {
+        super.addEventListener(type, callback, options);
+        this.#link?.keep?.(this);
     }
 
     #requireAccepted(): void {
@@ -287,12 +295,24 @@ export function clientWire(): Wire {
 export function connectOver(wire: Wire, incoming: ByteSource): WebSocket {
     const socket = new WebSocket(unconnected);
     join(socket, wireLink(wire), CONNECTING);
-    wire.run(incoming, receiverOf(socket));
+    const own = new WeakRef(socket);
+    const receiver = (): Receiver => {
+        const alive = own.deref();
+        return alive === undefined ? nobody : receiverOf(alive);
+    };
+    wire.run(incoming, {
+        message: (data) => receiver().message(data),
+        closed: (code, reason, wasClean) => receiver().closed(code, reason, wasClean),
+    });
+    unheard.register(socket, wire);
     return socket;
 }
 
+/** Ends connections whose sockets nobody has and nobody listens to. */
+const unheard = new FinalizationRegistry<Wire>((wire) => wire.drop());
+
 function wireLink(wire: Wire): Link {
-    return { pending: () => wire.pending, send: (data) => void wire.send(data), close: (code, reason) => wire.close(code, reason) };
+    return { pending: () => wire.pending, send: (data) => void wire.send(data), close: (code, reason) => wire.close(code, reason), keep: (socket) => void (wire.kept ??= socket) };
 }
 
 /** Ties the socket of a response to the exchange that asked for it. What the head gets more, and the answer's bytes. */

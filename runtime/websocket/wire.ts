@@ -28,6 +28,8 @@ export class Wire implements ByteSource {
     #receiver: Receiver | undefined;
     #incoming: ByteSource | undefined;
     #isOver = false;
+    /** Who is told by the receiver, while that is to live as long as this. */
+    kept: object | undefined;
     /** A close was sent. */
     #isClosing = false;
 
@@ -104,6 +106,12 @@ export class Wire implements ByteSource {
         this.#flush();
     }
 
+    /** Nobody is there any more. What was sent still goes. */
+    drop(): void {
+        this.#end(ABNORMAL, "", false);
+        this.#incoming?.cancel();
+    }
+
     #flush(): void {
         const bytes = native.socket("take", this.#number);
         if (bytes !== undefined) {
@@ -126,6 +134,7 @@ export class Wire implements ByteSource {
         const receiver = this.#receiver;
         this.#receiver = undefined;
         receiver?.closed(code, reason, wasClean);
+        this.kept = undefined;
     }
 
     // --- What is sent, as a source -----------------------------------------------------------------------------------
@@ -144,8 +153,6 @@ export class Wire implements ByteSource {
 
     /** The other side reads no more. If that is because it got our close, its own is still under way. */
     cancel(): void {
-        if (this.#isClosing && !this.#isOver) return;
-        this.#end(ABNORMAL, "", false);
-        this.#incoming?.cancel();
+        if (!this.#isClosing || this.#isOver) this.drop();
     }
 }

@@ -21,6 +21,22 @@ export default class extends WorkerEntrypoint {
     }
 }`;
 
+/** Counts the WebSockets that it has with its host, and says something to all of them. */
+const SOCKETS = `
+const open = new Set();
+export default {
+    count() { return open.size; },
+    say(text) { for (const socket of open) socket.send(text); },
+    fetch() {
+        const [client, server] = Object.values(new WebSocketPair());
+        server.accept();
+        open.add(server);
+        server.addEventListener("close", () => open.delete(server));
+        return new Response(null, { status: 101, webSocket: client });
+    },
+};`;
+const heard = [];
+
 /** What each of many calls of one worker is. */
 const calls = {
     plain: async (child, n) => equal(await child.add(n), n + 1),
@@ -159,6 +175,20 @@ export default cases(
                 const source = "export default { fetch() { return new Response(new Uint8Array(1 << 20)); } };";
                 await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/");
             }),
+        "/sockets": async (request, env) => {
+            const child = env.LOADER.get("sockets", () => worker(SOCKETS)).getEntrypoint();
+            for (let i = 0; i < Number(query(request).count); i++) {
+                const { webSocket } = await child.fetch("http://w/", { headers: { upgrade: "websocket" } });
+                if (i === 0) webSocket.addEventListener("message", ({ data }) => heard.push(data));
+                if (i % 3 !== 1) webSocket.accept();
+            }
+            return Response.json(await child.count(0));
+        },
+        "/say": async (request, env) => {
+            await env.LOADER.get("sockets", () => worker(SOCKETS)).getEntrypoint().say("still there");
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            return Response.json(heard);
+        },
         "/hang": async (request, env) => {
             const source = "export default { fetch: () => new Promise((resolve) => setTimeout(resolve, 1e6)) };";
             return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);

@@ -1,6 +1,7 @@
 // Nothing is left behind: processes, descriptors and memory are counted from outside after many loads, good ones, failed
 // ones, dropped ones and given-up ones.
 
+import assert from "node:assert/strict";
 import { anonymousBytes, ask, descriptorCount, residentBytes, until } from "./server.mjs";
 
 const MEBIBYTE = 1 << 20;
@@ -105,6 +106,16 @@ const cases = {
         const { ok, message } = await json(server, `/case/${encodeURIComponent(name)}`, 120_000); // 200 workers, some of which use up a limit
         if (!ok) throw new Error(message);
     }),
+    "60 WebSockets that nobody has, and one of them is listened to": async (server) => {
+        assert.equal(await json(server, "/sockets?count=60"), 60);
+        let open;
+        await until("their end", async () => {
+            await json(server, "/loads?count=64&lanes=8"); // collections
+            return (open = await json(server, "/sockets?count=0")) <= 5; // the stack may seem to hold some
+        });
+        assert.ok(open >= 1, `${open} are open`);
+        assert.deepEqual(await json(server, "/say"), ["still there"]);
+    },
 };
 
 /** The two cells that have worked most: the host worker's and its dynamic worker's. */
