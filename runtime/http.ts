@@ -79,6 +79,11 @@ export function isRequestHead(value: unknown): value is RequestHead {
     return typeof method === "string" && typeof url === "string" && isHeaderList(headers);
 }
 
+/** A worker that is asked is told the length that is known, as in workerd; of a body in several frames its sender does. */
+function tellLength(headers: [string, string][], length: number): void {
+    if (!headers.some(([name]) => name.length === 14 && name.toLowerCase() === "content-length")) headers.push(["content-length", String(length)]);
+}
+
 /** The request that a FETCH frame carries; throws if the frame makes no sense. */
 export function requestFrom(exchange: Exchange, frame: Frame): Request {
     const { head } = frame;
@@ -86,6 +91,7 @@ export function requestFrom(exchange: Exchange, frame: Frame): Request {
     const redirect = head.redirect === "follow" ? "follow" : "manual";
     const isUpgrade = (frame.flags & F.FIN) === 0 && wantsWebSocket(head);
     const body = isUpgrade ? undefined : exchange.takeIncoming(frame);
+    if (body instanceof Uint8Array && !exchange.isFromOutside) tellLength(head.headers, body.length);
     return requestFromWire(head.method, head.url, head.headers, body, exchange, { redirect });
 }
 

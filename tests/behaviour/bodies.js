@@ -219,6 +219,17 @@ const plain = {
         equal([response.headers.get("x-length"), response.headers.get("content-length")], ["100000", "100000"]);
         equal((await response.arrayBuffer()).byteLength, 100_000);
     },
+    "a worker is told the length of a small body, too": async ({ env }) => {
+        const child = env.LOADER.load(worker("export default { fetch: ({ headers }) => Response.json(headers.get('content-length')) };")).getEntrypoint();
+        const told = async (init) => (await child.fetch("http://w/", init)).json();
+        const text = "ünïcode";
+        equal(await told({ method: "POST", body: text }), String(new TextEncoder().encode(text).length));
+        equal(await told({ method: "POST", body: "" }), "0");
+        equal(await told({ method: "POST", body: new URLSearchParams("a=b") }), "3");
+        equal(await told({ method: "POST", body: "abc", headers: { "Content-Length": "9" } }), "9"); // as in workerd
+        equal(await told({ method: "POST" }), null);
+        equal(await told({}), null);
+    },
     "a FixedLengthStream tells its length": async ({ env }) => {
         const source = `export default { fetch(request) {
             const { readable, writable } = new FixedLengthStream(5);
