@@ -5,6 +5,8 @@ import { DOMException } from "../web/domexception";
 import { DEPTH_MAX, ProtocolError, put } from "./values";
 
 declare const require: (path: string) => unknown;
+/** Newer than TypeScript's library; where the engine lacks it, what names it is refused. */
+declare const Float16Array: Float32ArrayConstructor;
 
 /** Who knows the capabilities and streams that a value names. Throws ProtocolError for those that were never given. */
 export interface Transferer {
@@ -27,6 +29,7 @@ const VIEWS: Record<string, (buffer: ArrayBuffer) => ArrayBuffer | ArrayBufferVi
     Uint16Array: (b) => new Uint16Array(b),
     Int32Array: (b) => new Int32Array(b),
     Uint32Array: (b) => new Uint32Array(b),
+    Float16Array: (b) => new Float16Array(b),
     Float32Array: (b) => new Float32Array(b),
     Float64Array: (b) => new Float64Array(b),
     BigInt64Array: (b) => new BigInt64Array(b),

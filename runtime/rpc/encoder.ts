@@ -17,7 +17,7 @@ export type Purpose = "rpc" | "env" | "plain";
 /** What no view's constructor is named is no view. */
 const VIEWS = new Set([
     "DataView", "Uint8Array", "Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array",
-    "Uint32Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array",
+    "Uint32Array", "Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array",
 ]);
 
 export function cannotClone(what: string): DOMException {
@@ -33,20 +33,16 @@ function noSupport(type: string): DOMException {
     return cannotClone(`Could not serialize object of type "${type}". This type does not support serialization.`);
 }
 
-/** The longest array whose other properties are looked for: that names all its elements, which takes longer than to send them. */
-const NAMED_ELEMENTS_MAX = 1024;
-
-/** It has all its elements and, unless it is long, nothing else. */
+/** It has all its elements and nothing else: what else it has, and what it inherits, would be named after the last of them.
+ * Object.keys would make all names at once, which takes longer than to send the elements. */
 function isDense(values: unknown[]): boolean {
-    const { length } = values;
-    if (length <= NAMED_ELEMENTS_MAX) {
-        const keys = Object.keys(values);
-        return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
+    let count = 0;
+    let last = "";
+    for (const key in values) {
+        count++;
+        last = key;
     }
-    for (let i = 0; i < length; i++) {
-        if (!Object.hasOwn(values, i)) return false;
-    }
-    return true;
+    return count === values.length && (count === 0 || last === String(count - 1));
 }
 
 let thenableOf: (value: object) => string | undefined = () => undefined;
