@@ -7,7 +7,7 @@
 import * as F from "./frames";
 import type { Channel } from "./channel";
 import { limitError } from "./limits";
-import { describeThrown, remoteError, stackOf } from "./thrown";
+import { describeThrown, remoteError, stackOf, withoutPlace } from "./thrown";
 import { bytesSource, START_TLS, type ByteSource } from "./web/body-source";
 
 /** A TCP connection, or what stands for one: its bytes once it is open, and how it is given up. */
@@ -436,5 +436,5 @@ export function errorFromHead(head: unknown): Error {
     if (typeof name === "string" && error.name !== name) {
         Object.defineProperty(error, "name", { __proto__: null, value: name, writable: true, configurable: true, enumerable: false });
     }
-    return error;
+    return withoutPlace(error);
 }

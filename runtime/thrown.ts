@@ -31,6 +31,14 @@ export function remoteError(thrown: unknown): Error {
     return Object.defineProperty(error, "remote", { __proto__: null, value: true, writable: true, enumerable: true, configurable: true });
 }
 
+/** Where an error was thrown that came from another cell stays there, and where it was made here is nobody's affair. */
+export function withoutPlace<T extends Error>(error: T): T {
+    const value = `${error.name}: ${error.message}`;
+    Object.defineProperty(error, "stack", { __proto__: null, value, writable: true, configurable: true, enumerable: false });
+    for (const key of ["line", "column", "sourceURL"]) Reflect.deleteProperty(error, key); // the engine's own
+    return error;
+}
+
 /** Where it was thrown, as far as an error says so, in lines of its own. */
 export function stackOf(thrown: unknown): string {
     const { stackFrames } = require("./web/inspect") as typeof import("./web/inspect");

@@ -1,6 +1,7 @@
 // From Cap'n Web's expressions to a value; see values.ts. It reads what a hostile cell wrote: it checks every shape,
 // never calls into the value, and bounds its depth.
 
+import { withoutPlace } from "../thrown";
 import { DOMException } from "../web/domexception";
 import { DEPTH_MAX, ProtocolError, put } from "./values";
 
@@ -220,10 +221,7 @@ export class Decoder {
         if (error.name !== name) {
             Object.defineProperty(error, "name", { __proto__: null, value: name, writable: true, configurable: true, enumerable: false });
         }
-        // Where it was thrown stays at home, and where it was decoded is nobody's affair.
-        const stack = `${name}: ${message}`;
-        Object.defineProperty(error, "stack", { __proto__: null, value: stack, writable: true, configurable: true, enumerable: false });
-        this.remember(error);
+        this.remember(withoutPlace(error));
         if (typeof own === "object" && own !== null && !Array.isArray(own)) {
             for (const key of Object.keys(own)) {
                 // Own properties are plain ones: none may be taken for what the error itself has.
