@@ -433,7 +433,11 @@ static void wait_epoll(struct cell *c) {
 static void look_whether_stuck(struct cell *c) {
     struct channel *owner = &c->channels[0];
     struct pollfd fd = {.fd = owner->fd, .events = POLLIN};
-    if (c->is_host || c->wake_ms >= 0 || !hears_one(c) || buf_len(&owner->out) > 0 || poll(&fd, 1, 0) != 0) return;
+    if (c->is_host || c->wake_ms >= 0 || !hears_one(c)) return;
+    if (buf_len(&owner->out) > 0 || buf_len(&owner->in) > 0) return;
+    int n;
+    while ((n = poll(&fd, 1, 0)) < 0) {} /* a signal of its budget's */
+    if (n > 0) return;
     c->may_be_stuck = false;
     engine_call(c->engine, ENGINE_ON_STUCK, NULL, 0);
     flush_all(c);
