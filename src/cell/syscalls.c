@@ -155,7 +155,7 @@ static const struct rule rules[] = {
     {SYS_prctl, MAKERS, 0, {{0, ALL, 62 /* PR_SCHED_CORE */}, {1, ALL, 1 /* PR_SCHED_CORE_CREATE */}}},
     {SYS_sched_setscheduler, ANY_THREAD, EPERM, {{0}}}, /* a wish, not a need */
     {SYS_sched_getaffinity, ANY_THREAD, 0, {{0}}},
-    {SYS_sched_setattr, CALLER_HOST, 0, {{0}}}, /* the engine's compilers, to give way: more than their share is nobody's without rights */
+    {SYS_sched_setattr, CALLER_HOST, 0, {{0, ALL, 0}, {2, ALL, 0}}}, /* the engine's compilers, to give way: only the caller itself */
     {SYS_gettid, ANY_THREAD, 0, {{0}}},
     /* Threads are stopped while code changes that they may be running. */
     {SYS_tgkill, ANY_THREAD | ONLY_JIT, 0, {{2, ALL, SIGUSR1}}},
