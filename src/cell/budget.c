@@ -165,7 +165,9 @@ void budget_pause(void) {
 }
 
 void budget_resume(void) {
-    budget.cpu_us_begun += weigh().cpu_us - budget.cpu_us_paused;
+    uint64_t cpu_us = weigh().cpu_us - budget.cpu_us_paused;
+    budget.cpu_us_begun += cpu_us;
+    budget.cpu_us_others += cpu_us;
     sigprocmask(SIG_SETMASK, &budget.unblocked, NULL);
 }
 
@@ -177,5 +179,5 @@ int budget_is_full(void) {
 }
 
 double budget_cpu_ms(void) {
-    return (double)weigh().cpu_us / 1000;
+    return (double)(weigh().cpu_us - budget.cpu_us_others) / 1000;
 }

@@ -24,7 +24,7 @@ struct budget {
     volatile uint64_t cpu_us_begun, cpu_us_max; /* max 0: no limit */
     volatile uint64_t bytes_begun, memory_bytes_max;
     volatile uint64_t bytes_full; /* the use at which is_full is set; 0 for half of the limit */
-    uint64_t cpu_us_paused;
+    uint64_t cpu_us_paused, cpu_us_others; /* others: in all pauses */
     sigset_t unblocked; /* before the pause */
 };
 
@@ -58,5 +58,5 @@ void budget_resume(void);
    uses much and is in a long turn. -1 where there is no budget. */
 int budget_is_full(void);
 
-/* CPU time that this process has used. */
+/* CPU time that this process has used, without pauses: what tails are told of. */
 double budget_cpu_ms(void);
