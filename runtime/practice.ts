@@ -67,7 +67,7 @@ const handler = {
 const nowhere = new Channel(CLIENT, false, handler);
 
 /** The last that was taken: workers run in a cell that is none. */
-let cell: Cell;
+let cell: Cell | undefined;
 
 const takeCell = (): Cell => (cell = new Cell(CELL, CELL, { flags: 0, idle: [], waiting: [] }, nowhere));
 const loaderWith = (take: () => Cell): WorkerLoader =>
@@ -138,7 +138,7 @@ async function until(isSo: () => boolean): Promise<void> {
 
 /** The cell's answers to the two requests. */
 async function answerFetches(): Promise<void> {
-    const { channel } = cell;
+    const { channel } = cell!;
     for (const id of [2, 4]) {
         await until(() => channel.active > 0);
         if (id === 2) take(CELL, F.STARTED, 0, 0, STARTED);
@@ -149,7 +149,7 @@ async function answerFetches(): Promise<void> {
 
 /** The cell's calls of what it was given, and its answer. */
 async function answerCall(): Promise<void> {
-    const { channel } = cell;
+    const { channel } = cell!;
     await until(() => channel.unanswered > 0);
     take(CELL, F.STARTED, 0, 0, STARTED);
     for (let call = 1; call <= CALLBACKS; call++) {
@@ -162,22 +162,35 @@ async function answerCall(): Promise<void> {
 }
 
 /** The frames of the client and of the cell, each once what comes before it has been sent. */
-async function practiseLoad(isCalled: boolean): Promise<void> {
-    const client = new Channel(CLIENT, false, fronts[loads % fronts.length]!);
+async function practiseLoad(isCalled: boolean, client: Channel): Promise<void> {
     register(client);
     take(CLIENT, F.FETCH, F.FIN | F.NOBODY, 2, isCalled ? CALL : REQUESTS[loads % REQUESTS.length]!);
     await (isCalled ? answerCall() : answerFetches());
     await until(() => client.isEmpty);
     unregister(client);
-    unregister(cell.channel);
+    unregister(cell!.channel);
 }
 
 let loads = 0;
 let turns = 0;
 
+/** Where it comes to nothing, since the host worker has replaced what is practised, nothing stays under way: no lease, above all. */
+async function practiseLoadOrEnd(): Promise<void> {
+    const client = new Channel(CLIENT, false, fronts[loads % fronts.length]!);
+    try {
+        await practiseLoad(loads % CALLED === 0, client);
+    } catch (error) {
+        unregister(client);
+        client.lost(error);
+        if (cell !== undefined) unregister(cell.channel);
+        cell?.abandon(error);
+        throw error;
+    }
+}
+
 async function practise(): Promise<void> {
     const isIdle = isQuiet();
-    for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoad(loads % CALLED === 0);
+    for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoadOrEnd();
     if (loads < LOADS && ++turns < TURNS_MAX) setTimeout(() => void practise(), isIdle ? PAUSE_MS : BUSY_MS);
     else native.collect(true); // what is left of it, which one of the first requests would wait for
 }

@@ -111,4 +111,14 @@ const cases = {
     },
 };
 
-export const suites = [{ name: "leases", target: "leases.js", cases }];
+const replacedCases = {
+    "a host worker that replaces what is practised has its workers ended, too": async (server) => {
+        await until("the end of practice", () => server.errors.includes("Practice came to nothing"));
+        await oneEndsAfter(server, () => ask(server, "/"));
+    },
+};
+
+export const suites = [
+    { name: "leases", target: "leases.js", cases },
+    { name: "leases replaced", target: "leases_replaced.js", cases: replacedCases },
+];
