@@ -6,6 +6,7 @@
 #include "host/supervisor_jail.h"
 #include "base/confinement.h"
 #include "base/macros.h"
+#include "base/procfs.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,17 @@ TEST(all_layers_hold_here) {
     EXPECT_INT((int)supervisor_jail_try(), (int)supervisor_layers);
 }
 
+/* As the police does (police.h). */
+static int look_at_another(void) {
+    uint64_t cpu_us, bytes;
+    int r = procfs_cpu_us(1, &cpu_us);
+    if (r == 0) r = procfs_anonymous_bytes(1, &bytes);
+    errno = -r;
+    return r;
+}
+
 /* What it goes on to do. */
+ACT(reads_what_a_cell_has_used, 0, look_at_another())
 ACT(reads_its_project, 0, open(inside, O_RDONLY | O_CLOEXEC))
 ACT(reads_how_large_a_cell_is, 0, open("/proc/1/statm", O_RDONLY))
 ACT(makes_a_socket_pair, 0, socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}))
