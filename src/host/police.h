@@ -15,6 +15,7 @@ struct police {
     uint64_t code_bytes;                /* which came with the worker, and are not charged */
     bool is_called;                     /* a call began since the last look; to be set by the owner */
     uint64_t cpu_us, cpu_us_called;     /* at the last look; at the last call's begin */
+    uint64_t looks;                     /* since then */
 };
 
 /* Looks; `cell_bytes` is what each cell has from the start. Returns the limit that the cell is over, or LIMIT_NONE. */
