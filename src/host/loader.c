@@ -161,6 +161,8 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     l->granted[cell->profile][cell->role]--;
     if (is_named) {
         weigh_soon(cell);
+        cell->bytes = l->stats.named > 0 ? l->stats.named_bytes / l->stats.named : 0; /* until it is weighed */
+        l->stats.named_bytes += cell->bytes;
         list_add_newest(l, cell);
         l->stats.named++;
         pool_keep(l->pools[cell->profile], number);
@@ -340,7 +342,7 @@ static void on_timer(uv_timer_t *timer) {
     kill_overdue(l);
     forget_unclaimed(l);
     int samples = 0;
-    for (struct held_cell *cell = l->newest; cell && samples < SAMPLES_A_TURN; cell = cell->older) {
+    for (struct held_cell *cell = l->oldest; cell && samples < SAMPLES_A_TURN; cell = cell->newer) {
         if (cell->turns_until_weighed == 0 || --cell->turns_until_weighed > 0) continue;
         weigh(l, cell);
         samples++;
