@@ -33,16 +33,19 @@ function noSupport(type: string): DOMException {
     return cannotClone(`Could not serialize object of type "${type}". This type does not support serialization.`);
 }
 
-/** It has all its elements and nothing else: what else it has, and what it inherits, would be named after the last of them.
- * Object.keys would make all names at once, which takes longer than to send the elements. */
+/** It has all its elements and nothing else, which would be named after the last of them. Object.keys makes all names at once, which
+ * takes longer than to send the elements; but a worker may have given all arrays something to inherit. */
 function isDense(values: unknown[]): boolean {
+    const { length } = values;
     let count = 0;
     let last = "";
     for (const key in values) {
         count++;
         last = key;
     }
-    return count === values.length && (count === 0 || last === String(count - 1));
+    if (count === length && (length === 0 || last === String(length - 1))) return true;
+    const keys = Object.keys(values);
+    return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
 }
 
 let thenableOf: (value: object) => string | undefined = () => undefined;
