@@ -8,7 +8,7 @@ import { formatNumber, median } from "./table.mjs";
 
 const OUT = fileURLToPath(new URL("out", import.meta.url));
 const WIDTH = 900;
-const LEFT = 300; // where labels end and bars begin
+const LEFT = 330; // where labels end and bars begin
 const RIGHT = 682; // where bars end and numbers begin
 const ROW = 22;
 
