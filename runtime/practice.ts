@@ -192,7 +192,7 @@ async function practise(): Promise<void> {
     const isIdle = isQuiet();
     for (let i = 0; i < LOADS_A_TURN && isQuiet(); i++, loads++) await practiseLoadOrEnd();
     if (loads < LOADS && ++turns < TURNS_MAX) setTimeout(() => void practise(), isIdle ? PAUSE_MS : BUSY_MS);
-    else native.collect(true); // what is left of it, which one of the first requests would wait for
+    else if (loads === LOADS) native.collect(true); // what is left of it, which one of the first requests would wait for
 }
 
 /** To be called once the host worker has started; its first request may follow at once. */
