@@ -57,8 +57,8 @@
 /* Work that the engine put off on this very thread (finalizers) makes nothing readable: it is looked for so often. */
 #define PUMP_MS 50
 
-/* A cell that is kept under a name is folded when it has waited so long; that and unfolding it costs a millisecond and a half of
-   CPU. So if it is woken again before REST_MS_PAYS, it waits four times as long the next time. */
+/* A cell that is kept under a name is folded when it has waited so long, which costs some two milliseconds of CPU with the way back. So
+   if it is woken again before REST_MS_PAYS, it waits four times as long the next time. */
 #define REST_MS      20
 #define REST_MS_MAX  5120
 #define REST_MS_PAYS 10000

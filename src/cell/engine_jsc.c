@@ -536,6 +536,9 @@ void engine_allow_threads(struct engine *e) {
 /* In the place of libc's: by this each thread of the engine's takes its name. Those of a host worker's cell compile its code while requests
    go on, and on their processor whoever is woken goes first: the scheduler would let one go on until its next tick, up to 4 ms, but
    gives way to those who ask for shorter slices of time (EEVDF; sched_setattr(2), Linux 6.12, before which this changes little). */
+#define COMPILERS_NICE     10
+#define COMPILERS_SLICE_NS 100000000u
+
 int prctl_for_engine(int option, ...) __asm__("prctl") __attribute__((visibility("default"), used));
 
 int prctl_for_engine(int option, ...) {
@@ -551,7 +554,7 @@ int prctl_for_engine(int option, ...) {
             int32_t nice;
             uint32_t priority;
             uint64_t slice_ns, deadline_ns, period_ns;
-        } long_slices = {.size = sizeof long_slices, .policy = SCHED_OTHER, .nice = 10, .slice_ns = 100000000};
+        } long_slices = {.size = sizeof long_slices, .policy = SCHED_OTHER, .nice = COMPILERS_NICE, .slice_ns = COMPILERS_SLICE_NS};
         syscall(SYS_sched_setattr, 0, &long_slices, 0);
     }
     return (int)syscall(SYS_prctl, option, args[0], args[1], args[2], args[3]);

@@ -75,7 +75,8 @@ INLINE void fold_pages(struct folded *folded, const struct area *area, uintptr_t
             continue;
         }
         uint64_t *body = range ? folded->at : folded->at + sizeof *range / sizeof *body, *after = body;
-        if ((size_t)(folded->end - folded->at) * sizeof *body >= PAGE_CHANGES_BYTES_MAX) after = put_changes(body, (uint64_t *)at, (uint64_t *)was);
+        bool has_room = (size_t)(folded->end - folded->at) * sizeof *body >= PAGE_CHANGES_BYTES_MAX;
+        if (has_room) after = put_changes(body, (uint64_t *)at, (uint64_t *)was);
         if (after == body || (size_t)(after - body) > sizeof(struct changes) / sizeof *body + CHANGED_WORDS_MAX) {
             drop(dropped, at);
             dropped = at + PAGE_BYTES;
