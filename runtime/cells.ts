@@ -275,9 +275,10 @@ export function takeCell(hasJit: boolean, isThreaded: boolean): Cell | Promise<C
     return next.promise;
 }
 
-/** A cell for the first that waits, or for whoever comes next. */
+/** A cell for the first that waits, or for whoever comes next. One that died on its way here is nobody's: another is granted
+ * in its place. */
 export function offerCell(cell: Cell): void {
-    const next = cell.kind.waiting.shift();
+    const next = native.isAlive(cell.channel.number) ? cell.kind.waiting.shift() : undefined;
     if (next) next.resolve(cell);
     else cell.kind.idle.push(cell);
 }

@@ -358,6 +358,9 @@ __asm__(".text\n"
         "    jz 4f\n"
         "    js 3f\n"
         "    mov %rax, %rbp\n"
+        "    mov $3, %eax\n" /* whoever owns the cell is to see its end at once; nor must the next one find this one's */
+        "    mov %r13d, %edi\n"
+        "    syscall\n"
         "2:  mov $247, %eax\n" /* until the cell has ended, and is there to be waited for */
         "    mov $1, %edi\n    mov %rbp, %rsi\n    xor %edx, %edx\n    mov $0x1000004, %r10d\n    xor %r8d, %r8d\n"
         "    syscall\n"
@@ -365,9 +368,6 @@ __asm__(".text\n"
         "    je 2b\n"
         "    test %rax, %rax\n"
         "    js 3f\n"
-        "    mov $3, %eax\n" /* the next cell must not find this one's */
-        "    mov %r13d, %edi\n"
-        "    syscall\n"
         "    jmp 1b\n"
         "3:  neg %eax\n" /* its maker reads there why it could make no cell */
         "    mov %eax, %edi\n"

@@ -105,6 +105,12 @@ static void forget_early_dead(struct pool *pool) {
     if (pool->early_dead) generations_kill(pool->zygotes, pool->early_dead);
 }
 
+static void drop_cell(struct idle_cell *cell) {
+    unlink_cell(cell);
+    host_channel_free(cell->channel);
+    free(cell);
+}
+
 static void on_closed(void *context, int error) {
     struct idle_cell *cell = context;
     struct pool *pool = cell->pool;
@@ -114,9 +120,7 @@ static void on_closed(void *context, int error) {
         pool->early_dead = cell->number; /* the zygote will say why, if it has heard of it */
         stall(pool);
     }
-    unlink_cell(cell);
-    host_channel_free(cell->channel);
-    free(cell);
+    drop_cell(cell);
     refill(pool);
 }
 
@@ -259,12 +263,7 @@ unsigned pool_idle(const struct pool *pool) {
 
 /* Idle cells of the zygote before go at once: that is what it was replaced for. Cells that were taken live on. */
 static void drop_shelf(struct shelf *shelf) {
-    while (shelf->cells) {
-        struct idle_cell *cell = shelf->cells;
-        unlink_cell(cell);
-        host_channel_free(cell->channel);
-        free(cell);
-    }
+    while (shelf->cells) drop_cell(shelf->cells);
 }
 
 static void drop_idle(struct pool *pool) {
@@ -315,7 +314,7 @@ static void on_zygote_ready(void *context, uint32_t confinement) {
 
 static void on_zygote_death(void *context, const struct zygote_death *death) {
     struct pool *pool = context;
-    const struct idle_cell *cell = find_idle(pool, death->cell);
+    struct idle_cell *cell = find_idle(pool, death->cell);
     bool is_early = death->status < 0 || death->cell == pool->early_dead || (cell && !cell->is_ready);
     if (is_early && pool->is_up) { /* else it went with its zygote */
         char reason[100];
@@ -323,8 +322,12 @@ static void on_zygote_death(void *context, const struct zygote_death *death) {
         stall(pool);
         tell_stall(pool, death->status < 0 ? strerror(-death->status) : reason);
     }
-    if (cell) return; /* its channel tells the rest */
-    pool->handler->on_death(pool->context, death);
+    if (!cell) {
+        pool->handler->on_death(pool->context, death);
+        return;
+    }
+    drop_cell(cell); /* now, lest it be taken before its channel ends: nobody would be told of its death a second time */
+    refill(pool);
 }
 
 static const struct generations_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost,

@@ -51,6 +51,16 @@ async function killDuring(server, calls, signal, reason) {
     return pid;
 }
 
+/** Kills every cell but the host worker's. */
+async function killIdle(server) {
+    await json(server, "/weigh");
+    const host = await server.cellAbove(160 << 20);
+    const cells = server.cells();
+    const others = server.tree().filter(({ pid }) => pid !== host && cells.includes(pid));
+    for (const { pid } of others) killIfThere(pid);
+    await until("their end", () => stillThere(others).length === 0);
+}
+
 const dynamic = {
     "SIGKILL rejects every call under way with the reason": (server) =>
         killDuring(server, ["rpc", "fetch", "body", "upload"], "SIGKILL", "was killed with signal 9 (Killed)"),
@@ -91,13 +101,19 @@ const dynamic = {
         await until("its end", () => server.cellsAbove(160 << 20).length === 0); // others know large cells as other ones
     },
     "all idle cells at once": async (server) => {
-        await json(server, "/weigh");
-        const host = await server.cellAbove(160 << 20);
-        const cells = server.cells();
-        const others = server.tree().filter(({ pid }) => pid !== host && cells.includes(pid));
-        for (const { pid } of others) killIfThere(pid);
-        await until("their end", () => stillThere(others).length === 0);
+        await killIdle(server);
         await freshWorkersAnswer(server);
+        await until("a full pool and all grants", () => server.cells().length === 1 + 4 + 8);
+    },
+    "all idle cells at once, whose ends nobody can tell yet": async (server) => {
+        const holders = server.holders();
+        for (const pid of holders) process.kill(pid, "SIGSTOP");
+        await killIdle(server);
+        const answers = freshWorkersAnswer(server);
+        answers.catch(() => {});
+        await sleep(100); // for loads to go to cells that are dead, if they did
+        for (const pid of holders) process.kill(pid, "SIGCONT");
+        await answers;
         await until("a full pool and all grants", () => server.cells().length === 1 + 4 + 8);
     },
     "a worker that spins is gone when it is disposed of": async (server) => {
