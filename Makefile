@@ -86,9 +86,9 @@ build/runtime.js: $(RUNTIME_TS) node_modules/.package-lock.json
 
 # Parts of the runtime that few workers need: bundles of their own, which share what runtime/parts.ts names. Each file by
 # its name: esbuild reads ../web/* from where it runs as well, which is everything in a checkout whose folder is named web.
-SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/synthetic channel context http rpc/encoder rpc/hook \
+SHARED     := $(patsubst runtime/%.ts,%,$(wildcard runtime/web/*.ts)) modules/record modules/synthetic channel context http rpc/encoder rpc/hook \
               rpc/members rpc/stubs async/main node/main nodestream/main
-PARTS      := async caches capnweb compression encodings eventsource messages node nodestream rewriter scheduled scope services subtle tails urlpattern websocket
+PARTS      := async caches capnweb compression encodings eventsource idna messages node nodestream rewriter scheduled scope services subtle tails typescript urlpattern websocket
 REWRITER_WASM := node_modules/html-rewriter-wasm/dist/html_rewriter_bg.wasm
 PART_FILES := $(PARTS:%=build/parts/%.js)
 PART_FLAGS_capnweb   := --conditions=workerd \

@@ -6,6 +6,7 @@ import { Linker } from "./modules/linker";
 import { makeRecord, type Kind, type ModuleRecord } from "./modules/record";
 import { declareExports } from "./modules/synthetic";
 import { contextWatcher, nodeFinder, nodeShare } from "./nodejs";
+import { typescript } from "./parts";
 import { native } from "./web/host";
 
 declare const require: (path: string) => unknown;
@@ -15,8 +16,7 @@ export type AskOwner = (name: string) => Promise<{ kind: string; bytes: Uint8Arr
 
 /** JavaScript as the engine takes it: TypeScript and JSX lose their types. */
 function stripped(name: string, bytes: Uint8Array): { bytes: Uint8Array; mapPlace?: ModuleRecord["mapPlace"] } {
-    const { stripTypes } = require("./modules/typescript") as typeof import("./modules/typescript");
-    return stripTypes(name, native.utf8Decode(bytes, false));
+    return typescript().stripTypes(name, native.utf8Decode(bytes, false));
 }
 
 const overridable: typeof import("./overrides").overridable = (namespace) =>

@@ -16,6 +16,7 @@ import * as stubsModule from "./rpc/stubs";
 import * as lazyModule from "./web/lazy";
 import * as requestModule from "./web/request";
 import * as responseModule from "./web/response";
+import * as recordModule from "./modules/record";
 import * as syntheticModule from "./modules/synthetic";
 import * as timersModule from "./web/timers";
 import { native } from "./web/host";
@@ -29,6 +30,7 @@ const shared: Readonly<Record<string, () => unknown>> = {
     "../web/body": () => bodyModule,
     "../web/brand": () => brandModule,
     "../web/bytes": () => bytesModule,
+    "../modules/record": () => recordModule,
     "../modules/synthetic": () => syntheticModule,
     "../async/main": () => contexts(),
     "../node/main": () => nodeModules(),
@@ -80,6 +82,9 @@ export function part<T>(name: string): T {
 
 /** The asynchronous contexts, which the part for Node's modules shares. */
 export const contexts = lazy(() => part<typeof import("./async/main")>("async"));
+
+/** What strips types. */
+export const typescript = lazy(() => part<typeof import("./typescript/main")>("typescript"));
 
 /** Node's modules. */
 export const nodeModules = lazy(() => part<typeof import("./node/main")>("node"));

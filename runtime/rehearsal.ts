@@ -5,6 +5,7 @@
 import * as F from "./frames";
 import { onFrame, register, unregister } from "./channel";
 import { openBudget } from "./budget";
+import { typescript } from "./parts";
 import { encode } from "./rpc/encoder";
 import { Worker } from "./worker";
 import { console } from "./web/console";
@@ -84,8 +85,7 @@ function take(worker: Worker, type: number, id: number, flags: number, head: unk
 
 /** TypeScript is stripped once in the zygote, so that no cell has to build the parser. */
 function rehearseTypes(): void {
-    const { stripTypes } = require("./modules/typescript") as typeof import("./modules/typescript");
-    stripTypes("rehearsal.ts", "interface A { n: number }\nexport const f = (a: A): number => a.n as number;\n");
+    typescript().stripTypes("rehearsal.ts", "interface A { n: number }\nexport const f = (a: A): number => a.n as number;\n");
 }
 
 /**

@@ -20,7 +20,7 @@ const AREAS = [
     ["streams (web-streams-polyfill)", /web-streams-polyfill|web\/(streams|byte-streams|text-streams|transfer-streams)/],
     ["full URL parser (whatwg-url)", /whatwg-url|url-machine/],
     ["tables of domain names (tr46)", /tr46|punycode|idna/],
-    ["parser of TypeScript (sucrase)", /sucrase|modules\/typescript|@jridgewell/],
+    ["parser of TypeScript (sucrase)", /sucrase|runtime\/typescript|@jridgewell/],
     ["modules", /runtime\/modules|link\.ts/],
     ["RPC", /runtime\/rpc/],
     ["Request, Response, Headers, bodies", /web\/(request|response|headers|body|body-source|bytes|pair-iterator|brand|kinds|lazy|host|arguments|install|global)\.ts/],

@@ -7,7 +7,7 @@
 // asynchronous contexts are followed, bodies are rewritten (runtime/async/rewrite.ts) and find $mf_a.
 
 import type { Scan } from "../native";
-import { contexts } from "../parts";
+import { contexts, typescript } from "../parts";
 import { native } from "../web/host";
 import { isFinalFor, resolveImport } from "./exports";
 import { sourcePlace } from "./locate";
@@ -141,7 +141,7 @@ export function compileModule(module: EsModule): Body {
 
 /** The body with its live imports read through getters. */
 function rewriteLiveImports(module: EsModule, live: Set<string>): string {
-    const { rewriteLive } = require("./live") as typeof import("./live");
+    const { rewriteLive } = typescript();
     const body = native.body(module.scan.handle);
     native.discard(module.scan.handle);
     try {

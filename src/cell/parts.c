@@ -14,6 +14,7 @@
     X(compression)                                                                                                     \
     X(encodings)                                                                                                       \
     X(eventsource)                                                                                                     \
+    X(idna)                                                                                                            \
     X(messages)                                                                                                        \
     X(nodestream)                                                                                                      \
     X(node)                                                                                                            \
@@ -23,6 +24,7 @@
     X(services)                                                                                                        \
     X(subtle)                                                                                                          \
     X(tails)                                                                                                           \
+    X(typescript)                                                                                                      \
     X(urlpattern)                                                                                                      \
     X(websocket)
 

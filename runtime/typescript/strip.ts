@@ -4,7 +4,7 @@ import { decode, type SourceMapMappings } from "@jridgewell/sourcemap-codec";
 import { transform } from "sucrase";
 import { native } from "../web/host";
 import { refuseNamespaces } from "./namespaces";
-import { errorAt, type Place } from "./record";
+import { errorAt, type Place } from "../modules/record";
 
 export interface Stripped {
     bytes: Uint8Array;

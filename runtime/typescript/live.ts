@@ -7,7 +7,7 @@ import { parse } from "sucrase/dist/esm/parser";
 import { IdentifierRole } from "sucrase/dist/esm/parser/tokenizer";
 import { TokenType } from "sucrase/dist/esm/parser/tokenizer/types";
 import TokenProcessor from "sucrase/dist/esm/TokenProcessor";
-import type { Shifts } from "./shifts";
+import type { Shifts } from "../modules/shifts";
 
 const LINE_BREAK = /\r\n|[\n\r\u2028\u2029]/g;
 

@@ -2,7 +2,7 @@
 
 import { parse } from "sucrase/dist/esm/parser";
 import { TokenType } from "sucrase/dist/esm/parser/tokenizer/types";
-import type { Place } from "./record";
+import type { Place } from "../modules/record";
 
 type Token = ReturnType<typeof parse>["tokens"][number];
 
