@@ -197,7 +197,7 @@ static unsigned forking(const struct pool *pool) {
 
 static void refill_shelf(struct pool *pool, enum cell_role role) {
     const struct shelf *shelf = &pool->shelves[role];
-    while (pool->is_up && !pool->is_stalled && forking(pool) < FORKS_MAX &&
+    while (pool->is_up && !generations_are_brief(pool->zygotes) && !pool->is_stalled && forking(pool) < FORKS_MAX &&
            shelf->ready_len + shelf->forking_len < shelf->target) {
         if (waits_for_pause(pool, shelf)) return;
         int r = add_cell(pool, role);
@@ -346,6 +346,7 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
         .has_jail = !config->has_no_jail,
         .traits = (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0) |
                   (config->has_no_rewind ? ZYGOTE_FORKING : 0),
+        .begins_brief = config->begins_brief,
         .forks_max = config->forks_max,
         .age_ms_max = config->age_ms_max,
     };

@@ -44,8 +44,10 @@ const asRoot = (body) => async (server) => {
 const cases = {
     "there are two zygotes, and health tells of both": async (server) => {
         expect("zygotes", server.zygotes().length, 2);
-        const { zygotes, zygotesWithoutJit } = await json(server, "/health");
-        expect("generations", [zygotes.generation, zygotesWithoutJit.generation], [1, 1]);
+        await until("both to be up", async () => {
+            const { zygotes, zygotesWithoutJit } = await json(server, "/health");
+            return zygotes.generation === 1 && zygotesWithoutJit.generation === 1;
+        });
     },
     "the same code does the same": async (server) => {
         const expected = [2584, 299995, "ab24", 7, "<p>x</p>"];

@@ -5,7 +5,8 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { ask, BINARY, startServer, until } from "./server.mjs";
+import { fileURLToPath } from "node:url";
+import { ask, BINARY, Server, startServer, until } from "./server.mjs";
 
 function expect(what, got, expected) {
     const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
@@ -17,7 +18,7 @@ const generation = async (server) => (await json(server, "/health")).zygotes.gen
 
 /** Asks for fresh workers, in three lanes, until there is another generation and its cells have answered too. */
 async function replaced(server, cause) {
-    const before = await generation(server);
+    const before = await until("the first generation", () => generation(server));
     const counted = await json(server, "/count");
     const held = json(server, "/held");
     let answers = 0;
@@ -55,12 +56,7 @@ const maps = (pid, path) => readFileSync(`/proc/${pid}/maps`, "utf8").split("\n"
 
 async function engineIsUpdated() {
     const { dir, copy, script, library } = copyEngine();
-    const given = process.env.MAYFLY_CELL;
-    process.env.MAYFLY_CELL = script;
-    const server = await startServer("zygotes.js", ["--health", "/health"]).finally(() => {
-        if (given === undefined) delete process.env.MAYFLY_CELL;
-        else process.env.MAYFLY_CELL = given;
-    });
+    const server = await startServer("zygotes.js", ["--health", "/health"], { MAYFLY_CELL: script });
     try {
         const [old] = server.zygotes();
         expect("the library in use", maps(old, copy), true);
@@ -77,6 +73,44 @@ async function engineIsUpdated() {
     }
 }
 
+/** A cell binary that does something else first where a zygote for dynamic workers is to be: not with the traits of a brief one. */
+function cellAfter(words) {
+    const dir = mkdtempSync(join(tmpdir(), "mayfly-late-"));
+    const script = join(dir, "cell");
+    const cell = join(dirname(BINARY), "mayfly-cell");
+    writeFileSync(script, `#!/bin/sh\nif [ "$2" != 2 ]; then ${words.replaceAll("DIR", dir)}; fi\nexec ${cell} "$@"\n`, { mode: 0o755 });
+    return { dir, script };
+}
+
+async function isHeardBefore() {
+    const { dir, script } = cellAfter("until [ -e DIR/go ]; do sleep 0.02; done");
+    const server = await startServer("zygotes.js", ["--health", "/health"], { MAYFLY_CELL: script });
+    try {
+        expect("the generation", await generation(server), 0);
+        let isOver = false;
+        const answer = json(server, "/fresh?n=21").finally(() => (isOver = true));
+        expect("an answer of the host worker", await ask(server, "/"), "");
+        expect("whether the load has ended", isOver, false);
+        writeFileSync(join(dir, "go"), "");
+        expect("the load's answer", await answer, 42);
+        expect("the generation", await generation(server), 1);
+        const { code, left } = await server.stop();
+        expect("end", [code, left], [0, 0]);
+    } finally {
+        rmSync(dir, { recursive: true });
+    }
+}
+
+async function endsWithout() {
+    const { dir, script } = cellAfter("exit 1");
+    const target = fileURLToPath(new URL("zygotes.js", import.meta.url));
+    const server = new Server([target, "--listen", "127.0.0.1:0"], { MAYFLY_CELL: script });
+    await until("its end", () => server.hasEnded);
+    const { code, left } = await server.stop();
+    expect("end", [code, left, server.errors.includes("no zygote can be started: the zygote ended")], [1, 0, true]);
+    rmSync(dir, { recursive: true });
+}
+
 const options = ["--health", "/health"];
 
 export const suites = [
@@ -91,6 +125,13 @@ export const suites = [
         target: "zygotes.js",
         options: [...options, "--zygote-seconds", "1"],
         cases: { "a zygote that is old is replaced": (server) => replaced(server) },
+    },
+    {
+        name: "zygotes early",
+        cases: {
+            "clients are heard before there is one for dynamic workers, whose loads wait": isHeardBefore,
+            "a server whose dynamic workers can have none ends, and says so": endsWithout,
+        },
     },
     { name: "zygotes by library", cases: { "zygotes move on to an engine that was updated": engineIsUpdated } },
 ];
