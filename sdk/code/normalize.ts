@@ -83,6 +83,14 @@ class Rewriter {
         this.imports.push(`import ${clauses.join(",")}${clauses.length > 0 ? " from " : ""}${from}`);
     }
 
+    /** What is imported by name from a module that has a namespace's name is taken from the namespace. */
+    takeFrom(namespace: string, statement: Node): void {
+        this.edits.blank(statement.start, statement.end);
+        const taken = nodes(statement, "specifiers").filter((specifier) => specifier.type === "ImportSpecifier" && !isTypeOnly(specifier));
+        const parts = taken.map((specifier) => `${this.#source(child(specifier, "imported")!)}:${String(child(specifier, "local")!.name)}`);
+        this.edits.insert(statement.start, `const {${parts.join(",")}}=${namespace};`);
+    }
+
     /** Takes `export` away; gives the declaration behind it, if there is one. */
     unexport(statement: Node): Node | undefined {
         const declaration = child(statement, "declaration");
@@ -192,11 +200,23 @@ function importFilter(body: Node[], scope: readonly string[]): (statement: Node)
         const isPlatform = /^(?:node|cloudflare):/.test(String(child(statement, "source")?.value));
         return (specifier) => {
             const name = String(child(specifier, "local")?.name);
-            const isOfScope = !isPlatform && scope.includes(name) && child(specifier, "imported")?.name === name;
+            const imported = child(specifier, "imported");
+            const isOfScope = !isPlatform && scope.includes(name) && (imported === undefined || imported.name === name);
             return !isOfScope && (used ??= usedNames(body)).has(name);
         };
     };
 }
+
+/** The namespace whose functions an import names as if it were a module: `import { list } from "./shop"`. */
+function importedNamespace(statement: Node, scope: readonly string[]): string | undefined {
+    const module = String(child(statement, "source")?.value);
+    const name = /^(?!node:|cloudflare:)(?:.*\/)?([\w$]+)(?:\.[cm]?[jt]s)?$/.exec(module)?.[1];
+    const isListed = nodes(statement, "specifiers").some((one) => one.type === "ImportSpecifier" && !scope.includes(String(child(one, "local")?.name)));
+    return name !== undefined && scope.includes(name) && isListed && !isTypeOnly(statement) && !NODE_MODULES.has(name) ? name : undefined;
+}
+
+/** Modules of Node that a namespace may be called like, and whose functions are meant where they are imported by name. */
+const NODE_MODULES = new Set("assert buffer console crypto dns events fs http https net os path process punycode stream timers tls tty url util vm zlib".split(" "));
 
 /** `export default` decides; then what is exported; then the last statement. */
 function rewrite({ body, expression }: Parsed, rewriter: Rewriter, scope: readonly string[]): void {
@@ -209,7 +229,9 @@ function rewrite({ body, expression }: Parsed, rewriter: Rewriter, scope: readon
     let byDefault: Node | undefined;
     const exported: Node[] = [];
     for (const statement of body) {
-        if (statement.type === "ImportDeclaration") rewriter.hoist(statement, isImported(statement));
+        const namespace = statement.type === "ImportDeclaration" ? importedNamespace(statement, scope) : undefined;
+        if (namespace !== undefined) rewriter.takeFrom(namespace, statement);
+        else if (statement.type === "ImportDeclaration") rewriter.hoist(statement, isImported(statement));
         else if (statement.type === "ExportDefaultDeclaration") byDefault = statement;
         else if (statement.type === "ExportNamedDeclaration") {
             const declaration = rewriter.unexport(statement);

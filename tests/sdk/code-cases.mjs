@@ -112,6 +112,9 @@ export const cases = [
     ["import used as a type among others", 'import path, { basename, type PlatformPath, posix as p } from "node:path";\nconst x: p.PlatformPath | null = null;\nbasename("/a/b")', "b"],
     ["import on several lines", 'import {\n    basename, // the last part\n    dirname,\n} from "node:path";\nbasename("/a/b") + dirname("/c/d")', "b/c"],
     ["import of what is in the scope", 'import { api } from "./api";\n(await api.list()).length', 3],
+    ["import of a namespace by default", 'import api from "api";\n(await api.list()).length', 3],
+    ["import of a namespace whole", 'import * as api from "./api";\n(await api.list()).length', 3],
+    ["import of functions of a namespace", 'import { list, get as one } from "./tools/api.ts";\n[(await list()).length, (await one({ id: 9 })).name]', [3, "n9"]],
     ["typed catch", "try { throw new Error('t') } catch (e: unknown) { (e as Error).message }", "t"],
     ["abstract class", "abstract class A { abstract n(): number }\nclass B extends A { n(): number { return 37 } }\nnew B().n()", 37],
     // Fences and prose.
