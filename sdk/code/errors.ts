@@ -1,6 +1,7 @@
 // Errors as a model can use them: what went wrong, where, the line itself, and the names that were perhaps meant.
 
-import { nearestNames } from "./nearest";
+import { adviceOn, escaped } from "./advice";
+import { isMisspelt, nameWords, nearestNames } from "./nearest";
 import type { Place } from "./edits";
 
 /** What is known of an error; a place only if it is one in the code. */
@@ -9,6 +10,9 @@ export interface Failure {
     message: string;
     place?: Place;
 }
+
+/** Functions that may have been meant. */
+const NEAR_MAX = 3;
 
 /** Lines longer than this are shown in part, around the place. */
 const SHOWN_CHARACTERS_MAX = 120;
@@ -23,60 +27,25 @@ function excerpt(source: string, { line, column }: Place): string {
     return `  ${part.trim()}\n  ${" ".repeat(mark)}^`;
 }
 
-/** The name that an engine's message says is missing. */
-function missingName(message: string): string | undefined {
-    return /^(?:Can't find variable: |)([A-Za-z_$][\w$]*)(?: is not defined)?$/.exec(message)?.[1];
-}
-
 /** What calls of functions that do not exist were perhaps meant to be. */
-interface Functions {
+export interface Functions {
     namespaces: readonly string[];
     near(wanted: string): string[];
     /** Why there is no such namespace, if there should be one. */
     whyMissing?(namespace: string): string | undefined;
 }
 
-/** `github.repos.get`, as in clients whose functions are in parts, if the error is about such a name. */
-function deepName(message: string, namespaces: readonly string[]): string | undefined {
-    const [, name] = /^([\w$]+(?:\.[\w$]+){2,}) is not a function|\(evaluating '([\w$.]+)'\)$/.exec(message)?.filter((part) => part) ?? [];
-    return name !== undefined && name.split(".").length > 2 && namespaces.includes(name.split(".")[0]!) ? name : undefined;
-}
-
-/** What clients of others wrap an answer in, taken from one that is not wrapped. */
-const WRAPPED = /^undefined is not an object \(evaluating '(?:[\w$]+\.)*(?:data|body)\b|^[\w$.]+\.(?:json|text) is not a function/;
-
-/** What may help who wrote the code. */
-function adviceOn({ name, message }: Failure, known: readonly string[], functions?: Functions): string | undefined {
-    const missing = name === "ReferenceError" ? missingName(message) : undefined;
-    if (missing === "require") return 'There is no require. Write import path from "path" or await import("path").';
-    if (missing !== undefined) {
-        const why = functions?.whyMissing?.(missing);
-        if (why !== undefined) return why;
-        const near = [...(functions?.near(missing).filter((one) => one.endsWith(`.${missing}`)) ?? []), ...nearestNames(missing, new Set(known))];
-        return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
-    }
-    if (functions && /not permitted to access the internet/.test(message)) return `Only functions reach the outside: those of ${functions.namespaces.slice(0, 30).join(", ")}.`;
-    if (name === "TypeError" && WRAPPED.test(message)) return "A function gives the value of its type itself, as types shows it: no response around it, with data or json().";
-    if (/^No such module /.test(message)) return "Only modules of Node can be imported, as node:path.";
-    const deep = functions && deepName(message, functions.namespaces);
-    if (deep === undefined) return undefined;
-    const [namespace] = deep.split(".");
-    const near = functions!.near(deep).filter((one) => one.startsWith(`${namespace}.`));
-    return `The functions of ${namespace} are all its own: ${namespace}.name(). ${near.length > 0 ? `Did you mean ${near.join(", ")}?` : "Use search to find them."}`;
-}
-
-/** `known` are the names that the code could have used, and `functions` what it could have called. */
-export function explainFailure(failure: Failure, source: string, known: readonly string[] = [], functions?: Functions): string {
+/** `known` are the names that the code could have used, `functions` what it could have called, `facts` what else there is to know. */
+export function explainFailure(failure: Failure, source: string, known: readonly string[] = [], functions?: Functions, facts: readonly string[] = []): string {
     const { name, message, place } = failure;
     const lines = [`${name}: ${message}`];
     if (place) lines[0] += ` (line ${place.line}, column ${place.column})`;
     if (place) lines.push(excerpt(source, place));
-    const advice = adviceOn(failure, known, functions);
+    lines.push(...facts);
+    const advice = adviceOn(failure, source, known, functions);
     if (advice !== undefined) lines.push(advice);
     return lines.join("\n");
 }
-
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 /** What in the code a message without a place is about; its last part is the place. */
 function patternOf(message: string): RegExp | undefined {
@@ -97,9 +66,10 @@ export function placeByMessage(message: string, source: string): Place | undefin
     return { line: before.length, column: before.at(-1)!.length + 1 };
 }
 
-/** The error for a method that a namespace does not have. */
-export function missingMethod(namespace: string, method: string, known: Iterable<string>): string {
-    const near = nearestNames(method, known);
+/** The error for a method that a namespace does not have; `search` finds methods by the words of a name that is no misspelt one. */
+export function missingMethod(namespace: string, method: string, known: Iterable<string>, search?: (words: string) => string[]): string {
+    let near = nearestNames(method, known);
+    if (search && !(near[0] !== undefined && isMisspelt(method, near[0]))) near = [...new Set([...search(nameWords(method).join(" ")).slice(0, NEAR_MAX), ...near])].slice(0, NEAR_MAX);
     const hint = near.length > 0 ? `Did you mean ${near.join(", ")}?` : "Use search to find what there is.";
     return `${namespace}.${method} is not a function. ${hint}`;
 }

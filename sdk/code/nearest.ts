@@ -37,11 +37,16 @@ function overlap(a: string[], b: Set<string>): number {
     return (2 * common) / (a.length + b.size);
 }
 
+const editsMax = (wanted: string): number => Math.max(1, Math.floor(wanted.length / 3));
+
+/** Whether one is the other with a slip or two. */
+export const isMisspelt = (wanted: string, name: string): boolean => distance(wanted.toLowerCase(), name.toLowerCase(), editsMax(wanted)) <= editsMax(wanted);
+
 /** The `count` nearest of the known names to `wanted`, best first; none that is merely another name. */
 export function nearestNames(wanted: string, known: Iterable<string>, count = 3): string[] {
     const lower = wanted.toLowerCase();
     const words = nameWords(wanted);
-    const limit = Math.max(1, Math.floor(wanted.length / 3));
+    const limit = editsMax(wanted);
     const scored: { name: string; score: number }[] = [];
     let compared = 0;
     for (const name of known) {

@@ -218,7 +218,8 @@ export class Catalog {
         const source = this.source(namespace);
         if (!source) throw new TypeError(this.whyMissing(namespace) ?? `There is no ${namespace}.`);
         if (!source.entries.some((entry) => entry.name === name)) {
-            throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name)));
+            const search = (words: string): string[] => this.search(words).filter((found) => found.namespace === namespace).map(({ entry }) => entry.name);
+            throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name), search));
         }
         return source.call(name, args);
     }

@@ -1,12 +1,14 @@
 // Runs what a model wrote in a fresh sandbox, against a catalog, and says what came of it in words for the model.
 
 import { isExpression } from "mayfly:execution";
+import { isAboutValue, missingName } from "../code/advice";
 import { explainFailure, placeByMessage, type Failure } from "../code/errors";
 import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
 import type { Place } from "../code/edits";
 import { isObject } from "../types/schema";
 import type { Catalog } from "./catalog";
+import { shapeOf } from "./shape";
 
 /** The part of a Worker Loader that is used here. */
 export interface Loader {
@@ -47,6 +49,9 @@ const GLOBALS = ["console", "JSON", "Math", "Promise", "Date", "URL", "Object", 
 const NAME_CHARACTERS_MAX = 100;
 /** Of functions that have not answered. */
 const NAMES_SHOWN_MAX = 5;
+/** Functions of which is kept what they gave. */
+const GIVEN_MAX = 3;
+const SIGNATURE_CHARACTERS_MAX = 600;
 const MESSAGE_CHARACTERS_MAX = 4000;
 /** Of an error that a note tells. */
 const NOTE_MESSAGE_CHARACTERS_MAX = 300;
@@ -58,6 +63,45 @@ const LOGS_MS = 250;
 
 /** A text of the sandbox's, which may be anything. */
 const textOf = (value: unknown, charactersMax: number): string => (typeof value === "string" ? value.slice(0, charactersMax) : "");
+
+/** What is known of the calls of an execution, for who has to explain its failure. */
+class Calls {
+    /** What functions gave, those that were called last behind the others. */
+    readonly #given = new Map<string, unknown>();
+    /** The error that a function answered with, and which it was. */
+    #refused: { namespace: string; name: string; message: string } | undefined;
+
+    gave(label: string, value: unknown): void {
+        this.#given.delete(label);
+        this.#given.set(label, value);
+        if (this.#given.size > GIVEN_MAX) this.#given.delete(this.#given.keys().next().value!);
+    }
+
+    refused(namespace: string, name: string, error: unknown): void {
+        this.#refused = { namespace, name, message: String((error as Error | undefined)?.message) };
+    }
+
+    /** What came from functions, in a line for each; nothing, if it is nothing that code could do with. */
+    get shapes(): string[] {
+        const shown = [...this.#given].filter(([, value]) => value !== undefined && value !== null);
+        return shown.map(([label, value]) => `${label} gave ${shapeOf(value)}`);
+    }
+
+    /** The declaration of a function that did not take what it was given. */
+    declarationFor({ message }: Failure, catalog: Catalog): string[] {
+        if (this.#refused === undefined || this.#refused.message !== message || !IS_ABOUT_ARGUMENTS.test(message)) return [];
+        const { namespace, name } = this.#refused;
+        const declared = catalog.source(namespace)?.entries.some((entry) => entry.name === name) ? catalog.source(namespace)!.declare([name]).signatures[0]?.text : undefined;
+        // On one line, without what it says of itself.
+        const signature = declared?.replace(/\/\*\*[^]*?\*\/\s*/g, "").replace(/(?<![{([,;])\n\s*(?![\s})\]])/g, "; ").replace(/\s*\n\s*/g, " ");
+        if (signature === undefined) return [];
+        const isWhole = signature.length <= SIGNATURE_CHARACTERS_MAX;
+        return [`It is declared: ${namespace}.${isWhole ? signature : `${signature.slice(0, SIGNATURE_CHARACTERS_MAX)}… (whole with types)`}`];
+    }
+}
+
+/** An answer that says that the arguments were wrong, rather than the world. */
+const IS_ABOUT_ARGUMENTS = /takes one object|: missing |HTTP (?:400|422)\b|-32602|\binvalid (?:argument|input|param)|\bvalidation\b|\[object Object\]/i;
 
 /** The beginning of the name that the place stands behind: that is where the engine says that errors are. */
 function atName({ line, column }: Place, source: string): Place {
@@ -73,6 +117,16 @@ function placeOf(stack: string, { original, source }: Normalized): Place | undef
         if (place.line >= 1 && place.line <= source.split("\n").length && place.column >= 1) return atName(place, source);
     }
     return undefined;
+}
+
+/** A missing name may stand before the place, as what is assigned to does. */
+function atMissing(failure: Failure, source: string): Failure {
+    const name = missingName(failure);
+    if (name === undefined || failure.place === undefined) return failure;
+    const { line, column } = failure.place;
+    const text = source.split("\n")[line - 1] ?? "";
+    const at = text.startsWith(name, column - 1) ? -1 : text.slice(0, column - 1).search(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}\\s*[-+*/%&|^?]*=?$`));
+    return at < 0 ? failure : { ...failure, place: { line, column: at + 1 } };
 }
 
 function withLogs(text: string, logs: unknown, charactersMax: number): string {
@@ -98,7 +152,7 @@ function failureOf(failed: unknown, normalized: Normalized): Failure {
     const words = textOf(message, MESSAGE_CHARACTERS_MAX);
     const place = placeOf(textOf(stack, STACK_CHARACTERS_MAX), normalized) ?? placeByMessage(words, normalized.source);
     const isCut = words.length < String(message).length;
-    return { name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) };
+    return atMissing({ name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) }, normalized.source);
 }
 
 const counted = (value: unknown): number => (Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0);
@@ -163,7 +217,7 @@ async function soFar(entrypoint: Entrypoint): Promise<Outcome> {
     }
 }
 
-async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits, signal?: AbortSignal): Promise<Outcome> {
+async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }: Normalized, limits: ExecuteLimits, made: Calls, signal?: AbortSignal): Promise<Outcome> {
     const worker = loader.load({
         compatibilityDate: "2026-01-01",
         compatibilityFlags: WANTS_NODE.test(imports + code) ? ["nodejs_compat"] : [],
@@ -182,7 +236,12 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         const label = `${String(namespace)}.${String(name)}`.slice(0, NAME_CHARACTERS_MAX);
         open.push(label);
         try {
-            return await catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
+            const value = await catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
+            made.gave(label, value);
+            return value;
+        } catch (error) {
+            made.refused(String(namespace), String(name), error);
+            throw error;
         } finally {
             open.splice(open.indexOf(label), 1);
         }
@@ -217,10 +276,16 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         const { line, column, message, text } = error;
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };
     }
-    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits, signal);
+    const made = new Calls();
+    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits, made, signal);
     const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words + looseNote(loose, normalized), logs, limits.logCharactersMax), isError });
-    if (failure === undefined && typeof text === "string") return said(bounded(text, length, limits.resultCharactersMax), false);
-    const failed = failure ?? { message: "The execution gave no result." };
-    const names = [...catalog.namespaces, ...normalized.declared(), ...GLOBALS];
-    return said(explainFailure(failureOf(failed, normalized), normalized.source, names, catalog), true);
+    if (failure === undefined && typeof text === "string") {
+        // Who gets nothing at all has most likely taken apart what has no such parts.
+        const isLost = text === "undefined" && Array.isArray(logs) && logs.length === 0 && made.shapes.length > 0;
+        return said(isLost ? `undefined\n\nNote: the code gave nothing. ${made.shapes.join("; ")}.` : bounded(text, length, limits.resultCharactersMax), false);
+    }
+    const explained = failureOf(failure ?? { message: "The execution gave no result." }, normalized);
+    const names = [...catalog.namespaces, ...normalized.declared().filter((name) => name !== missingName(explained)), ...GLOBALS];
+    const facts = isAboutValue(explained) ? made.shapes : made.declarationFor(explained, catalog);
+    return said(explainFailure(explained, normalized.source, names, catalog, facts), true);
 }

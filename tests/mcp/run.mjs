@@ -199,6 +199,24 @@ await withStdio(SHOP, async (client, errors) => {
         }
         equal(advice.test((await execute(client, "const items = await shop.listItems(); return items.first.name")).text), false);
     });
+    await test("who takes a value for another one is told what functions gave", async () => {
+        const items = "shop.listItems gave { id: number; name: string; price: number }[]";
+        for (const code of ["const { items } = await shop.listItems();\nreturn items.map((item) => item.id)", "const items = await shop.listItems();\nreturn items.first.name"]) {
+            equal((await execute(client, code)).text.split("\n")[3], items);
+        }
+        equal((await execute(client, "const list = await shop.listItems();\nreturn list.content;")).text, `undefined\n\nNote: the code gave nothing. ${items}.`);
+        equal((await execute(client, "const list = await shop.listItems();\nconsole.log(list.length);")).text.endsWith("Console:\n40"), true);
+        const { text } = await execute(client, "for (const n of [1, 2]) await shop.add(n, 1);\nconst item = await shop.getItem({ id: 1 });\nreturn item.tags[0]");
+        equal(text.split("\n").slice(3), ["shop.add gave number", "shop.getItem gave { id: number; name: string; price: number }"]);
+    });
+    await test("who gives the wrong arguments is told the declaration", async () => {
+        const { text } = await execute(client, "return shop.getItem({ id: { id: 3 } })");
+        matches(text, /^Error: there is no item \[object Object\] \(line 1, column \d+\)\n.*\n.*\^\nIt is declared: shop\.getItem\(input: \{ id: number \}\): Promise<Item>;$/);
+        equal(/declared/.test((await execute(client, "return shop.getItem({ id: 99 })")).text), false);
+    });
+    await test("what is nowhere declared is marked where it stands", async () => {
+        equal((await execute(client, "  items = await shop.listItems();\nreturn items;")).text.split("\n").slice(0, 3), ["ReferenceError: Can't find variable: items (line 1, column 3)", "  items = await shop.listItems();", "  ^"]);
+    });
     await test("a long result is cut with a note", async () => {
         const text = await result(client, "return shop.bigText({ characters: 500000 })");
         matches(text.slice(-200), /… \(cut: the first 24000 of 500000 characters; return less/);

@@ -6,11 +6,12 @@ import { Script } from "node:vm";
 import { cases } from "./code-cases.mjs";
 import { equal, importSdk, notOk, ok } from "./bundle.mjs";
 
-const { normalizeCode, explainFailure, missingMethod, placeByMessage, nearestNames, CodeError } = await importSdk("code", {
+const { normalizeCode, explainFailure, missingMethod, placeByMessage, nearestNames, CodeError, shapeOf } = await importSdk("code", {
     "code/normalize": ["normalizeCode"],
     "code/errors": ["explainFailure", "missingMethod", "placeByMessage"],
     "code/nearest": ["nearestNames"],
     "code/parse": ["CodeError"],
+    "mcp/shape": ["shapeOf"],
 });
 
 const F = "```";
@@ -130,3 +131,58 @@ equal("code: nearest by words", nearestNames("createIssue", known)[0], "issuesCr
 equal("code: nearest by words in another order", nearestNames("listReposForUser", known)[0], "reposListForUser");
 equal("code: none is near", nearestNames("zzz", known).join(), "");
 equal("code: a method that is missing", missingMethod("github", "reposgte", known), "github.reposgte is not a function. Did you mean reposGet?");
+
+// What a model is told to do about its mistakes: [what it is, the error, what was written, the advice].
+const functions = { namespaces: ["shop", "notes"], near: (wanted) => nearestNames(wanted, ["shop.listItems", "shop.getItem", "notes.add"]) };
+const reference = (name) => ({ name: "ReferenceError", message: `Can't find variable: ${name}` });
+const type = (message) => ({ name: "TypeError", message });
+const isNoFunction = (call) => type(`${call} is not a function. (In '${call}()', '${call}' is undefined)`);
+const advised = [
+    ["a namespace as a part of another name", reference("tools"), "await tools.shop.listItems()", "shop is a name of its own, and no part of tools: write shop.name()."],
+    ["a function under one name with its namespace", reference("mcp__shop__listItems"), "await mcp__shop__listItems()", "Did you mean shop.listItems?"],
+    ["such a name in another one", reference("default_api"), "await default_api.shop_listItems()", "Did you mean shop.listItems?"],
+    ["a variable that is nowhere declared", reference("results"), "results = await shop.listItems()", "It is nowhere declared: write const results = … or let results."],
+    ["a tool in code", reference("search"), "await search({ query: 'items' })", "search is a tool, to be called by itself; code has the functions of shop, notes."],
+    ["a name of Python's", reference("print"), "print(1)", "In TypeScript that is console.log()."],
+    ["a namespace of the global object", type("undefined is not an object (evaluating 'globalThis.shop.listItems')"), "globalThis.shop.listItems()", "shop is a name of its own: write shop.name()."],
+    ["a method of a call that was not awaited", isNoFunction("shop.listItems().filter"), "shop.listItems().filter()", "shop.listItems() gives a promise: write (await shop.listItems(…)) and then what is wanted of it."],
+    ["a name of a call that was not awaited", isNoFunction("items.map"), "const items: Item[] = shop.listItems();\nitems.map()", "shop.listItems() gives a promise: write await shop.listItems(…)."],
+    ["a loop over a call that was not awaited", type("undefined is not a function (near '...item of items...')"), "let items = shop.listItems();\nfor (const item of items) item", "shop.listItems() gives a promise: write await shop.listItems(…)."],
+    ["a pattern of Promise.all that was not awaited", type("undefined is not a function (near '...[a, b]...')"), "const [a, b] = Promise.all([1, 2])", "Promise.all() gives a promise: write await Promise.all(…)."],
+    ["an own function that was not awaited", isNoFunction("all.map"), "async function load() { return [] }\nconst all = load();\nall.map()", "load() gives a promise: write await load(…)."],
+    ["a call that was awaited", isNoFunction("items.mapp"), "const items = await shop.listItems();\nitems.mapp()", "Did you mean map?"],
+    ["a method of an object that has none", isNoFunction("items.map"), "const items = await shop.listItems();\nitems.map()", undefined],
+    ["a constant that is assigned to", type("Attempted to assign to readonly property."), "const a = 1; a = 2", "What is assigned again is declared with let, not const."],
+    ["an answer within an error", type("undefined is not an object (evaluating 'e.response.status')"), "e.response.status", "The error of a function has message, and status where a server answered: no response."],
+    ["a value read as JSON", { name: "SyntaxError", message: 'JSON Parse error: Unexpected identifier "object"' }, "JSON.parse({})", "What is parsed is no text but a value already: leave JSON.parse out."],
+];
+for (const [name, error, source, advice] of advised) equal(`code: advice: ${name}`, explainFailure(error, source, ["shop", "notes"], functions).split("\n")[1], advice);
+for (const [name, written, advice] of [
+    ["an object that an arrow function gives", "const a = [1].map((n) => { id: n, twice: 2 * n });", "An arrow function that gives an object has it in parentheses: => ({ … })."],
+    ["a bracket that is not closed", 'if (true) {\n  const text = "}";\n  text;', "The code ends before the { of line 1 is closed."],
+    ["a quote within quotes", 'const s = "a "quoted" text";', "A quote within quotes ends them: write it as \\\" or use `…`."],
+    ["Python", "from shop import items", "This looks like Python: write TypeScript."],
+    ["none", "const a = ;", undefined],
+]) {
+    try {
+        normalizeCode(written);
+        notOk(`code: advice: ${name}`, "was taken");
+    } catch ({ message, line, column, text }) {
+        equal(`code: advice: ${name}`, explainFailure({ name: "SyntaxError", message, place: { line, column } }, text).split("\n")[3], advice);
+    }
+}
+equal("code: a method that is missing is searched by its words", missingMethod("github", "fetchEveryRepo", known, (words) => [`found by ${words}`]), "github.fetchEveryRepo is not a function. Did you mean found by fetch every repo?");
+equal("code: one that is misspelt is not", missingMethod("github", "reposgte", known, () => ["other"]), "github.reposgte is not a function. Did you mean reposGet?");
+
+const shapes = [
+    ["text", "a b", 'string "a b"'],
+    ["long text", "x".repeat(100), `string "${"x".repeat(60)}…"`],
+    ["objects of a list", [{ id: 1, tags: [] }, { id: null, tags: ["a"], "b-c": true }], "{ id: number | null; tags: string[]; \"b-c\"?: boolean }[]"],
+    ["lists of several", [1, "a"], "(number | string)[]"],
+    ["nothing in it", { a: [], b: {} }, "{ a: []; b: {} }"],
+    ["classes", { at: new Date(), by: new Map([["a", new Set([1])]]), bytes: new Uint8Array(2) }, "{ at: Date; by: Map<string, Set<number>>; bytes: Uint8Array }"],
+    ["deep", { a: { b: { c: { d: 1 } } } }, "{ a: { b: { c: { … } } } }"],
+    ["what cannot be looked at", new Proxy({}, { ownKeys() { throw new Error("no"); } }), "object"],
+];
+for (const [name, value, expected] of shapes) equal(`code: shape: ${name}`, shapeOf(value), expected);
+equal("code: shape: no longer than needed", shapeOf(Object.fromEntries(Array.from({ length: 99 }, (_, n) => [`a_long_property_${n}`, { n }]))).length, 301);
