@@ -27,7 +27,8 @@ export interface Source {
     declare(names: string[]): { signatures: Declaration[]; types: Declaration[] };
     /** The declaration of one named type, with what it mentions; none if there is no such type. */
     type(name: string): Declaration[];
-    call(name: string, args: unknown[]): Promise<unknown>;
+    /** `signal` tells that nobody waits any more. */
+    call(name: string, args: unknown[], signal?: AbortSignal): Promise<unknown>;
     /** The source as it is now, if it has said that it is another than when it was read. */
     renew?(): Promise<Source> | undefined;
 }
@@ -214,13 +215,13 @@ export class Catalog {
         return nearestNames(wanted, names);
     }
 
-    async call(namespace: string, name: string, args: unknown[]): Promise<unknown> {
+    async call(namespace: string, name: string, args: unknown[], signal?: AbortSignal): Promise<unknown> {
         const source = this.source(namespace);
         if (!source) throw new TypeError(this.whyMissing(namespace) ?? `There is no ${namespace}.`);
         if (!source.entries.some((entry) => entry.name === name)) {
             const search = (words: string): string[] => this.search(words).filter((found) => found.namespace === namespace).map(({ entry }) => entry.name);
             throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name), search));
         }
-        return source.call(name, args);
+        return source.call(name, args, signal);
     }
 }

@@ -3,7 +3,7 @@
 // is no message, write without end, die; so every request has a time, and what nobody asked for has a measure.
 
 import { isObject, type Json } from "../types/schema";
-import { LIST_CHANGED, type Exchange, type Notified } from "./mcp-source";
+import { answerToQuestion, isQuestion, LIST_CHANGED, type Exchange, type Notified } from "./mcp-source";
 
 export interface ChildLimits {
     /** How long one request may take. */
@@ -27,7 +27,6 @@ export const CHILD_LIMITS: ChildLimits = {
     restartMs: 1000,
 };
 
-const METHOD_NOT_FOUND = -32601;
 const NOTES_MAX = 3;
 
 interface Waiting {
@@ -89,7 +88,7 @@ class Life {
         if (!response.ok) throw this.ended ?? new Error(`the server takes no message: ${words.trim().slice(0, 300)}`);
     }
 
-    async exchange(message: Json, timeoutMs: number): Promise<Json | undefined> {
+    async exchange(message: Json, timeoutMs: number, signal?: AbortSignal): Promise<Json | undefined> {
         if (this.ended) throw this.ended;
         const { id } = message;
         if (id === undefined) {
@@ -104,12 +103,16 @@ class Life {
             if (!this.ended) this.#post({ jsonrpc: "2.0", method: "notifications/cancelled", params }).catch(() => {});
         }, timeoutMs);
         this.#waiting.set(id, { resolve, reject, timer });
+        const giveUp = (error: Error): void => {
+            clearTimeout(timer);
+            this.#waiting.delete(id);
+            reject(error);
+        };
+        signal?.addEventListener("abort", () => giveUp(new Error("nobody waits for it any more")));
         try {
             await Promise.race([this.#post(message), promise]);
         } catch (error) {
-            clearTimeout(timer);
-            this.#waiting.delete(id);
-            reject(error as Error);
+            giveUp(error as Error);
         }
         return promise;
     }
@@ -157,7 +160,7 @@ class Life {
     #message(message: Json): void {
         const { id, method } = message;
         if (typeof method === "string") {
-            if (id !== undefined) this.#answer(id, method);
+            if (isQuestion(message)) this.#post(answerToQuestion(message)).catch(() => {});
             else this.#notified(method);
             return;
         }
@@ -167,12 +170,6 @@ class Life {
         this.#waiting.delete(id);
         clearTimeout(waiting.timer);
         waiting.resolve(message);
-    }
-
-    /** A question of the server's: nothing was offered to it, so all there is to answer is whether somebody is here. */
-    #answer(id: unknown, method: string): void {
-        const answer = method === "ping" ? { result: {} } : { error: { code: METHOD_NOT_FOUND, message: `Method not found: ${method.slice(0, 100)}` } };
-        this.#post({ jsonrpc: "2.0", id, ...answer }).catch(() => {});
     }
 }
 
@@ -200,7 +197,7 @@ export function childExchange(url: string, send: Send, limits: ChildLimits, note
         return made;
     };
 
-    return async (message) => {
+    return async (message, signal) => {
         const isFirst = message.method === "initialize";
         if (isFirst) initialize = message;
         if (current?.ended) life = current = undefined;
@@ -211,7 +208,7 @@ export function childExchange(url: string, send: Send, limits: ChildLimits, note
         });
         const alive = await life;
         try {
-            return await alive.exchange(message, message.method === "tools/call" ? limits.requestMs : limits.startMs);
+            return await alive.exchange(message, message.method === "tools/call" ? limits.requestMs : limits.startMs, signal);
         } catch (error) {
             if (isFirst) alive.end("the server did not start");
             throw error;

@@ -229,6 +229,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
     const entrypoint = worker.getEntrypoint() as Entrypoint;
     let calls = 0;
     let isOver = false;
+    const ended = new AbortController();
     const open: string[] = [];
     const call = async (namespace: unknown, name: unknown, args: unknown): Promise<unknown> => {
         if (isOver) throw new Error("The execution has ended. Await every call before returning.");
@@ -236,7 +237,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         const label = `${String(namespace)}.${String(name)}`.slice(0, NAME_CHARACTERS_MAX);
         open.push(label);
         try {
-            const value = await catalog.call(String(namespace), String(name), Array.isArray(args) ? args : []);
+            const value = await catalog.call(String(namespace), String(name), Array.isArray(args) ? args : [], ended.signal);
             made.gave(label, value);
             return value;
         } catch (error) {
@@ -261,6 +262,7 @@ async function runInSandbox(loader: Loader, catalog: Catalog, { imports, code }:
         return { ...(isAlive ? await soFar(entrypoint) : {}), failure: startFailure(message) };
     } finally {
         isOver = true;
+        ended.abort();
         dispose(entrypoint, worker);
     }
 }

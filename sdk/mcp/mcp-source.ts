@@ -16,13 +16,27 @@ const EVENT_CHARACTERS_MAX = 64 << 20;
 /** Whoever ends what it has to say sooner than that is not listened to again. */
 const LISTENING_MS_MIN = 1000;
 
-/** Sends a message; resolves with the answer if the message is a request. */
-export type Exchange = (message: Json) => Promise<Json | undefined>;
+/** Questions of a server's that are answered, from one message to it to the next. */
+const QUESTIONS_MAX = 1000;
+
+/** Sends a message; resolves with the answer if the message is a request. `signal` ends the waiting for it. */
+export type Exchange = (message: Json, signal?: AbortSignal) => Promise<Json | undefined>;
 
 /** Hears the methods of what a server says without being asked. */
 export type Notified = (method: string) => void;
 
 export const LIST_CHANGED = "notifications/tools/list_changed";
+
+const METHOD_NOT_FOUND = -32601;
+
+/** A question of a server's: nothing was offered to it, so all there is to answer is whether somebody is here. */
+export function answerToQuestion({ id, method }: Json): Json {
+    const words = `Method not found: ${text(method).slice(0, 100)}; this client asks no model and no user`;
+    return { jsonrpc: "2.0", id, ...(method === "ping" ? { result: {} } : { error: { code: METHOD_NOT_FOUND, message: words } }) };
+}
+
+/** Whether a message is a question that waits for an answer. */
+export const isQuestion = ({ id, method }: Json): boolean => typeof method === "string" && id !== undefined;
 
 /** A connection to a server: requests, and what their answers say. */
 export class McpConnection {
@@ -35,8 +49,18 @@ export class McpConnection {
         this.#exchange = connect((method) => (this.isChanged ||= method === LIST_CHANGED));
     }
 
-    async request(method: string, params: Json): Promise<Json> {
-        const answer = await this.#exchange({ jsonrpc: "2.0", id: ++this.#next, method, params });
+    /** The server is told when `signal` ends the waiting. */
+    async request(method: string, params: Json, signal?: AbortSignal): Promise<Json> {
+        const id = ++this.#next;
+        const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id, reason: "nobody waits for it any more" } };
+        const cancel = (): void => void this.#exchange(cancelled).catch(() => {});
+        signal?.addEventListener("abort", cancel);
+        let answer: Json | undefined;
+        try {
+            answer = await this.#exchange({ jsonrpc: "2.0", id, method, params }, signal);
+        } finally {
+            signal?.removeEventListener("abort", cancel);
+        }
         const error = own(answer, "error");
         if (error !== undefined) throw new Error(text(own(error, "message")) || "the server answered with an error");
         const result = own(answer, "result");
@@ -169,12 +193,12 @@ function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
             return [];
         },
         renew: () => (connection.isChanged || renewing ? (renewing ??= renew()) : undefined),
-        async call(name, args) {
+        async call(name, args, signal) {
             const label = `${namespace}.${name}`;
             const input = args[0] ?? {};
             if (!isObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
             try {
-                return toolValue(await connection.request("tools/call", { name: tools.get(name)!.name, arguments: input }), label);
+                return toolValue(await connection.request("tools/call", { name: tools.get(name)!.name, arguments: input }, signal), label);
             } catch (error) {
                 const { message } = error as Error;
                 throw new Error(message.startsWith(label) ? message : `${label}: ${message}`);
@@ -209,11 +233,11 @@ async function* messagesIn(response: Response): AsyncGenerator<Json> {
     }
 }
 
-/** The message with this id; the method of what else comes before it is told. */
-async function answerInEvents(response: Response, id: unknown, notified: Notified): Promise<Json | undefined> {
+/** The answer with this id; what else comes before it is told. */
+async function answerInEvents(response: Response, id: unknown, hear: (message: Json) => void): Promise<Json | undefined> {
     for await (const message of messagesIn(response)) {
-        if (message.id === id) return message;
-        notified(text(message.method));
+        if (message.id === id && message.method === undefined) return message;
+        hear(message);
     }
     return undefined;
 }
@@ -233,18 +257,24 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
     let renewing: Promise<void> | undefined;
     let renewals = 0;
     let listening: AbortController | undefined;
+    let questions = 0;
 
     const headersFor = (more: Record<string, string>): Headers => {
         const headers = new Headers({ "mcp-protocol-version": PROTOCOL_VERSION, ...more });
         if (session !== undefined) headers.set("mcp-session-id", session);
         return headers;
     };
-    const hear = async (signal: AbortSignal): Promise<void> => {
+    /** What a server says unasked is told, and what it asks is answered: it would wait otherwise, and who called it with it. */
+    const heard = (message: Json): void => {
+        if (!isQuestion(message)) notified(text(message.method));
+        else if (++questions <= QUESTIONS_MAX) post(answerToQuestion(message)).then(({ response }) => response.body?.cancel(), () => {});
+    };
+    const listenTo = async (signal: AbortSignal): Promise<void> => {
         const response = await send(new Request(url, { headers: headersFor({ accept: "text/event-stream" }), signal }));
         if (!response.ok || !isEvents(response)) return void (await response.body?.cancel());
         const begun = Date.now();
         try {
-            for await (const message of messagesIn(response)) notified(text(message.method));
+            for await (const message of messagesIn(response)) heard(message);
         } finally {
             // Nobody knows what was said since; whoever ends it at once has nothing to say.
             if (Date.now() - begun > LISTENING_MS_MIN && !signal.aborted) notified(LIST_CHANGED);
@@ -255,18 +285,18 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
     const listen = (): void => {
         listening?.abort();
         listening = new AbortController();
-        hear(listening.signal).catch(() => {});
+        listenTo(listening.signal).catch(() => {});
     };
-    const post = async (message: Json): Promise<{ response: Response; said: string }> => {
+    const post = async (message: Json, signal?: AbortSignal): Promise<{ response: Response; said: string }> => {
         const headers = headersFor({ "content-type": "application/json", accept: "application/json, text/event-stream" });
-        const response = await send(new Request(url, { method: "POST", headers, body: JSON.stringify(message) }));
+        const response = await send(new Request(url, { method: "POST", headers, body: JSON.stringify(message), signal: signal ?? null }));
         session ??= response.headers.get("mcp-session-id") ?? undefined;
         return { response, said: response.ok ? "" : await response.text() };
     };
     const read = async (message: Json, { response, said }: { response: Response; said: string }): Promise<Json | undefined> => {
         if (!response.ok) throw new Error(`HTTP ${response.status} ${said.slice(0, 300)}`);
         if (message.id === undefined) return void (await response.body?.cancel());
-        const answer = isEvents(response) ? await answerInEvents(response, message.id, notified) : await response.json();
+        const answer = isEvents(response) ? await answerInEvents(response, message.id, heard) : await response.json();
         if (!isObject(answer)) throw new Error("the server's answer is no message");
         return answer;
     };
@@ -279,15 +309,16 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
         listen();
         notified(LIST_CHANGED); // it may have been started anew, and be another one
     };
-    return async (message) => {
+    return async (message, signal) => {
         if (message.method === "initialize") initialize = message;
+        questions = 0;
         await renewing?.catch(() => {});
         const used = session;
-        let answer = await post(message);
+        let answer = await post(message, signal);
         if (initialize !== undefined && message !== initialize && isSessionLost(answer.response.status, answer.said)) {
             const isRenewed = session !== used && session !== undefined && renewing === undefined;
             if (!isRenewed) await (renewing ??= renew().finally(() => (renewing = undefined)));
-            answer = await post(message);
+            answer = await post(message, signal);
         }
         const got = await read(message, answer);
         if (message.method !== "initialize" && !listening) listen();

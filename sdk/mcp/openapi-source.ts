@@ -93,12 +93,12 @@ class OpenApiSource implements Source {
         return pointer === undefined ? [] : this.#types([pointer]);
     }
 
-    async call(name: string, args: unknown[]): Promise<unknown> {
+    async call(name: string, args: unknown[], signal?: AbortSignal): Promise<unknown> {
         const operation = this.#operations.get(name)!;
         const label = `${this.namespace}.${name}`;
         const base = this.#baseOf(operation);
         if (base === undefined) throw new Error(`${label}: the document names no server; start mayfly mcp with --server ${this.namespace}=URL`);
-        return readResponse(await this.#send(buildRequest(this.#api, operation, args[0], base, label)), label);
+        return readResponse(await this.#send(new Request(buildRequest(this.#api, operation, args[0], base, label), { signal: signal ?? null })), label);
     }
 }
 

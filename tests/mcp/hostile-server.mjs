@@ -49,6 +49,7 @@ const calls = {
         say({ id: "mine", method: "ping" });
         say({ id: "roots", method: "roots/list" });
     },
+    cancelled: (id, { text }) => text === "wait" || value(id, String(cancelled)),
     late: (id, { text }) => value(id, text),
     grows: (id, { text }) => {
         tools = [...tools, { name: text, inputSchema: { type: "object", properties: { item: { $ref: "#/$defs/item" } }, $defs: { item: { title: "Item", type: "object", properties: { id: { type: "number" } } } } } }];
@@ -60,6 +61,7 @@ const calls = {
 };
 
 let asked;
+let cancelled = 0;
 const answers = {};
 let tools = TOOLS[mode] ?? TOOLS.usual;
 
@@ -78,6 +80,7 @@ createInterface({ input: process.stdin }).on("line", async (line) => {
         return;
     }
     if (mode === "hangs") return;
+    if (method === "notifications/cancelled") cancelled++;
     if (mode === "late" && method === "initialize") await new Promise((resolve) => setTimeout(resolve, 11_000));
     if (method === "initialize") say({ id, result: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: mode, version: "1" } } });
     if (method === "tools/list") say({ id, result: { tools } });

@@ -278,8 +278,17 @@ function numbers() {
         server.registerTool("grown", { description: "Was added", inputSchema: {} }, async () => ({ content: [{ type: "text", text: "here" }] }));
         return { content: [] };
     });
+    // What a client may be asked, of one that has offered nothing: without an answer the tool would wait for it.
+    server.registerTool("ask", { description: "Asks", inputSchema: { method: z.string() } }, async ({ method }, { sendRequest }) => {
+        const text = await sendRequest({ method, params: {} }, z.any(), { timeout: 20_000 }).then(JSON.stringify, (error) => error.message);
+        return { content: [{ type: "text", text }] };
+    });
+    server.registerTool("wait", { description: "Waits", inputSchema: {} }, (_, { signal }) => new Promise((resolve) => {
+        signal.addEventListener("abort", () => (cancelled++, resolve({ content: [] })));
+    }));
     return server;
 }
+let cancelled = 0;
 const upstream = await listen(async (request, body, response) => {
     const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
     await numbers().connect(transport);
@@ -321,6 +330,14 @@ await withStdio(["--mcp", `up=${sessional.url}/mcp`], async (client) => {
         matches((await call(client, "types", { names: ["up.grown"] })).text, /There is no up\.grown/);
         await result(client, "return up.grow({})");
         await until("the new tool", async () => (await execute(client, "return up.grown({})")).text === "here", 5000);
+    });
+    await test("network: a server's questions are answered", async () => {
+        const asked = await result(client, "return Promise.all(['ping', 'roots/list', 'sampling/createMessage', 'elicitation/create'].map((method) => up.ask({ method })))");
+        matches(asked, /^\[\{\},"MCP error -32601: Method not found: roots\/list; [^"]+","[^"]+sampling\/createMessage; [^"]+","[^"]+elicitation\/create; [^"]+"\]$/);
+    });
+    await test("network: a server is told that nobody waits for a call any more", async () => {
+        matches(await result(client, "up.wait({}); return 1"), /^1\n\nNote: 1 call had not ended/);
+        await until("the word", () => cancelled === 1);
     });
     await test("network: a refusal that is none of a session comes through", async () => {
         forgotten = { status: 503, said: "closed" };

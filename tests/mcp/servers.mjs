@@ -136,6 +136,13 @@ await withStdio(hostile("asks"), async (client) => {
     await test("servers: a server's questions are answered", async () => equal(await result(client, "return up.echo({ text: 'asked' })"), "asked"));
 });
 
+await withStdio(hostile("cancelled"), async (client) => {
+    await test("servers: a server is told that nobody waits for a call any more", async () => {
+        matches(await result(client, "up.echo({ text: 'wait' }); return 1"), /^1\n\nNote: 1 call had not ended/);
+        await until("the word", async () => (await result(client, "return up.echo({ text: 'asked' })")) === "1");
+    });
+});
+
 await withStdio(hostile("grows"), async (client) => {
     await test("servers: new tools are there once the server has told of them", async () => {
         await result(client, "return up.echo({ text: 'first' })");
