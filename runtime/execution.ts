@@ -3,6 +3,7 @@
 // it. Whatever the function does to it, it harms its own cell alone: who runs it takes texts and checks their lengths.
 
 import { WorkerEntrypoint } from "./context";
+import { latin1Decode } from "./web/bytes";
 import { console } from "./web/console";
 import { hooks, native } from "./web/host";
 import { setTimeout } from "./web/timers";
@@ -20,6 +21,10 @@ const NUMBERS_MAX = 200;
 const REASONS_MAX = 10;
 /** What is taken from an iterator that is a result. */
 const ITEMS_MAX = 1000;
+
+/** Pictures and the like that a result may have, and characters of their base64. */
+const MEDIA_MAX = 10;
+const MEDIA_CHARACTERS_MAX = 8 << 20;
 
 /** Calls a function of a namespace; the answer comes over RPC. */
 type Call = (namespace: string, name: string, args: unknown[]) => Promise<unknown>;
@@ -51,10 +56,14 @@ interface Loose {
     first?: Failure;
 }
 
-/** The result's text and its whole length, or what was thrown. */
+/** A picture, a sound or a file, as servers of the Model Context Protocol give it. */
+type Medium = { type: string; mimeType: string; data: string } | { type: "resource"; resource: { uri: string; mimeType?: string; blob: string } };
+
+/** The result's text, its whole length and what it has beside text, or what was thrown. */
 interface Outcome {
     text?: string;
     length?: number;
+    media?: Medium[];
     failure?: Failure;
     logs: string[];
     loose: Loose;
@@ -64,6 +73,8 @@ interface Outcome {
 class Awaited {
     readonly results = new Map<object, unknown>();
     open: object[] = [];
+    media: Medium[] = [];
+    mediaLeft = MEDIA_CHARACTERS_MAX;
 }
 
 type Iterated = AsyncIterable<unknown>;
@@ -124,6 +135,46 @@ function entriesOf(map: Map<unknown, unknown>): unknown {
     return isNamed ? Object.fromEntries(map as Map<PropertyKey, unknown>) : [...map];
 }
 
+const isBase64 = (data: unknown): data is string => typeof data === "string" && data.length >= 4 && data.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(data);
+
+/** What is no text to be read; undefined for all else. Pictures of kinds that hardly any model can see stay what they are. */
+function mediumOf(value: object): Medium | undefined {
+    const { type, mimeType, data, resource } = value as Record<string, unknown>;
+    if (type === "resource") {
+        const { uri, mimeType: kind, blob } = (resource ?? {}) as Record<string, unknown>;
+        return typeof uri === "string" && isBase64(blob) ? { type, resource: { uri, ...(typeof kind === "string" && { mimeType: kind }), blob } } : undefined;
+    }
+    const isShown = typeof mimeType === "string" && (type === "image" ? /^image\/(?:png|jpe?g|gif|webp)$/ : /^audio\/[\w.+-]+$/).test(mimeType);
+    return (type === "image" || type === "audio") && isShown && isBase64(data) ? { type, mimeType, data } : undefined;
+}
+
+/** How the bytes of pictures begin. */
+const BEGINNINGS: [mimeType: string, beginning: RegExp][] = [
+    ["image/png", /^\x89PNG\r\n/],
+    ["image/jpeg", /^\xff\xd8\xff/],
+    ["image/gif", /^GIF8/],
+    ["image/webp", /^RIFF[^]{4}WEBP/],
+];
+
+/** Bytes that are a picture, as an API gives it. */
+function pictureOf(bytes: Uint8Array): Medium | undefined {
+    const begin = latin1Decode(bytes.subarray(0, 12));
+    const mimeType = BEGINNINGS.find(([, beginning]) => beginning.test(begin))?.[0];
+    return mimeType !== undefined && bytes.length <= MEDIA_CHARACTERS_MAX / 2 ? { type: "image", mimeType, data: (bytes as unknown as { toBase64(): string }).toBase64() } : undefined;
+}
+
+/** Base64 is nothing to be read by a model: it stands behind the text, which has a note in its place. */
+function mediumNote(medium: Medium, awaited?: Awaited): string {
+    const [kind, data] = "resource" in medium ? [`${medium.resource.uri}${medium.resource.mimeType ? `, ${medium.resource.mimeType}` : ""}`, medium.resource.blob] : [medium.mimeType, medium.data];
+    const bytes = (data.length / 4) * 3 - (data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0);
+    const note = `${kind}, ${bytes} bytes`;
+    if (awaited === undefined) return `[${note}; return it to have it shown]`;
+    if (awaited.media.length === MEDIA_MAX || data.length > awaited.mediaLeft) return `[${note}: too much to be shown]`;
+    awaited.media.push(medium);
+    awaited.mediaLeft -= data.length;
+    return `[${note}: shown below, number ${awaited.media.length}]`;
+}
+
 /** An object of the platform's, which has no properties of its own to be shown; undefined if it is none. */
 function platformObject(value: object, tag: string): unknown {
     const { status, statusText, method, url, type, size } = value as Record<string, unknown>;
@@ -157,16 +208,21 @@ function plain(value: unknown, seen: object[] = [], awaited?: Awaited): unknown 
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
     if (value instanceof Map) return plain(entriesOf(value), inside, awaited);
     if (value instanceof Set) return plain([...value], inside, awaited);
+    const picture = value instanceof Uint8Array && value.length > NUMBERS_MAX ? pictureOf(value) : undefined;
+    if (picture !== undefined) return mediumNote(picture, awaited);
     if (ArrayBuffer.isView(value)) return numbersOf(value, tagOf(value));
     if (value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
     if ("toJSON" in value && typeof value.toJSON === "function") return plain((value.toJSON as () => unknown)(), inside, awaited);
     const known = isOrdinary(value) ? undefined : platformObject(value, tagOf(value));
     if (known !== undefined) return plain(known, inside, awaited);
+    const medium = mediumOf(value);
+    if (medium !== undefined) return mediumNote(medium, awaited);
     if (Array.isArray(value)) return value.map((item) => plain(item, inside, awaited) ?? null);
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, inside, awaited)]));
 }
 
 function show(value: unknown, awaited?: Awaited): string {
+    if (awaited) [awaited.media, awaited.mediaLeft] = [[], MEDIA_CHARACTERS_MAX];
     const shown = plain(value, [], awaited);
     if (typeof shown === "string") return shown;
     return (JSON.stringify(shown) as string | undefined) ?? "undefined";
@@ -314,7 +370,8 @@ class Execution extends WorkerEntrypoint {
             if (awaited.open.length > 0) text = await showLate(value, awaited);
             const left = limits.timeoutMs - (native.monotonicTime() - begun) - TELLING_MS;
             await settle(Math.max(0, Math.min(LATE_MS, left)));
-            return { text: text.slice(0, limits.result), length: text.length, logs: told(), loose };
+            const { media } = awaited;
+            return { text: text.slice(0, limits.result), length: text.length, ...(media.length > 0 && { media }), logs: told(), loose };
         } catch (thrown) {
             return { failure: failureOf(thrown), logs: told(), loose };
         }

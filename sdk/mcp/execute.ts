@@ -19,6 +19,7 @@ export interface Loader {
 interface Outcome {
     text?: unknown;
     length?: unknown;
+    media?: unknown;
     failure?: unknown;
     logs?: unknown;
     loose?: unknown;
@@ -38,10 +39,19 @@ export interface ExecuteLimits {
 
 export const DEFAULT_LIMITS: ExecuteLimits = { timeoutMs: 30_000, resultCharactersMax: 24_000, logCharactersMax: 8_000, callsMax: 1000 };
 
+/** A picture, a sound or a file that stands behind the text. */
+export type Medium = { type: "image" | "audio"; mimeType: string; data: string } | { type: "resource"; resource: { uri: string; mimeType?: string; blob: string } };
+
 export interface Executed {
     text: string;
+    media?: Medium[];
     isError: boolean;
 }
+
+/** As runtime/execution.ts has them, which the sandbox may have changed. */
+const MEDIA_MAX = 10;
+const MEDIA_CHARACTERS_MAX = 8 << 20;
+const URI_CHARACTERS_MAX = 2000;
 
 /** Globals that a worker has and a model may have misspelt. */
 const GLOBALS = ["console", "JSON", "Math", "Promise", "Date", "URL", "Object", "Array", "String", "Number", "Map", "Set", "setTimeout", "structuredClone"];
@@ -153,6 +163,25 @@ function failureOf(failed: unknown, normalized: Normalized): Failure {
     const place = placeOf(textOf(stack, STACK_CHARACTERS_MAX), normalized) ?? placeByMessage(words, normalized.source);
     const isCut = words.length < String(message).length;
     return atMissing({ name: textOf(name, NAME_CHARACTERS_MAX) || "Error", message: isCut ? `${words}…` : words, ...(place && { place }) }, normalized.source);
+}
+
+const isBase64 = (value: unknown): value is string => typeof value === "string" && /^[A-Za-z0-9+/]+={0,2}$/.test(value);
+const isKind = (value: unknown): value is string => typeof value === "string" && /^[\w.+-]{1,100}\/[\w.+-]{1,100}$/.test(value);
+
+function mediumOf(value: unknown): Medium | undefined {
+    if (!isObject(value)) return undefined;
+    const { type, mimeType, data } = value;
+    if ((type === "image" || type === "audio") && isKind(mimeType) && isBase64(data)) return { type, mimeType, data };
+    const { uri, mimeType: kind, blob } = isObject(value.resource) ? value.resource : {};
+    if (type !== "resource" || typeof uri !== "string" || uri.length > URI_CHARACTERS_MAX || !isBase64(blob)) return undefined;
+    return { type, resource: { uri, ...(isKind(kind) && { mimeType: kind }), blob } };
+}
+
+/** What stands behind a result's text, as far as it is what it is to be. */
+function mediaOf(media: unknown): Medium[] {
+    let left = MEDIA_CHARACTERS_MAX;
+    const found = (Array.isArray(media) ? (media as unknown[]).slice(0, MEDIA_MAX) : []).map(mediumOf).filter((one) => one !== undefined);
+    return found.filter((one) => (left -= "data" in one ? one.data.length : one.resource.blob.length) >= 0);
 }
 
 const counted = (value: unknown): number => (Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0);
@@ -279,12 +308,13 @@ export async function execute(loader: Loader, catalog: Catalog, written: string,
         return { text: explainFailure({ name: "SyntaxError", message, place: { line, column } }, text), isError: true };
     }
     const made = new Calls();
-    const { text, length, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits, made, signal);
+    const { text, length, media, failure, logs, loose } = await runInSandbox(loader, catalog, normalized, limits, made, signal);
     const said = (words: string, isError: boolean): Executed => ({ text: withLogs(words + looseNote(loose, normalized), logs, limits.logCharactersMax), isError });
     if (failure === undefined && typeof text === "string") {
         // Who gets nothing at all has most likely taken apart what has no such parts.
         const isLost = text === "undefined" && Array.isArray(logs) && logs.length === 0 && made.shapes.length > 0;
-        return said(isLost ? `undefined\n\nNote: the code gave nothing. ${made.shapes.join("; ")}.` : bounded(text, length, limits.resultCharactersMax), false);
+        const words = isLost ? `undefined\n\nNote: the code gave nothing. ${made.shapes.join("; ")}.` : bounded(text, length, limits.resultCharactersMax);
+        return { ...said(words, false), media: mediaOf(media) };
     }
     const explained = failureOf(failure ?? { message: "The execution gave no result." }, normalized);
     const names = [...catalog.namespaces, ...normalized.declared().filter((name) => name !== missingName(explained)), ...GLOBALS];

@@ -93,7 +93,7 @@ export class McpConnection {
 }
 
 /**
- * The value of a tool's result: what is structured, or else its text; contents of other kinds as they are. A text is read
+ * The value of a tool's result: what is structured, with the pictures beside it, or else its text; contents of other kinds as they are. A text is read
  * as JSON where that is an object or an array: what only looks like a number is a text, and would lose digits. An error is
  * thrown.
  */
@@ -103,7 +103,12 @@ export function toolValue(result: Json, label: string): unknown {
     const texts = content.map((part) => (own(part, "type") === "text" ? text(own(part, "text")) : undefined));
     const words = texts.filter((part) => part !== undefined).join("\n");
     if (result.isError === true) throw new Error(`${label}: ${words || "the tool failed"}`);
-    if (result.structuredContent !== undefined && result.structuredContent !== null) return result.structuredContent;
+    const { structuredContent } = result;
+    if (isObject(structuredContent)) {
+        const media = content.filter((part) => /^(?:image|audio|resource)$/.test(text(own(part, "type"))));
+        return media.length > 0 && !Object.hasOwn(structuredContent, "content") ? { ...structuredContent, content: media } : structuredContent;
+    }
+    if (structuredContent !== undefined && structuredContent !== null) return structuredContent;
     if (content.length === 0 || texts.includes(undefined)) return result;
     if (!/^\s*[{[]/.test(words)) return words;
     try {

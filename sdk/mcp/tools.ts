@@ -5,7 +5,7 @@ import { indent } from "../types/expression";
 import { isObject, list, text, type Json } from "../types/schema";
 import { propertyKey } from "../types/names";
 import type { Catalog, Declaration, Found } from "./catalog";
-import { execute, type ExecuteLimits, type Loader } from "./execute";
+import { execute, type ExecuteLimits, type Loader, type Medium } from "./execute";
 
 const SOURCES_SHOWN_MAX = 20;
 const RESULTS_DEFAULT = 15;
@@ -23,12 +23,12 @@ const NAMES_SHOWN_MAX = 40;
 const UNKNOWN_MAX = 20;
 
 export interface ToolResult {
-    content: { type: "text"; text: string }[];
+    content: ({ type: "text"; text: string } | Medium)[];
     isError?: boolean;
 }
 
-const result = (words: string, isError = false): ToolResult => ({
-    content: [{ type: "text", text: words }],
+const result = (words: string, isError = false, media: Medium[] = []): ToolResult => ({
+    content: [{ type: "text", text: words }, ...media],
     ...(isError && { isError }),
 });
 
@@ -93,7 +93,7 @@ export class Tools {
         const rules =
             "Run TypeScript in a fresh sandbox and get its result. Functions are global by namespace: " +
             "await github.reposGet({ owner, repo }). Do all steps in one run: loop, filter, combine, call side by side with " +
-            "Promise.all, and return only what you need. No network, files or state. Example: " +
+            "Promise.all, and return only what you need; images in it are shown. No network, files or state. Example: " +
             "const items = await ns.list({}); return items.filter((x) => x.open).map((x) => x.id);";
         const declarations = this.#allDeclarations();
         return declarations === undefined ? rules : `${rules}\n\n${declarations}`;
@@ -120,8 +120,8 @@ export class Tools {
                 return this.#types(args.names);
             case "execute": {
                 if (typeof args.code !== "string") return result("execute takes { code: string }.", true);
-                const { text: words, isError } = await execute(this.#loader, this.#catalog, args.code, this.#limits, signal);
-                return result(words, isError);
+                const { text: words, isError, media } = await execute(this.#loader, this.#catalog, args.code, this.#limits, signal);
+                return result(words, isError, media);
             }
             default:
                 return result(`There is no tool ${name}: use search, types or execute.`, true);

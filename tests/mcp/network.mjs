@@ -273,6 +273,9 @@ function numbers() {
     server.registerTool("add-numbers", { description: "Adds two numbers", inputSchema: { a: z.number(), b: z.number() }, outputSchema: { sum: z.number() } }, async ({ a, b }) => ({
         content: [{ type: "text", text: String(a + b) }], structuredContent: { sum: a + b },
     }));
+    server.registerTool("draw", { description: "Draws", inputSchema: {}, outputSchema: { width: z.number() } }, async () => ({
+        content: [{ type: "text", text: "1" }, { type: "image", mimeType: "image/png", data: "iVBORw0KGgo=" }], structuredContent: { width: 1 },
+    }));
     server.registerTool("fails", { description: "Fails", inputSchema: {} }, async () => ({ isError: true, content: [{ type: "text", text: "as it should" }] }));
     server.registerTool("grow", { description: "Adds a tool", inputSchema: {} }, async () => {
         server.registerTool("grown", { description: "Was added", inputSchema: {} }, async () => ({ content: [{ type: "text", text: "here" }] }));
@@ -299,6 +302,8 @@ await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
         matches((await call(client, "types", { names: ["up.*"] })).text, /add_numbers\(input: \{ a: number; b: number \}\): Promise<\{ sum: number[^}]*\}>;/);
         equal(await result(client, "return (await up.add_numbers({ a: 2, b: 3 })).sum"), "5");
         matches((await execute(client, "await up.fails({})")).text, /^Error: up\.fails: as it should/);
+        const { content } = await client.callTool({ name: "execute", arguments: { code: "return up.draw({})" } });
+        equal([JSON.parse(content[0].text).width, content[1]], [1, { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" }]);
     });
 });
 

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { until } from "../behaviour/server.mjs";
 import { call, equal, execute, HERE, matches, MAYFLY, PEERS, result, SHOP, test, withStdio } from "./clients.mjs";
 
@@ -54,6 +55,24 @@ await withStdio(["--stdio", `every=${NODE} ${published("server-everything")}`], 
     await test("servers: structured content and images come as values", async () => {
         equal(typeof JSON.parse(await result(client, "return every.get_structured_content({ location: 'Chicago' })")).temperature, "number");
         equal(await result(client, "const { content } = await every.get_tiny_image({}); return content.find((part) => part.type === 'image').mimeType"), "image/png");
+    });
+    await test("servers: images, sounds and files of a result stand behind its text", async () => {
+        const shown = async (code) => (await client.callTool({ name: "execute", arguments: { code } })).content;
+        const [text, image, ...more] = await shown("console.log(await every.get_tiny_image({})); return { all: [every.get_tiny_image({})] }");
+        const parts = JSON.parse(text.text.split("\n")[0]).all[0].content;
+        matches(parts[1], /^\[image\/png, \d+ bytes: shown below, number 1\]$/);
+        matches(text.text, /Console:\n.*\[image\/png, \d+ bytes; return it to have it shown\]/);
+        equal([image.type, image.mimeType, Buffer.from(image.data, "base64").toString("latin1", 1, 4), more.length], ["image", "image/png", "PNG", 0]);
+        equal(parts[1].includes(` ${Buffer.from(image.data, "base64").length} bytes`), true);
+        const [, file] = await shown("return every.gzip_file_as_resource({ name: 'a.gz', data: 'data:text/plain,hello', outputType: 'resource' })");
+        equal([file.type, file.resource.mimeType, gunzipSync(Buffer.from(file.resource.blob, "base64")).toString()], ["resource", "application/gzip", "hello"]);
+        const [, again] = await shown("const { content } = await every.get_tiny_image({}); return new Uint8Array(Buffer.from(content[1].data, 'base64'))");
+        equal(again, image);
+        const odd = "const sound = { type: 'audio', mimeType: 'audio/wav', data: 'UklGRg==' }; const big = { ...sound, data: 'A'.repeat(5 << 20) }; return [sound, big, big, { ...sound, data: 'no base64' }, { type: 'image', mimeType: 'image/svg+xml', data: 'PHN2Zz4=' }]";
+        const [words, first, second, ...none] = await shown(odd);
+        equal(JSON.parse(words.text), ["[audio/wav, 4 bytes: shown below, number 1]", "[audio/wav, 3932160 bytes: shown below, number 2]", "[audio/wav, 3932160 bytes: too much to be shown]",
+            { type: "audio", mimeType: "audio/wav", data: "no base64" }, { type: "image", mimeType: "image/svg+xml", data: "PHN2Zz4=" }]);
+        equal([first.data, second.data.length, none.length], ["UklGRg==", 5 << 20, 0]);
     });
     await test("servers: a wrong argument is the server's error", async () => {
         matches((await execute(client, "await every.get_sum({ a: 'x', b: 1 })")).text, /^Error: every\.get_sum: .*(?:invalid|expected number)/is);
