@@ -88,12 +88,22 @@ function parameterOf(document: SchemaDocument, value: unknown): Omit<Parameter, 
     };
 }
 
-/** The parameters of a path and of its operation, which replaces what it names again. */
-function parametersOf(document: SchemaDocument, ...lists: unknown[]): Parameter[] {
+/**
+ * The parameters of a path and of its operation, which replaces what it names again. What the document forgot to describe of
+ * the path is a text, or what it says of a parameter of that name anywhere else: that is where it was meant to stand.
+ */
+function parametersOf(document: SchemaDocument, path: string, ...lists: unknown[]): Parameter[] {
     const found = new Map<string, Omit<Parameter, "property">>();
     for (const value of lists.flatMap(list)) {
         const parameter = parameterOf(document, value);
         if (parameter) found.set(`${parameter.location} ${parameter.name}`, parameter);
+    }
+    const forgotten = { isRequired: true, style: "simple", explode: false, allowReserved: false, location: "path" } as const;
+    for (const name of forgottenNames(path, (one) => found.has(`path ${one}`))) {
+        const key = ["query", "header", "cookie"].map((location) => `${location} ${name}`).find((one) => found.has(one));
+        const meant = { schema: { type: "string" }, description: "", ...(key !== undefined && found.get(key)) };
+        if (key !== undefined) found.delete(key);
+        found.set(`path ${name}`, { ...meant, name, ...forgotten });
     }
     const all = [...found.values()];
     const count = (name: string): number => all.filter((other) => other.name === name).length;
@@ -167,12 +177,10 @@ function bodyOf(document: SchemaDocument, value: unknown, parameters: Parameter[
     };
 }
 
-/** Placeholders of a path that the document forgot to describe. */
-function forgottenParameters(path: string, known: Parameter[]): Parameter[] {
+/** Placeholders of a path that no parameter of the path describes. */
+function forgottenNames(path: string, isDescribed: (name: string) => boolean): string[] {
     const names = [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);
-    const forgotten = names.filter((name) => !known.some((parameter) => parameter.location === "path" && parameter.name === name));
-    const rest = { isRequired: true, description: "", style: "simple", explode: false, allowReserved: false };
-    return forgotten.map((name) => ({ name, property: name, location: "path", schema: { type: "string" }, ...rest }));
+    return [...new Set(names)].filter((name) => !isDescribed(name));
 }
 
 /** An operation of the document. Its parameters and its body are looked at when somebody asks for them. */
@@ -215,8 +223,7 @@ class DocumentOperation implements Operation {
 
     get parameters(): Parameter[] {
         if (this.#parameters) return this.#parameters;
-        const described = parametersOf(this.#document, own(this.#item, "parameters"), own(this.#value, "parameters"));
-        return (this.#parameters = [...described, ...forgottenParameters(this.path, described)]);
+        return (this.#parameters = parametersOf(this.#document, this.path, own(this.#item, "parameters"), own(this.#value, "parameters")));
     }
 
     get body(): RequestBody | undefined {

@@ -246,3 +246,12 @@ await cases("types", [
     ["a body that is written out", typesOf(people.User, {}), "f(input: { /** Of whom */ name: string; /** Of whom */ key?: string; part?: Part }): Promise<unknown>;\ntype Part = { /** Of whom */ x?: string };"],
     ["a map with what is read-only", typesOf(ref("Group"), ref("Group")).split(";")[0], "f(input: Group): Promise<Group>"],
 ]);
+
+// --- Parameters of a path --------------------------------------------------------------------------------------------
+
+{
+    const parameters = [{ name: "id", in: "query", schema: { type: "number" }, description: "Which" }, { name: "page", in: "query", schema: {} }];
+    const api = readOpenApi({ openapi: "3.0.0", paths: { "/users/{id}/{kind}/{id}": { get: { operationId: "f", parameters, responses: {} } } } });
+    equal("requests: what a document says of a placeholder in the wrong place", new Declarer(api).operation(api.operations[0]).text, "f(input: { page?: unknown; /** Which */ id: number; kind: string }): Promise<unknown>;");
+    equal("requests: is sent where it belongs", buildRequest(api, api.operations[0], { id: 7, kind: "a b", page: 2 }, BASE, "f").url, `${BASE}/users/7/a%20b/7?page=2`);
+}
