@@ -46,6 +46,9 @@ interface Indexed extends Found {
     words: Set<string>;
 }
 
+/** What counts of an entry that has next to nothing of what is asked. */
+const ANSWERED_MIN = 0.25;
+
 const WEIGHTS = { name: 10, summary: 4, words: 1 };
 
 /** One form of a word for all: repositories, branches, merging, starred, invite(-ation). */
@@ -60,6 +63,17 @@ const stem = (word: string): string =>
 const stemsOf = (text: string): string[] => nameWords(text).map(stem);
 
 const wordsOf = (text: string): Set<string> => new Set(stemsOf(text));
+
+const COMPOUND_PART_MIN = 3;
+
+/** Two words that are written as one, `listremotes`, if both are known alone. */
+function partsOf(word: string, isKnown: (part: string) => boolean): string[] {
+    for (let at = COMPOUND_PART_MIN; at <= word.length - COMPOUND_PART_MIN; at++) {
+        const parts = [word.slice(0, at), word.slice(at)].map(stem);
+        if (parts.every(isKnown)) return parts;
+    }
+    return [];
+}
 
 /** What APIs call one thing and who asks another, each with the others of its line. */
 const ALIKE = new Map<string, Set<string>>();
@@ -162,12 +176,25 @@ export class Catalog {
                 words: wordsOf(entry.words),
             })),
         );
+        this.#partCompounds(this.#index);
         for (const { name, summary, words } of this.#index) {
             for (const word of new Set([...name, ...summary, ...words])) {
                 this.#frequency.set(word, (this.#frequency.get(word) ?? 0) + 1);
             }
         }
         return this.#index;
+    }
+
+    /** Words of names that are two in one are found by each; what summaries have as one word is one. */
+    #partCompounds(index: Indexed[]): void {
+        const written = new Set(index.flatMap(({ summary }) => [...summary]));
+        const known = new Set([...written, ...index.flatMap(({ name }) => [...name])]);
+        for (const { namespace, name } of index) {
+            const own = wordsOf(namespace);
+            for (const word of [...name]) {
+                if (!written.has(word) && !own.has(word)) for (const part of partsOf(word, (one) => known.has(one))) name.add(part);
+            }
+        }
     }
 
     /** Rare words count more; of those that mean the same, the most frequent says how rare they are. */
@@ -189,12 +216,17 @@ export class Catalog {
         const wanted = [...new Set((telling.length > 0 ? telling : asked).map(stem))].map((word) => this.#wanted(word, index.length));
         const pairs = [...pairsOf(query)];
         const exact = query.trim().toLowerCase();
+        const asking = wanted.reduce((sum, { weight }) => sum + weight, 0);
         const scored = index.map((item) => {
             let score = 0;
+            let answered = 0;
             for (const one of wanted) {
                 const fields = (["name", "summary", "words"] as const).map((field) => WEIGHTS[field] * match(one, item[field]));
                 score += Math.max(...fields) * one.weight;
+                if (Math.max(...fields) > 0) answered += one.weight;
             }
+            // A rare word that is found says more than that something is listed or shown, as much is.
+            score *= ANSWERED_MIN + answered / Math.max(asking, Number.MIN_VALUE);
             for (const pair of pairs) if (item.pairs.has(pair)) score += WEIGHTS.name * this.#weightOf([pair.split(" ").find((word) => !FILLERS.test(word)) ?? pair], index.length);
             const full = `${item.namespace}.${item.entry.name}`.toLowerCase();
             if (full === exact || item.entry.name.toLowerCase() === exact) score += 1000;

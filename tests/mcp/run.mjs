@@ -318,6 +318,13 @@ await withStdio([...ALL.slice(0, 2), "--tools", `forms=${join(HERE, "forms.ts")}
     });
 });
 
+await withStdio(["--openapi", `rclone=${join(PEERS, "rclone-openapi/openapi.yaml")}`], async (client) => {
+    await test("what is rare of a question counts most, and words that are written as one are found", async () => {
+        const wanted = { "list remotes": "configListremotes", "delete file": "operationsDeletefile" };
+        for (const [query, name] of Object.entries(wanted)) matches((await call(client, "search", { query, limit: 1 })).text, new RegExp(`^rclone\\.${name}:`));
+    });
+});
+
 await test("a declaration that is too long is cut, and still one", async () => {
     const path = join(ROOT, "build/sdk-test/long.json");
     const properties = Object.fromEntries(Array.from({ length: 3000 }, (_, n) => [`property_${n}`, { type: "string", description: "Some words */ here" }]));

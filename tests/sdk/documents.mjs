@@ -21,6 +21,7 @@ export const documents = {
     blockfrost: ["@blockfrost/openapi/openapi.yaml", 129],
     directus: ["@directus/specs/dist/openapi.json", 136],
     idealPostcodes: ["@ideal-postcodes/openapi/dist/openapi.json", 31],
+    rclone: ["rclone-openapi/openapi.yaml", 101],
     starTrek: ["@readme/oas-examples/3.0/json/star-trek.json", 120],
     readme: ["@readme/oas-examples/3.1/json/readme.json", 54],
     trainTravel: ["@readme/oas-examples/3.1/json/train-travel.json", 7],
