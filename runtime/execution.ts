@@ -137,15 +137,19 @@ function entriesOf(map: Map<unknown, unknown>): unknown {
 
 const isBase64 = (data: unknown): data is string => typeof data === "string" && data.length >= 4 && data.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(data);
 
-/** What is no text to be read; undefined for all else. Pictures of kinds that hardly any model can see stay what they are. */
+const SHOWN = { image: /^image\/(?:png|jpe?g|gif|webp)$/, audio: /^audio\/[\w.+-]+$/ };
+
+/**
+ * What is no text to be read, as parts of results and contents of resources have it; undefined for all else. Pictures of kinds that hardly any
+ * model can see stay what they are.
+ */
 function mediumOf(value: object): Medium | undefined {
     const { type, mimeType, data, resource } = value as Record<string, unknown>;
-    if (type === "resource") {
-        const { uri, mimeType: kind, blob } = (resource ?? {}) as Record<string, unknown>;
-        return typeof uri === "string" && isBase64(blob) ? { type, resource: { uri, ...(typeof kind === "string" && { mimeType: kind }), blob } } : undefined;
-    }
-    const isShown = typeof mimeType === "string" && (type === "image" ? /^image\/(?:png|jpe?g|gif|webp)$/ : /^audio\/[\w.+-]+$/).test(mimeType);
-    return (type === "image" || type === "audio") && isShown && isBase64(data) ? { type, mimeType, data } : undefined;
+    if (type === "image" || type === "audio") return typeof mimeType === "string" && SHOWN[type].test(mimeType) && isBase64(data) ? { type, mimeType, data } : undefined;
+    const { uri, mimeType: kind, blob } = (type === "resource" ? (resource ?? {}) : value) as Record<string, unknown>;
+    if (typeof uri !== "string" || !isBase64(blob)) return undefined;
+    const shown = (["image", "audio"] as const).find((one) => typeof kind === "string" && SHOWN[one].test(kind));
+    return shown ? { type: shown, mimeType: kind as string, data: blob } : { type: "resource", resource: { uri, ...(typeof kind === "string" && { mimeType: kind }), blob } };
 }
 
 /** How the bytes of pictures begin. */

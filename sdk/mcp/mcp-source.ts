@@ -38,12 +38,44 @@ export function answerToQuestion({ id, method }: Json): Json {
 /** Whether a message is a question that waits for an answer. */
 export const isQuestion = ({ id, method }: Json): boolean => typeof method === "string" && id !== undefined;
 
+// --- Resources -------------------------------------------------------------------------------------------------------
+
+const RESOURCES_MAX = 10_000;
+const texts = (...names: string[]): Json => Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+const object = (properties: Json, ...required: string[]): Json => ({ type: "object", properties, required });
+const listOf = (items: Json): Json => ({ type: "array", items });
+
+const LIST_RESOURCES: Tool = {
+    name: "list_resources",
+    description: "Lists the server's resources, and templates of the URIs of more",
+    inputSchema: object({}),
+    outputSchema: object(
+        {
+            resources: listOf(object(texts("uri", "name", "description", "mimeType"), "uri", "name")),
+            resourceTemplates: listOf(object(texts("uriTemplate", "name", "description", "mimeType"), "uriTemplate", "name")),
+        },
+        "resources",
+        "resourceTemplates",
+    ),
+};
+
+const READ_RESOURCE: Tool = {
+    name: "read_resource",
+    description: "Reads a resource of the server's, as links in results name it",
+    inputSchema: object(texts("uri"), "uri"),
+    outputSchema: listOf(object(texts("uri", "mimeType", "text", "blob"), "uri")),
+};
+
 /** A connection to a server: requests, and what their answers say. */
 export class McpConnection {
     readonly #exchange: Exchange;
     #next = 0;
+    /** Whether resources are all that the server has. */
+    #isWithoutTools = false;
     /** Whether the server has said so of its tools since they were listed. */
     isChanged = false;
+    /** Whether the server has resources; without a function that reads them, links to them would lead nowhere. */
+    hasResources = false;
 
     constructor(connect: (notified: Notified) => Exchange) {
         this.#exchange = connect((method) => (this.isChanged ||= method === LIST_CHANGED));
@@ -72,23 +104,39 @@ export class McpConnection {
         const clientInfo = { name: "mayfly", version: "0.1.0" };
         const result = await this.request("initialize", { protocolVersion: PROTOCOL_VERSION, capabilities: {}, clientInfo });
         await this.#exchange({ jsonrpc: "2.0", method: "notifications/initialized" });
+        const capabilities = own(result, "capabilities");
+        this.hasResources = isObject(own(capabilities, "resources"));
+        this.#isWithoutTools = this.hasResources && own(capabilities, "tools") === undefined;
         const info = own(result, "serverInfo");
         return text(own(info, "title")) || text(own(info, "name"));
     }
 
-    async tools(): Promise<Tool[]> {
-        const tools: Tool[] = [];
-        this.isChanged = false;
+    /** What a list has, page by page. */
+    async #pages(method: string, key: string, most: number, signal?: AbortSignal): Promise<unknown[]> {
+        const all: unknown[] = [];
         let cursor: unknown;
-        for (let page = 0; page < PAGES_MAX && tools.length < TOOLS_MAX; page++) {
-            const result = await this.request("tools/list", typeof cursor === "string" ? { cursor } : {});
-            for (const tool of list(own(result, "tools"))) {
-                if (text(own(tool, "name")) !== "") tools.push(tool as Tool);
-            }
+        for (let page = 0; page < PAGES_MAX && all.length < most; page++) {
+            const result = await this.request(method, typeof cursor === "string" ? { cursor } : {}, signal);
+            for (const one of list(own(result, key))) all.push(one);
             cursor = own(result, "nextCursor");
             if (typeof cursor !== "string" || cursor === "") break;
         }
-        return tools;
+        return all;
+    }
+
+    async tools(): Promise<Tool[]> {
+        this.isChanged = false;
+        if (this.#isWithoutTools) return [];
+        const tools = await this.#pages("tools/list", "tools", TOOLS_MAX);
+        return tools.filter((tool): tool is Tool => text(own(tool, "name")) !== "");
+    }
+
+    async resources(signal?: AbortSignal): Promise<Json> {
+        const [resources, resourceTemplates] = await Promise.all([
+            this.#pages("resources/list", "resources", RESOURCES_MAX, signal),
+            this.#pages("resources/templates/list", "resourceTemplates", RESOURCES_MAX, signal).catch(() => []), // few servers have any
+        ]);
+        return { resources, resourceTemplates };
     }
 }
 
@@ -175,7 +223,13 @@ function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
         }
     };
     const names = new Names();
-    const tools = new Map(listed.map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
+    const offered = connection.hasResources ? [...listed, LIST_RESOURCES, READ_RESOURCE] : listed;
+    const tools = new Map(offered.map((tool) => [names.claim(sanitizeToolName(tool.name)), tool]));
+    const ask = async (tool: Tool, input: Json, label: string, signal?: AbortSignal): Promise<unknown> => {
+        if (tool === LIST_RESOURCES) return connection.resources(signal);
+        if (tool === READ_RESOURCE) return list((await connection.request("resources/read", { uri: input.uri }, signal)).contents);
+        return toolValue(await connection.request("tools/call", { name: tool.name, arguments: input }, signal), label);
+    };
     const entries = [...tools].map(([name, { description }]): Entry => {
         const said = typeof description === "string" ? description : "";
         return { name, summary: firstSentence(said, 120), words: said.slice(0, 500) };
@@ -203,7 +257,7 @@ function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
             const input = args[0] ?? {};
             if (!isObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
             try {
-                return toolValue(await connection.request("tools/call", { name: tools.get(name)!.name, arguments: input }, signal), label);
+                return await ask(tools.get(name)!, input, label, signal);
             } catch (error) {
                 const { message } = error as Error;
                 throw new Error(message.startsWith(label) ? message : `${label}: ${message}`);

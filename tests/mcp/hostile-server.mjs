@@ -82,7 +82,14 @@ createInterface({ input: process.stdin }).on("line", async (line) => {
     if (mode === "hangs") return;
     if (method === "notifications/cancelled") cancelled++;
     if (mode === "late" && method === "initialize") await new Promise((resolve) => setTimeout(resolve, 11_000));
-    if (method === "initialize") say({ id, result: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: mode, version: "1" } } });
+    if (method === "initialize") say({ id, result: { protocolVersion: "2025-06-18", capabilities: mode === "library" ? { resources: {} } : { tools: {} }, serverInfo: { name: mode, version: "1" } } });
+    if (mode === "library") {
+        // Lists in pages, has no templates and no tools.
+        const resources = { undefined: { resources: [{ uri: "lib://1", name: "one" }], nextCursor: "2" }, 2: { resources: [{ uri: "lib://2", name: "two" }] } };
+        if (method === "resources/list") return say({ id, result: resources[params.cursor] });
+        if (method === "resources/read") return say({ id, result: { contents: [{ uri: params.uri, text: `text of ${params.uri}` }] } });
+        if (id !== undefined && method !== "initialize") return say({ id, error: { code: -32601, message: "Method not found" } });
+    }
     if (method === "tools/list") say({ id, result: { tools } });
     if (method === "tools/call") calls[mode](id, params.arguments);
 });

@@ -74,6 +74,18 @@ await withStdio(["--stdio", `every=${NODE} ${published("server-everything")}`], 
             { type: "audio", mimeType: "audio/wav", data: "no base64" }, { type: "image", mimeType: "image/svg+xml", data: "PHN2Zz4=" }]);
         equal([first.data, second.data.length, none.length], ["UklGRg==", 5 << 20, 0]);
     });
+    await test("servers: resources can be listed and read, as links name them", async () => {
+        const code = `const { content } = await every.get_resource_links({ count: 2 });
+            const read = await Promise.all(content.filter((part) => part.type === "resource_link").map(({ uri }) => every.read_resource({ uri })));
+            return read.map(([one]) => Buffer.from(one.blob ?? btoa(one.text), "base64").toString())`;
+        matches(await result(client, code), /^\["Resource 1: This is a .*","Resource 2: This is a .*"\]$/);
+        const all = JSON.parse(await result(client, "const all = await every.list_resources(); return { uris: all.resources.map(({ uri }) => uri), templates: all.resourceTemplates.map(({ uriTemplate }) => uriTemplate) }"));
+        equal([all.uris.length > 2, all.templates.some((one) => one.startsWith("demo://"))], [true, true]);
+        const { content } = await client.callTool({ name: "execute", arguments: { code: "return every.read_resource({ uri: 'demo://resource/dynamic/blob/1' })" } });
+        equal(content[1].resource.uri, "demo://resource/dynamic/blob/1");
+        matches((await execute(client, "return every.read_resource({ uri: 'demo://nothing' })")).text, /^Error: every\.read_resource: .*demo:\/\/nothing/);
+        matches((await call(client, "types", { names: ["every.read_resource"] })).text, /read_resource\(input: \{ uri: string \}\): Promise<\{ uri: string; mimeType\?: string; text\?: string; blob\?: string \}\[\]>;/);
+    });
     await test("servers: a wrong argument is the server's error", async () => {
         matches((await execute(client, "await every.get_sum({ a: 'x', b: 1 })")).text, /^Error: every\.get_sum: .*(?:invalid|expected number)/is);
     });
@@ -153,6 +165,13 @@ await withStdio(hostile("noise"), async (client, errors) => {
 
 await withStdio(hostile("asks"), async (client) => {
     await test("servers: a server's questions are answered", async () => equal(await result(client, "return up.echo({ text: 'asked' })"), "asked"));
+});
+
+await withStdio(hostile("library"), async (client) => {
+    await test("servers: one that has resources alone is a source", async () => {
+        equal(await result(client, "const { resources, resourceTemplates } = await up.list_resources(); return [resources.map(({ uri }) => uri), resourceTemplates]"), '[["lib://1","lib://2"],[]]');
+        equal(await result(client, "return (await up.read_resource({ uri: 'lib://2' }))[0].text"), "text of lib://2");
+    });
 });
 
 await withStdio(hostile("cancelled"), async (client) => {
