@@ -24,6 +24,9 @@ const FOREIGN: Record<string, string> = {
     sleep: "await new Promise((resolve) => setTimeout(resolve, ms))",
 };
 
+/** What a browser has. */
+const BROWSER = /^(?:window|document|localStorage|sessionStorage|alert)$/;
+
 /** The tools beside the one that runs code. */
 const TOOLS = /^(?:search|types|execute)$/;
 
@@ -47,6 +50,7 @@ function onMissing(missing: string, source: string, known: readonly string[], fu
     if (why !== undefined) return why;
     if (new RegExp(`(?<![\\w$.])${escaped(missing)}\\s*=(?![=>])`).test(source)) return `It is nowhere declared: write const ${missing} = … or let ${missing}.`;
     if (functions && TOOLS.test(missing)) return `${missing} is a tool, to be called by itself; code has the functions of ${functions.namespaces.slice(0, 30).join(", ")}.`;
+    if (BROWSER.test(missing)) return "This is no browser: there is no page, and nothing is kept.";
     if (Object.hasOwn(FOREIGN, missing)) return `In TypeScript that is ${FOREIGN[missing]}.`;
     const near = [...(functions?.near(missing).filter((one) => one.endsWith(`.${missing}`)) ?? []), ...nearestNames(missing, new Set(known))];
     return near.length > 0 ? `Did you mean ${near.join(", ")}?` : `Available: ${known.slice(0, 30).join(", ")}`;
@@ -160,7 +164,7 @@ export function adviceOn(failure: Failure, source: string, known: readonly strin
     const { name, message } = failure;
     const missing = missingName(failure);
     if (missing !== undefined) return onMissing(missing, source, known, functions);
-    if (functions && /not permitted to access the internet/.test(message)) return `Only functions reach the outside: those of ${functions.namespaces.slice(0, 30).join(", ")}.`;
+    if (functions && /not permitted to access the internet|^\[unenv\]/.test(message)) return `Only functions reach the outside: those of ${functions.namespaces.slice(0, 30).join(", ")}.`;
     if (/^JSON Parse error: Unexpected identifier "object"/.test(message)) return "What is parsed is no text but a value already: leave JSON.parse out.";
     if (/^No such module /.test(message)) return "Only modules of Node can be imported, as node:path.";
     if (name === "SyntaxError") return onSyntax(failure, source);

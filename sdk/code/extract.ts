@@ -97,12 +97,28 @@ function* withoutProse(text: string): Generator<string> {
 
 const ENTITIES: Record<string, string> = { "&gt;": ">", "&lt;": "<", "&amp;": "&", "&quot;": '"', "&#39;": "'" };
 
-/** The code of `{"code": "..."}`, a tool call that was written out as text. */
-function fromJson(text: string): string | undefined {
-    if (!/^\s*\{\s*"code"\s*:/.test(text)) return undefined;
+/** What a tool call says beside its code, and what it is wrapped in. */
+const CALL_WORDS = /^(?:code|language|lang|description|explanation|title|reason|reasoning|thought)$/;
+const CALL_FRAMES = /^(?:id|type|name|tool|tool_name|recipient_name|action|function|arguments|parameters|params|args|input|action_input)$/;
+const FRAMES_MAX = 4;
+
+/** The code of a tool call, whatever it is wrapped in: its arguments may be JSON once more. */
+function codeOfCall(call: unknown, depth = 0): string | undefined {
+    if (typeof call === "string" && depth > 0) return fromJson(call, depth);
+    if (typeof call !== "object" || call === null || depth > FRAMES_MAX) return undefined;
+    if (Array.isArray(call)) return call.length === 1 ? codeOfCall(call[0], depth + 1) : undefined;
+    const entries = Object.entries(call as Record<string, unknown>);
+    const code = entries.find(([key]) => key === "code")?.[1];
+    if (typeof code === "string" && entries.every(([key]) => CALL_WORDS.test(key))) return code;
+    if (!entries.every(([key]) => CALL_FRAMES.test(key))) return undefined;
+    return entries.map(([, inner]) => (typeof inner === "object" || typeof inner === "string" ? codeOfCall(inner, depth + 1) : undefined)).find((one) => one !== undefined);
+}
+
+/** The code of a tool call that was written out as text, `{"code": "..."}` at the least. */
+function fromJson(text: string, depth = 0): string | undefined {
+    if (!/^\s*[{[][^]*\bcode\\*"\s*:/.test(text)) return undefined;
     try {
-        const call = JSON.parse(text) as { code?: unknown };
-        return typeof call.code === "string" && Object.keys(call).length === 1 ? call.code : undefined;
+        return codeOfCall(JSON.parse(text), depth);
     } catch {
         return undefined;
     }
@@ -114,10 +130,13 @@ function unescaped(text: string): string | undefined {
     return text.replace(/\\(n|t|r|"|\\)/g, (_, c: string) => ({ n: "\n", t: "\t", r: "\r" })[c] ?? c);
 }
 
+/** Elements that models put around code and around calls of tools; some say what they are for, `<function=execute>`. */
+const ELEMENT = /^\s*<((?:\w+:)?(?:code|execute|script|tool_code|javascript|typescript|js|ts|tool_calls?|function_calls?|function|invoke|parameter|arguments))(?:=[\w.]+|\s[^<>]*)?>[^]*<\/\1>\s*$/i;
+
 /** What stands in an element like `<code>`, in place. */
 function unwrapped(text: string): string | undefined {
-    const [whole, name] = /^\s*<(code|execute|script|tool_code|javascript|typescript|js|ts)>[^]*<\/\1>\s*$/i.exec(text) ?? [];
-    return whole?.slice(0, whole.lastIndexOf("</")).replace(`<${name!}>`, (tag) => " ".repeat(tag.length));
+    const [whole] = ELEMENT.exec(text) ?? [];
+    return whole?.slice(0, whole.lastIndexOf("</")).replace(/<[^<>]*>/, (tag) => " ".repeat(tag.length));
 }
 
 /** What stands before a closing fence that was never opened. */
@@ -145,9 +164,13 @@ function* readings(text: string): Generator<string> {
     if (blocks.length === 0) yield* withoutProse(text);
 }
 
+/** Marks of models' own, as `<|python_tag|>`, around what they wrote. */
+const MARKS = /^\s*(?:<\|\w+\|>\s*)+|(?:\s*<\|\w+\|>)+\s*$/g;
+
 /** A text without what is no part of it to whoever wrote it. */
 export function cleaned(written: string): string {
-    return written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
+    const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
+    return text.replace(MARKS, (marks) => marks.replace(/\S/g, " "));
 }
 
 /**

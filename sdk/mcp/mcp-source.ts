@@ -255,7 +255,7 @@ function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
         async call(name, args, signal) {
             const label = `${namespace}.${name}`;
             const input = args[0] ?? {};
-            if (!isObject(input)) throw new TypeError(`${label} takes one object with named properties.`);
+            if (!isObject(input) || isObject(args[1])) throw new TypeError(`${label} takes one object with named properties.`);
             try {
                 return await ask(tools.get(name)!, input, label, signal);
             } catch (error) {

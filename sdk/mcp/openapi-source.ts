@@ -7,7 +7,7 @@ import { buildRequest, checkedServer, readResponse, serverOf } from "../openapi/
 import { firstSentence } from "../types/comments";
 import type { Names } from "../types/names";
 import { closure } from "../types/renderer";
-import { checkExpansion } from "../types/schema";
+import { checkExpansion, isObject } from "../types/schema";
 import type { Declaration, Entry, Source } from "./catalog";
 
 export interface OpenApiOptions {
@@ -96,6 +96,8 @@ class OpenApiSource implements Source {
     async call(name: string, args: unknown[], signal?: AbortSignal): Promise<unknown> {
         const operation = this.#operations.get(name)!;
         const label = `${this.namespace}.${name}`;
+        // A second one would be lost without a word.
+        if (isObject(args[1])) throw new TypeError(`${label} takes one object with named properties.`);
         const base = this.#baseOf(operation);
         if (base === undefined) throw new Error(`${label}: the document names no server; start mayfly mcp with --server ${this.namespace}=URL`);
         return readResponse(await this.#send(new Request(buildRequest(this.#api, operation, args[0], base, label), { signal: signal ?? null })), label);

@@ -302,6 +302,7 @@ await withStdio(["--mcp", `up=${upstream.url}/mcp`], async (client) => {
         matches((await call(client, "types", { names: ["up.*"] })).text, /add_numbers\(input: \{ a: number; b: number \}\): Promise<\{ sum: number[^}]*\}>;/);
         equal(await result(client, "return (await up.add_numbers({ a: 2, b: 3 })).sum"), "5");
         matches((await execute(client, "await up.fails({})")).text, /^Error: up\.fails: as it should/);
+        matches((await execute(client, "await up.add_numbers({ a: 1 }, { b: 2 })")).text, /^TypeError: up\.add_numbers takes one object with named properties\.[^]*\nIt is declared: up\.add_numbers\(input: \{ a: number; b: number \}\)/);
         const { content } = await client.callTool({ name: "execute", arguments: { code: "return up.draw({})" } });
         equal([JSON.parse(content[0].text).width, content[1]], [1, { type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" }]);
     });

@@ -144,6 +144,8 @@ const advised = [
     ["a variable that is nowhere declared", reference("results"), "results = await shop.listItems()", "It is nowhere declared: write const results = … or let results."],
     ["a tool in code", reference("search"), "await search({ query: 'items' })", "search is a tool, to be called by itself; code has the functions of shop, notes."],
     ["a name of Python's", reference("print"), "print(1)", "In TypeScript that is console.log()."],
+    ["a name of browsers", reference("document"), "document.title", "This is no browser: there is no page, and nothing is kept."],
+    ["a function of Node's that reaches outside", { name: "Error", message: "[unenv] fs.readFile is not implemented yet!" }, "readFile('/etc/passwd')", "Only functions reach the outside: those of shop, notes."],
     ["a namespace of the global object", type("undefined is not an object (evaluating 'globalThis.shop.listItems')"), "globalThis.shop.listItems()", "shop is a name of its own: write shop.name()."],
     ["a method of a call that was not awaited", isNoFunction("shop.listItems().filter"), "shop.listItems().filter()", "shop.listItems() gives a promise: write (await shop.listItems(…)) and then what is wanted of it."],
     ["a name of a call that was not awaited", isNoFunction("items.map"), "const items: Item[] = shop.listItems();\nitems.map()", "shop.listItems() gives a promise: write await shop.listItems(…)."],
