@@ -124,6 +124,8 @@ const REASON_CHARACTERS_MAX = 300;
 
 export class Catalog {
     sources: readonly Source[];
+    /** Reads sources again that have said that they are others now; set by who replaces them. */
+    renew: () => Promise<unknown> = async () => {};
     /** Sources that there should be, by their names, with why there are not; a model may have been told of them. */
     readonly #missing = new Map<string, string>();
     #index: Indexed[] | undefined;
@@ -248,9 +250,12 @@ export class Catalog {
     }
 
     async call(namespace: string, name: string, args: unknown[], signal?: AbortSignal): Promise<unknown> {
+        const has = (one: Source | undefined): boolean => one !== undefined && one.entries.some((entry) => entry.name === name);
+        // A function may have come with the call before this one.
+        if (!has(this.source(namespace))) await this.renew();
         const source = this.source(namespace);
         if (!source) throw new TypeError(this.whyMissing(namespace) ?? `There is no ${namespace}.`);
-        if (!source.entries.some((entry) => entry.name === name)) {
+        if (!has(source)) {
             const search = (words: string): string[] => this.search(words).filter((found) => found.namespace === namespace).map(({ entry }) => entry.name);
             throw new TypeError(missingMethod(namespace, name, source.entries.map((entry) => entry.name), search));
         }

@@ -202,6 +202,11 @@ export class Sources {
 
     constructor(env: SourcesEnv) {
         this.#env = env;
+        this.catalog.renew = () => Promise.race([Promise.all(this.#renewals()), pause(AGAIN_MS)]);
+    }
+
+    #renewals(): Promise<void>[] {
+        return this.#ready.flatMap((source, index) => this.#renewal(source, index) ?? []);
     }
 
     /**
@@ -223,7 +228,7 @@ export class Sources {
 
     /** Those that could not be reached may be there by now, and those that have changed are read again. */
     async refresh(): Promise<void> {
-        const renewals = this.#ready.flatMap((source, index) => this.#renewal(source, index) ?? []);
+        const renewals = this.#renewals();
         if (this.#retrials.size === 0 && renewals.length === 0) return;
         const retrials = [...this.#retrials.values()].map((retrial) => retrial.now());
         await Promise.race([Promise.all([...retrials, ...renewals]), pause(AGAIN_MS)]);

@@ -65,6 +65,15 @@ function listed(names: Set<string>): string {
     return shown.join(", ") || "nothing";
 }
 
+/** What clients of others put a body into, whose properties stand among the others here. */
+const WRAPPERS = /^(?:body|data|json|payload|requestBody)$/;
+
+/** Whether a name holds the whole body, where none of its properties stands where it should. */
+function isWrapped({ parameters }: Operation, names: Set<string>, input: Json, name: string): boolean {
+    const outside = new Set(parameters.map(({ property }) => property));
+    return WRAPPERS.test(name) && isPlainObject(input[name]) && !Object.keys(input).some((other) => names.has(other) && !outside.has(other));
+}
+
 /** Refuses an input that cannot be meant, in words that help to mend it. */
 function checkInput(api: Api, operation: Operation, input: Json, label: string): void {
     const missing = operation.parameters.filter(({ property, isRequired }) => isRequired && own(input, property) === undefined);
@@ -77,7 +86,7 @@ function checkInput(api: Api, operation: Operation, input: Json, label: string):
     for (const name of unknown) {
         const near = nearestNames(name, names);
         if (near.length > 0) throw new TypeError(`${label} takes no ${name}. Did you mean ${near.join(", ")}?`);
-        if (!isOpen) throw new TypeError(`${label} takes no ${name}. It takes ${listed(names)}.`);
+        if (!isOpen || isWrapped(operation, names, input, name)) throw new TypeError(`${label} takes no ${name}. It takes ${listed(names)}.`);
     }
 }
 

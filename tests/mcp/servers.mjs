@@ -190,6 +190,7 @@ await withStdio(hostile("grows"), async (client) => {
         await result(client, "return up.echo({ text: 'third' })");
         equal((await call(client, "types", { names: ["up.first"] })).text, text);
         matches((await client.listTools()).tools[0].description, /up: grows \(4\)/);
+        equal(await result(client, "await up.echo({ text: 'fourth' }); return up.fourth({ text: 'fifth' })"), "fifth");
     });
 });
 

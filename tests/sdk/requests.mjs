@@ -255,3 +255,14 @@ await cases("types", [
     equal("requests: what a document says of a placeholder in the wrong place", new Declarer(api).operation(api.operations[0]).text, "f(input: { page?: unknown; /** Which */ id: number; kind: string }): Promise<unknown>;");
     equal("requests: is sent where it belongs", buildRequest(api, api.operations[0], { id: 7, kind: "a b", page: 2 }, BASE, "f").url, `${BASE}/users/7/a%20b/7?page=2`);
 }
+
+// --- A body within another -------------------------------------------------------------------------------------------
+
+{
+    const operation = { parameters: [query("page")], ...bodyOf("application/json", { type: "object", properties: { name: { type: "string" } } }) };
+    await cases("a body's properties stand among the others", [
+        ["none of them does", sent(operation, { page: 1, body: { name: "a" } }), { message: "f takes no body. It takes page, name." }],
+        ["one does", sent(operation, { name: "a", data: { more: 1 } }).then(({ body }) => body), '{"name":"a","data":{"more":1}}'],
+        ["what holds no object", sent(operation, { data: "text" }).then(({ body }) => body), '{"data":"text"}'],
+    ]);
+}
