@@ -23,6 +23,8 @@ export interface Source {
     namespace: string;
     title: string;
     entries: Entry[];
+    /** What its functions give whose declarations do not say it. */
+    unsaid?: string;
     /** The signatures of these functions, in their order, and the types that they mention, nearest first. */
     declare(names: string[]): { signatures: Declaration[]; types: Declaration[] };
     /** The declaration of one named type, with what it mentions; none if there is no such type. */

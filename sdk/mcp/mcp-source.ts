@@ -240,6 +240,7 @@ function sourceOf(namespace: string, server: Server, types: OwnNames): Source {
         namespace,
         title: title || namespace,
         entries,
+        unsaid: "unknown is the text that the tool gives, or the value of its JSON; { content } is around it only with images, files or links",
         declare(wanted) {
             const signatures = wanted.map((name) => declarers.get(name)!.declared);
             return { signatures, types: declarations(signatures.flatMap((tool) => tool.types)) };

@@ -209,6 +209,7 @@ export class Tools {
             const shown = declared.signatures.flatMap(({ name, text: signature }) =>
                 take(`${source.namespace}.${name}`, `  ${indent(signature)}`, `  ${propertyKey(name)}(...args: any[]): Promise<any>;`),
             );
+            if (source.unsaid !== undefined && shown.some((signature) => signature.includes("Promise<unknown>"))) lines.push(`// ${source.unsaid}`);
             if (shown.length > 0) lines.push(`declare const ${source.namespace}: {`, ...shown, "};");
             for (const type of declared.types) types.set(type.name, type);
         }

@@ -86,6 +86,10 @@ await withStdio(["--stdio", `every=${NODE} ${published("server-everything")}`], 
         matches((await execute(client, "return every.read_resource({ uri: 'demo://nothing' })")).text, /^Error: every\.read_resource: .*demo:\/\/nothing/);
         matches((await call(client, "types", { names: ["every.read_resource"] })).text, /read_resource\(input: \{ uri: string \}\): Promise<\{ uri: string; mimeType\?: string; text\?: string; blob\?: string \}\[\]>;/);
     });
+    await test("servers: types say what a tool gives that does not say it itself", async () => {
+        matches((await call(client, "types", { names: ["every.echo", "every.get_structured_content"] })).text, /^\/\/ unknown is the text that the tool gives, or the value of its JSON;.*\ndeclare const every: \{/);
+        matches((await call(client, "types", { names: ["every.get_structured_content"] })).text, /^declare const every: \{/);
+    });
     await test("servers: a wrong argument is the server's error", async () => {
         matches((await execute(client, "await every.get_sum({ a: 'x', b: 1 })")).text, /^Error: every\.get_sum: .*(?:invalid|expected number)/is);
     });
