@@ -111,7 +111,7 @@ class Calls {
 }
 
 /** An answer that says that the arguments were wrong, rather than the world. */
-const IS_ABOUT_ARGUMENTS = /takes one object|: missing |HTTP (?:400|422)\b|-32602|\binvalid (?:argument|input|param)|\bvalidation\b|\[object Object\]/i;
+const IS_ABOUT_ARGUMENTS = /takes one object| takes an? \w+ for |: missing |HTTP (?:400|422)\b|-32602|\binvalid (?:argument|input|param)|\bvalidation\b|\[object Object\]/i;
 
 /** The beginning of the name that the place stands behind: that is where the engine says that errors are. */
 function atName({ line, column }: Place, source: string): Place {

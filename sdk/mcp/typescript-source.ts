@@ -26,6 +26,15 @@ const AROUND = /^(?:TS(?:As|Satisfies|NonNull)Expression|TSTypeAssertion|Parenth
 /** Types of what the sandbox makes an array of: an iterator's items, see sources.ts. */
 const ITERATOR = /^(?:(?:Async)?(?:Generator|Iterator|IterableIterator|IteratorObject)|AsyncIterable)$/;
 
+/** Types of parameters that are told apart when a function is called: an object where a number is wanted has no use. */
+const CHECKED: Record<string, string> = { TSNumberKeyword: "number", TSStringKeyword: "string", TSBooleanKeyword: "boolean", TSTypeLiteral: "object" };
+
+/** A parameter that is needed, and what of its type can be checked. */
+interface Wanted {
+    name: string;
+    type: string;
+}
+
 /** A type of a value that is longer is any. */
 const VALUE_TYPE_CHARACTERS_MAX = 1500;
 
@@ -270,6 +279,18 @@ class ToolFile {
         return signatures.length === 0 ? undefined : { comment: this.#values.get(local)!.comment, signature: signatures.join("\n"), mentioned };
     }
 
+    /** What a function's parameters want as far as that is plain, for each in its place; of overloads nothing is. */
+    wanted(exported: string): (Wanted | undefined)[] {
+        const value = this.#values.get(this.exported.get(exported)!);
+        const [written, ...more] = value?.written ?? [];
+        if (!written || more.length > 0 || value?.annotation || !FUNCTION.test(written.type)) return [];
+        const parameters = nodes(written.params).filter((parameter) => nameOf(parameter) !== "this");
+        return parameters.map((parameter) => {
+            const type = CHECKED[node(node(parameter.typeAnnotation)?.typeAnnotation)?.type ?? ""];
+            return type !== undefined && parameter.type === "Identifier" && parameter.optional !== true ? { name: nameOf(parameter), type } : undefined;
+        });
+    }
+
     // --- Types -------------------------------------------------------------------------------------------------------
 
     /** What is public of a class, as an interface: its methods stay in the sandbox. */
@@ -311,8 +332,21 @@ class ToolFile {
 
 // --- The source ------------------------------------------------------------------------------------------------------
 
+/** Refuses arguments that cannot be meant: one object for several parameters, one parameter of several. */
+function checkArguments(label: string, wanted: (Wanted | undefined)[], args: unknown[]): void {
+    for (const [index, parameter] of wanted.entries()) {
+        if (parameter === undefined) continue;
+        const { name, type } = parameter;
+        const given = args[index];
+        if (given === undefined) throw new TypeError(`${label}: missing ${name}`);
+        const isObject = typeof given === "object";
+        if (isObject !== (type === "object") && given !== null) throw new TypeError(`${label} takes ${type === "object" ? "an object" : `a ${type}`} for ${name}, and was given ${isObject ? "an object" : `a ${typeof given}`}`);
+    }
+}
+
 interface Tool {
     exported: string;
+    wanted: (Wanted | undefined)[];
     entry: Entry;
     declaration: Declaration;
     mentioned: Set<string>;
@@ -330,7 +364,7 @@ function toolsOf(file: ToolFile): Map<string, Tool> {
         const summary = firstSentence(found.comment, 120);
         const note = summary === "" ? "" : `/** ${summary.replaceAll("*/", "*\\/")} */\n`;
         const entry = { name, summary, words: found.comment };
-        tools.set(name, { exported, entry, declaration: { name, text: note + found.signature }, mentioned: found.mentioned });
+        tools.set(name, { exported, wanted: file.wanted(exported), entry, declaration: { name, text: note + found.signature }, mentioned: found.mentioned });
     }
     return tools;
 }
@@ -351,9 +385,10 @@ export function typeScriptSource(namespace: string, source: string, names: Names
             const local = file.typeCalled(name);
             return local === undefined ? [] : file.declarations([local]);
         },
-        call(name, args) {
+        async call(name, args) {
             const tool = tools.get(name);
             if (!tool) throw new TypeError(missingMethod(namespace, name, tools.keys()));
+            checkArguments(`${namespace}.${name}`, tool.wanted, args);
             return call(tool.exported, args);
         },
     };

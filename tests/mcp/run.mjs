@@ -213,6 +213,9 @@ await withStdio(SHOP, async (client, errors) => {
         const { text } = await execute(client, "return shop.getItem({ id: { id: 3 } })");
         matches(text, /^Error: there is no item \[object Object\] \(line 1, column \d+\)\n.*\n.*\^\nIt is declared: shop\.getItem\(input: \{ id: number \}\): Promise<Item>;$/);
         equal(/declared/.test((await execute(client, "return shop.getItem({ id: 99 })")).text), false);
+        for (const [code, words] of [["shop.add({ a: 1, b: 2 })", "add takes a number for a, and was given an object"], ["shop.add()", "add: missing a"], ["shop.getItem(3)", "getItem takes an object for input, and was given a number"]]) {
+            matches((await execute(client, `await ${code}`)).text, new RegExp(`^TypeError: shop\\.${words} \\(line 1, column 12\\)[^]*\\nIt is declared: shop\\.\\w+\\(`));
+        }
     });
     await test("what is nowhere declared is marked where it stands", async () => {
         equal((await execute(client, "  items = await shop.listItems();\nreturn items;")).text.split("\n").slice(0, 3), ["ReferenceError: Can't find variable: items (line 1, column 3)", "  items = await shop.listItems();", "  ^"]);
