@@ -19,6 +19,7 @@ import { suites as leaseSuites } from "./leases.mjs";
 import { suites as nodeSuites } from "./nodejs.mjs";
 import { suites as outboundSuites } from "./outbound.mjs";
 import { suites as outsideSuites } from "./outside.mjs";
+import { suites as policeSuites } from "./police.mjs";
 import { suites as profileSuites } from "./profiles.mjs";
 import { suites as projectSuites } from "./projects.mjs";
 import { others as services, suites as serviceSuites } from "./services.mjs";
@@ -146,12 +147,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);

@@ -61,6 +61,10 @@ enum poison { POISON_BYTES, POISON_LOW, POISON_DROP, POISON_STACK, POISON_OPTION
 _Noreturn void escape_poison(enum poison poison);
 const char *escape_inspect(enum poison poison);
 
+/* See beyond_limits.c here; behaviour/police.mjs has them tried. */
+_Noreturn void escape_spin(void);
+_Noreturn void escape_grow(void);
+
 #define X(name, end) const char *escape_##name(void);
 ESCAPES(X)
 #undef X

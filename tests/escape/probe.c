@@ -72,6 +72,8 @@ int __wrap_engine_call(struct engine *engine, enum engine_handler handler, const
         return __real_engine_call(engine, handler, args, n);
     }
     int poison = 0;
+    if (strcmp(name, "spin") == 0) escape_spin();
+    if (strcmp(name, "grow") == 0) escape_grow();
     if (sscanf(name, "rewind_poison %d", &poison) == 1) escape_poison((enum poison)poison); /* tells that itself, and ends */
     const char *gained = sscanf(name, "rewind_inspect %d", &poison) == 1 ? escape_inspect((enum poison)poison) : try_act(name);
     int len = snprintf(head, sizeof head, "{\"error\":{\"name\":\"Error\",\"message\":\"%s%s\"}}",
