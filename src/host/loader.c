@@ -12,11 +12,14 @@
 #include <unistd.h>
 
 /* In each turn so many of the named cells are weighed: each two turns after it was used, for what it holds now, and, when it was not
-   used again, some turns later, for what is left of it at rest (REST_MS_MAX in cell/cell.c). */
+   used again, some turns later, for what is left of it at rest (REST_MS_MAX in cell/cell.c). One that nobody uses may grow by its
+   timers all the same. No page is touched without CPU time, which the police knows of each cell anyhow; so once one has used so much
+   of it since it was weighed, in which it can take some 10 MiB, it is weighed again. Those at rest cost nothing. */
 #define TURN_MS             1000
 #define SAMPLES_A_TURN      200
 #define TURNS_UNTIL_WEIGHED 2
 #define TURNS_UNTIL_RESTED  6
+#define CPU_US_GROWN        4000
 
 #define BUCKETS 1024
 
@@ -34,6 +37,7 @@ struct held_cell {
     bool is_named, is_stale; /* is_stale: used since it was last weighed */
     uint8_t turns_until_weighed; /* 0: it will not be */
     struct police police;
+    uint64_t cpu_us_weighed; /* as the police knew it when it was last weighed */
     enum limit exceeded; /* it was killed for that */
     struct zygote_death death; /* of one UNCLAIMED */
     uint32_t calls;
@@ -52,6 +56,7 @@ struct loader {
     int timers; /* of the two, not yet closed */
     struct held_cell *buckets[BUCKETS];
     struct held_cell *oldest, *newest;
+    struct held_cell *next_weighed; /* where the next turn goes on; NULL for the oldest */
     struct held_cell *staying; /* kept to one processor; NULL for none */
     unsigned released_len, unclaimed_len;
     struct loader_stats stats;
@@ -66,6 +71,7 @@ static struct held_cell **place_of(struct loader *l, uint32_t number) {
 }
 
 static void list_remove(struct loader *l, struct held_cell *cell) {
+    if (cell == l->next_weighed) l->next_weighed = cell->newer;
     *(cell->older ? &cell->older->newer : &l->oldest) = cell->newer;
     *(cell->newer ? &cell->newer->older : &l->newest) = cell->older;
     cell->older = cell->newer = NULL;
@@ -289,9 +295,29 @@ static void weigh(struct loader *l, struct held_cell *cell) {
     uint64_t bytes;
     cell->turns_until_weighed = cell->is_stale ? TURNS_UNTIL_RESTED : 0;
     cell->is_stale = false;
+    cell->cpu_us_weighed = cell->police.cpu_us;
     if (cell->police.pid <= 0 || launch_private_bytes(cell->police.pid, &bytes) < 0) return;
     l->stats.named_bytes += bytes - cell->bytes;
     cell->bytes = bytes;
+}
+
+/* Counts a turn of a named cell's. */
+static bool is_to_be_weighed(struct held_cell *cell) {
+    bool has_grown = cell->turns_until_weighed == 0 && cell->police.cpu_us - cell->cpu_us_weighed >= CPU_US_GROWN;
+    if (has_grown) cell->turns_until_weighed = TURNS_UNTIL_RESTED;
+    return cell->turns_until_weighed > 0 && --cell->turns_until_weighed == 0;
+}
+
+/* All of them in turn, from where the last turn ended: however many are busy, each is reached. */
+static void weigh_some(struct loader *l) {
+    int samples = 0;
+    for (unsigned left = l->stats.named; left > 0 && samples < SAMPLES_A_TURN; left--) {
+        struct held_cell *cell = l->next_weighed ? l->next_weighed : l->oldest;
+        l->next_weighed = cell->newer;
+        if (!is_to_be_weighed(cell)) continue;
+        weigh(l, cell);
+        samples++;
+    }
 }
 
 /* A released cell has one full turn of the timer to go. */
@@ -341,12 +367,7 @@ static void on_timer(uv_timer_t *timer) {
     struct loader *l = timer->data;
     kill_overdue(l);
     forget_unclaimed(l);
-    int samples = 0;
-    for (struct held_cell *cell = l->oldest; cell && samples < SAMPLES_A_TURN; cell = cell->newer) {
-        if (cell->turns_until_weighed == 0 || --cell->turns_until_weighed > 0) continue;
-        weigh(l, cell);
-        samples++;
-    }
+    weigh_some(l);
     while (l->oldest && l->stats.named_bytes > l->config.named_bytes_max) evict(l, l->oldest);
 }
 

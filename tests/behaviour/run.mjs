@@ -13,6 +13,7 @@ import { suites as deathSuites } from "./deaths.mjs";
 import { suites as eventSuites } from "./events.mjs";
 import { suites as gatherSuites } from "./gather.mjs";
 import { suites as groupSuites } from "./groups.mjs";
+import { suites as growthSuites } from "./growth.mjs";
 import { suites as healthSuites } from "./health.mjs";
 import { suites as leakSuites } from "./leaks.mjs";
 import { suites as leaseSuites } from "./leases.mjs";
@@ -147,12 +148,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
