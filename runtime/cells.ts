@@ -84,6 +84,8 @@ export class Cell {
     /** Exports of the cell's RPC session for entrypoints without props, by name. */
     readonly #entrypoints = new Map<string, number>();
     #calls = 0;
+    /** What it told of the CPU time that its rests took. */
+    #restedUs = 0;
     #touchedMs = -Infinity;
     #backgroundTimer: unknown;
     #isLeaving = false;
@@ -146,7 +148,12 @@ export class Cell {
         const nowMs = native.monotonicTime();
         if (isNewest && nowMs < this.#touchedMs + TOUCH_MS) return;
         this.#touchedMs = nowMs;
-        this.#keeper.send(F.TOUCH, 0, this.number, `{"calls":${this.#calls}}`);
+        this.#keeper.send(F.TOUCH, 0, this.number, this.#use());
+    }
+
+    /** What the supervisor is told of its use, up to now. */
+    #use(): string {
+        return `{"calls":${this.#calls},"restedUs":${this.#restedUs}}`;
     }
 
     /** The number of an entrypoint's export; without props all stubs share it. */
@@ -171,6 +178,7 @@ export class Cell {
     #take(frame: F.Frame): void {
         if (frame.type === F.BUSY) this.#setBackground(frame.flags !== 0);
         else if (frame.type === F.EXCEEDED) this.#exceeded(frame.tail);
+        else if (frame.type === F.RESTED) this.#restedUs = Math.floor(Number(frame.head)) || 0;
         else if (frame.type === F.ABORTED) this.exceeded(abortError(frame.head));
         else this.#owner?.take(frame);
     }
@@ -222,7 +230,7 @@ export class Cell {
         clearTimeout(this.#backgroundTimer as number);
         this.channel.close();
         this.channel.lost(new Error("The dynamic worker has ended."));
-        this.#keeper.send(F.RELEASE, 0, this.number, `{"calls":${this.#calls}}`);
+        this.#keeper.send(F.RELEASE, 0, this.number, this.#use());
     }
 
     /** Gives the cell up although calls are under way, which fail with this error. */

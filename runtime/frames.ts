@@ -27,6 +27,7 @@ export const ABORTED = 24;
 export const OUTBOUND = 25;
 export const SERVICE = 26;
 export const WANT = 27;
+export const RESTED = 28;
 
 /** FETCH, RESPONSE, DATA: the body ends with this frame. */
 export const FIN = 1;

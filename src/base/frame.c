@@ -38,6 +38,7 @@ static const struct frame_rule {
     [FRAME_OUTBOUND] = {"OUTBOUND", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_SERVICE] = {"SERVICE", FRAME_SMALL_BYTES_MAX, false},
     [FRAME_WANT] = {"WANT", FRAME_SMALL_BYTES_MAX, false},
+    [FRAME_RESTED] = {"RESTED", FRAME_SMALL_BYTES_MAX, false},
 };
 
 static uint32_t get_u32(const uint8_t *p) {

@@ -42,14 +42,14 @@ enum frame_type {
     FRAME_GRANT = 15,   /* supervisor -> host cell: an idle cell's channel comes along as descriptor; id names the cell.
                            Flags: what comes along instead, with SERVICE_END the id of the SERVICE that asked for it */
     FRAME_CLAIM = 16,   /* host cell -> supervisor: the granted cell `id` now holds head {namespace, name} */
-    FRAME_TOUCH = 17,   /* host cell -> supervisor: the cell `id` is used; head {calls}: how often up to now */
+    FRAME_TOUCH = 17,   /* host cell -> supervisor: the cell `id` is used; head {calls, restedUs}: how often up to now, and what RESTED said */
     FRAME_EVICT = 18,   /* supervisor -> host cell: give up the named cell `id` once its calls have ended */
     FRAME_DIED = 19,    /* supervisor -> host cell: the cell `id` ended; head {reason} or {limit, value, used}. Id 0: no cell
                            can be forked; head {reason} */
     FRAME_SOURCE = 20,  /* host cell -> supervisor: head {name}: a module that LOAD did not bring; answer likewise, head
                            {name, kind} and its bytes as tail, or head {error} */
-    FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up, head {calls}; one that does not go by itself
-                           is killed */
+    FRAME_RELEASE = 21, /* host cell -> supervisor: the cell `id` was given up, head as of TOUCH; one that does not go by
+                           itself is killed */
     FRAME_BUSY = 22,    /* cell -> owner: flags 1: work that outlives its calls has begun (waitUntil); flags 0: it has ended */
     FRAME_EXCEEDED = 23, /* cell -> owner: raw, see base/limits.h: the cell is over a limit and ends now */
     FRAME_ABORTED = 24,  /* cell -> owner: head {reason}: its worker called abortIsolate(), {thrown}: ctx.abort(), or {failure}: it
@@ -60,6 +60,8 @@ enum frame_type {
                             SERVICE_END, or SERVICE with head {error} */
     FRAME_WANT = 27, /* host cell -> supervisor: I wait for a cell of these flags, as in the GRANT that brings it; or DIED comes
                         with id 0 */
+    FRAME_RESTED = 28, /* cell -> owner: head is a number: microseconds of CPU that it has folded its memory for (cell/fold.h), in all;
+                          comes before the next frame that there is anyhow */
     FRAME_TYPES
 };
 

@@ -12,6 +12,12 @@ enum limit {
 #define LIMIT_EXIT_STATUS_FIRST  112
 #define LIMIT_EXIT_STATUS(limit) (LIMIT_EXIT_STATUS_FIRST + (limit))
 
+/* How a cell under a name ends in order that has folded its memory (cell/fold.h) since it last told its owner how long that took: the
+   status counts what is left to tell, which its owner can hear no more. */
+#define REST_EXIT_STATUS_FIRST 128
+#define REST_EXIT_STATUSES     120
+#define REST_EXIT_STATUS_US    128 /* of CPU time each */
+
 /* What a worker may use if nobody says anything: Cloudflare's numbers (dynamic-workers.md 1.11). */
 #define LIMIT_CPU_MS_DEFAULT    30000u
 #define LIMIT_MEMORY_MB_DEFAULT 128u

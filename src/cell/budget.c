@@ -181,3 +181,7 @@ int budget_is_full(void) {
 double budget_cpu_ms(void) {
     return (double)(weigh().cpu_us - budget.cpu_us_others) / 1000;
 }
+
+uint64_t budget_paused_us(void) {
+    return budget.cpu_us_others;
+}

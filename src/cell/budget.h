@@ -60,3 +60,6 @@ int budget_is_full(void);
 
 /* CPU time that this process has used, without pauses: what tails are told of. */
 double budget_cpu_ms(void);
+
+/* CPU time of all pauses, in microseconds. */
+uint64_t budget_paused_us(void);

@@ -124,8 +124,15 @@ int cell_adopt(struct cell *c, int fd, uint32_t accepted) {
     return number;
 }
 
+/* See REST_EXIT_STATUS_FIRST. */
+static int status_of_end(const struct cell *c) {
+    uint64_t untold = (budget_paused_us() - c->rested_us_told) / REST_EXIT_STATUS_US;
+    if (untold == 0) return 0;
+    return REST_EXIT_STATUS_FIRST + (int)(untold < REST_EXIT_STATUSES ? untold : REST_EXIT_STATUSES) - 1;
+}
+
 static void close_now(struct cell *c, int number) {
-    if (number == 0) _exit(0); /* nobody is left to work for */
+    if (number == 0) _exit(status_of_end(c)); /* nobody is left to work for */
     channel_done(&c->channels[number]);
 }
 
@@ -172,9 +179,20 @@ static void carry(struct cell *c, size_t bytes) {
     if (bytes >= BULK_PIECE_BYTES) c->bulk_bytes += bytes;
 }
 
+/* Nobody is woken for that: it goes with what is sent anyhow. */
+static void tell_of_rest(struct cell *c) {
+    char head[24];
+    uint64_t us = budget_paused_us();
+    if (us == c->rested_us_told) return;
+    c->rested_us_told = us;
+    int len = snprintf(head, sizeof head, "%llu", (unsigned long long)us);
+    cell_send(c, 0, &(struct frame){.type = FRAME_RESTED}, head, (size_t)len);
+}
+
 long cell_send(struct cell *c, int number, const struct frame *frame, const char *head, size_t head_len) {
     struct channel *channel = channel_at(c, number);
     if (!channel || channel->closing) return -EPIPE;
+    if (number == 0) tell_of_rest(c);
     begin_change(number);
     int r = frame_begin(&channel->out, frame->type, frame->flags, frame->id, head, head_len, frame->payload_len);
     if (r == 0 && frame->payload_len >= AT_ONCE_BYTES_MIN) channel_put_tail(channel, frame->payload, frame->payload_len);

@@ -31,6 +31,7 @@ struct cell {
     enum { COLLECT_NOTHING, COLLECT_YOUNG, COLLECT_ALL } wants_collection;
     bool is_held;     /* a holder made it (rewind.h) */
     int rest_ms;      /* how long it waits before it rests; 0: it never does */
+    uint64_t rested_us_told; /* of the CPU time that its rests took */
     bool may_thread;  /* the seal allows it */
     bool is_threaded; /* the engine has made a thread (WebAssembly) */
 } __attribute__((aligned(PKEY_PAGE_BYTES)));

@@ -22,7 +22,7 @@ const uint32_t channel_from_supervisor =
     BIT(FRAME_GRANT) | BIT(FRAME_EVICT) | BIT(FRAME_DIED) | BIT(FRAME_SOURCE) | BIT(FRAME_OUTBOUND) |
     BIT(FRAME_SERVICE);
 const uint32_t channel_from_owned = BIT(FRAME_STARTED) | BIT(FRAME_RPC) | BIT(FRAME_LOG) | BIT(FRAME_BUSY) |
-                                     BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED) | STREAMS;
+                                     BIT(FRAME_EXCEEDED) | BIT(FRAME_ABORTED) | BIT(FRAME_RESTED) | STREAMS;
 const uint32_t channel_from_peer = BIT(FRAME_RPC) | STREAMS;
 const uint32_t channel_from_egress = (STREAMS & ~BIT(FRAME_FETCH)) | BIT(FRAME_LOG);
 

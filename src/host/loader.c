@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* In each turn so many of the named cells are weighed: each two turns after it was used, for what it holds now, and, when it was not
@@ -20,6 +21,9 @@
 #define TURNS_UNTIL_WEIGHED 2
 #define TURNS_UNTIL_RESTED  6
 #define CPU_US_GROWN        4000
+
+/* What the first rests may take in all, in microseconds; see charged_us. */
+#define RESTED_US_MAX 20000
 
 #define BUCKETS 1024
 
@@ -41,6 +45,8 @@ struct held_cell {
     enum limit exceeded; /* it was killed for that */
     struct zygote_death death; /* of one UNCLAIMED */
     uint32_t calls;
+    bool rests; /* it was claimed by a name, and folds its memory while it waits */
+    uint64_t claimed_ms, rested_us; /* on the loop's clock; what of its CPU time it says that went into that */
     uint64_t bytes;
     char *name; /* as JSON, for the usage; NULL without */
 };
@@ -154,6 +160,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
     json_decref(claim);
     cell->police.is_called = true;
     cell->calls = 1;
+    cell->claimed_ms = uv_now(l->timer.loop);
     cell->state = CLAIMED;
     l->stats.claimed++;
     l->stats.loads++;
@@ -163,7 +170,7 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
         end_cell(l, place_of(l, number), &death);
         return 0;
     }
-    cell->is_named = is_named;
+    cell->is_named = cell->rests = is_named;
     l->granted[cell->profile][cell->role]--;
     if (is_named) {
         weigh_soon(cell);
@@ -178,9 +185,12 @@ int loader_claim(struct loader *l, uint32_t number, const char *head, size_t hea
 }
 
 /* The host tells how many calls there were, not of each. */
-static void count_calls(struct held_cell *cell, const char *head, size_t head_len) {
+static void take_use(struct held_cell *cell, const char *head, size_t head_len) {
     json_t *told = json_loadb(head, head_len, 0, NULL);
-    if (told) cell->calls = (uint32_t)json_integer_value(json_object_get(told, "calls"));
+    if (told) {
+        cell->calls = (uint32_t)json_integer_value(json_object_get(told, "calls"));
+        cell->rested_us = (uint64_t)json_integer_value(json_object_get(told, "restedUs"));
+    }
     json_decref(told);
 }
 
@@ -188,7 +198,7 @@ void loader_touch(struct loader *l, uint32_t number, const char *head, size_t he
     struct held_cell *cell = *place_of(l, number);
     if (!cell) return;
     cell->police.is_called = true;
-    count_calls(cell, head, head_len);
+    take_use(cell, head, head_len);
     if (!cell->is_named) return;
     weigh_soon(cell);
     if (cell == l->newest) return;
@@ -199,7 +209,7 @@ void loader_touch(struct loader *l, uint32_t number, const char *head, size_t he
 void loader_release(struct loader *l, uint32_t number, const char *head, size_t head_len) {
     struct held_cell *cell = *place_of(l, number);
     if (!cell || cell->state <= GRANTED || cell->state >= RELEASED) return;
-    count_calls(cell, head, head_len);
+    take_use(cell, head, head_len);
     unname(l, cell);
     cell->state = RELEASED;
     l->released_len++;
@@ -207,13 +217,29 @@ void loader_release(struct loader *l, uint32_t number, const char *head, size_t 
 
 /* --- The end ---------------------------------------------------------------------------------------------------- */
 
+/* What the last rests took stands in the status of a cell that ended in order. Returns the status without it. */
+static int take_last_rest(struct held_cell *cell, int status) {
+    int parts = cell->rests && status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) - REST_EXIT_STATUS_FIRST + 1 : 0;
+    if (parts <= 0 || parts > REST_EXIT_STATUSES) return status;
+    cell->rested_us += (uint64_t)parts * REST_EXIT_STATUS_US;
+    return 0;
+}
+
+/* What the worker is charged: not the rests, which are the system's. A cell that was taken over may tell of them what it likes, and is
+   believed as far as it can be true: it rests ever more seldom when that does not pay (REST_MS in cell/cell.c). */
+static uint64_t charged_us(const struct loader *l, const struct held_cell *cell, uint64_t cpu_us) {
+    uint64_t rested_us = cell->rested_us, rested_us_max = RESTED_US_MAX + (uv_now(l->timer.loop) - cell->claimed_ms) * 1000 / POLICE_OWN_PART;
+    if (rested_us > rested_us_max) rested_us = rested_us_max;
+    return cpu_us > rested_us ? cpu_us - rested_us : 0;
+}
+
 /* What the cell used, for whoever bills. */
 static void write_usage(struct loader *l, const struct held_cell *cell, const struct zygote_death *death,
                         const char *reason) {
     if (l->config.usage_fd < 0) return;
     struct buf line = {0};
     int r = buf_printf(&line, "{\"cell\":%u,\"name\":%s,\"calls\":%u,\"cpuUs\":%llu,\"peakBytes\":%llu,\"end\":\"%s\"}\n",
-                       cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)death->cpu_us,
+                       cell->number, cell->name ? cell->name : "null", cell->calls, (unsigned long long)charged_us(l, cell, death->cpu_us),
                        (unsigned long long)death->peak_bytes, reason);
     int64_t said = r == 0 ? line_log_write(&l->usage, &line) : r;
     if (said < 0) fprintf(stderr, "mayfly: usage: lines are lost: %s\n", strerror((int)-said));
@@ -256,7 +282,7 @@ static void end_cell(struct loader *l, struct held_cell **place, const struct zy
     unname(l, cell);
     l->stats.claimed--;
     char reason[100], text[200];
-    zygote_describe_death(death->status, reason, sizeof reason);
+    zygote_describe_death(take_last_rest(cell, death->status), reason, sizeof reason);
     write_usage(l, cell, death, reason);
     if (cell->state >= RELEASED) { /* the host gave it back, and has forgotten it */
         l->released_len--;

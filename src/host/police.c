@@ -5,9 +5,6 @@
 #define BYTES_SLACK   (64u << 20)
 #define CPU_US_ACTIVE 2000 /* less between two looks: nothing that could matter has happened */
 
-/* What a cell does for itself (cell/fold.c) it does not charge its worker, who may wait for days in one call: so much of the time. */
-#define OWN_PART 500
-
 enum limit police_look(struct police *p, uint64_t cell_bytes) {
     uint64_t cpu_us, bytes;
     if (p->pid <= 0 || procfs_cpu_us(p->pid, &cpu_us) < 0) return LIMIT_NONE;
@@ -21,7 +18,7 @@ enum limit police_look(struct police *p, uint64_t cell_bytes) {
     }
     if (!is_active) return LIMIT_NONE;
     uint64_t cpu_ms = (cpu_us - p->cpu_us_called) / 1000;
-    uint64_t own_ms = p->looks * POLICE_MS / OWN_PART;
+    uint64_t own_ms = p->looks * POLICE_MS / POLICE_OWN_PART; /* it does not charge its worker, who may wait for days in one call */
     if (p->cpu_ms_max && cpu_ms > p->cpu_ms_max + CPU_SLACK_MS + own_ms) return LIMIT_CPU;
     bool is_heavy = p->memory_mb_max && procfs_anonymous_bytes(p->pid, &bytes) == 0 &&
                     bytes > cell_bytes + ((uint64_t)p->memory_mb_max << 20) + BYTES_SLACK +

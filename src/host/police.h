@@ -9,6 +9,9 @@
 /* How often to look. A cell gets so much more than its limits before it is found. */
 #define POLICE_MS 250
 
+/* A cell that waits may use one part of so many of the time for itself (cell/fold.h). */
+#define POLICE_OWN_PART 500
+
 struct police {
     int pid;                            /* 0 if it is not known: then nothing is found */
     uint32_t cpu_ms_max, memory_mb_max; /* 0: none */

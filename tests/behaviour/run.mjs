@@ -27,6 +27,7 @@ import { others as services, suites as serviceSuites } from "./services.mjs";
 import { suites as secretSuites } from "./secrets.mjs";
 import { suites as socketSuites } from "./sockets.mjs";
 import { suites as supervisorSuites } from "./supervisor.mjs";
+import { suites as usageSuites } from "./usage.mjs";
 import { suites as zygoteSuites } from "./zygotes.mjs";
 import { ask, describe, startServer, until } from "./server.mjs";
 
@@ -148,12 +149,12 @@ function isChosen({ name }) {
 }
 
 const outside = [
-    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
+    ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...usageSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...outboundSuites, ...secretSuites,
 ];
 const startedAt = performance.now();
 await inLanes([
     [...workers, ...clientSuites, ...contextSuites, ...outsideSuites, ...eventSuites],
-    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
+    [...outboundSuites, ...secretSuites, ...supervisorSuites, ...healthSuites, ...gatherSuites, ...groupSuites, ...growthSuites, ...usageSuites, ...zygoteSuites, ...policeSuites, ...profileSuites, ...projectSuites, ...deathSuites, ...leakSuites, ...leaseSuites, ...nodeSuites, ...socketSuites, ...serviceSuites],
 ]);
 console.log(`${passed} passed, ${failed} failed`);
 console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
