@@ -251,6 +251,7 @@ export function onFrame(
     const channel = channels.get(number);
     if (channel === undefined) return;
     hooks.enter?.();
+    hooks.stir?.();
     try {
         channel.take({ type, flags, id, head, tail }, granted);
     } catch (error) {
@@ -267,6 +268,7 @@ export function onClosed(number: number): void {
     const channel = channels.get(number);
     if (channel === undefined) return;
     hooks.enter?.();
+    hooks.stir?.();
     channels.delete(number);
     channel.closed();
 }

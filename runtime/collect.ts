@@ -1,9 +1,9 @@
 // When garbage is collected so that dropped stubs are found, of requests that go on (leases.ts): the engine does not know what
 // a cell weighs, and collects by its own heap only. Soon after a load; again, ever more seldom, while workers are held
-// that nobody may hold any more.
+// that nobody may hold any more. Where nothing has run, nothing was dropped: then it stops, until something does.
 
-import { native } from "./web/host";
-import { clearTimeout, setTimeout } from "./web/timers";
+import { hooks, native } from "./web/host";
+import { clearTimeout, queueMicrotask, setTimeout } from "./web/timers";
 
 /** Loads whose requests go on after which a collection does not wait for the timer. */
 const LOADS_MAX = 16;
@@ -15,6 +15,8 @@ const DROPS_A_PAUSE = 2;
 const DROP_MS = 5;
 const WAIT_MS_FIRST = 200;
 const WAIT_MS_MAX = 6400;
+/** So many are made when nothing has run since the last one: what was dropped may still have stood in a register. */
+const COLLECTIONS_AT_REST = 1;
 
 /** Workers that are held: those that were loaded since the last look, and older ones. */
 let newHeld = 0;
@@ -24,12 +26,41 @@ let loads = 0;
 let collections = 0;
 let waitMs = WAIT_MS_FIRST;
 let timer: unknown;
+let collectedMs = 0;
+/** Whether something ran since the last collection, and how many there were since something did. */
+let hasRun = true;
+let atRest = 0;
 
 /** A worker that was loaded since the last look is most likely in use; where there is no other, there is nothing to find. */
 function look(): void {
-    if (oldHeld > 0) return collect();
+    if (oldHeld > 0) {
+        atRest = hasRun ? 0 : atRest + 1;
+        return atRest > COLLECTIONS_AT_REST ? rest() : collect();
+    }
     age();
     timer = oldHeld > 0 ? setTimeout(look, waitMs) : undefined;
+}
+
+function rest(): void {
+    timer = undefined;
+    tellOfNext(wake);
+}
+
+/** As soon after the last collection as if it had gone on, and yet what runs now should have dropped what it will. */
+function wake(): void {
+    timer ??= setTimeout(look, Math.max(WAIT_MS_FIRST, collectedMs + waitMs - native.monotonicTime()));
+}
+
+/** The next that runs, after this timer of ours. */
+function tellOfNext(told: () => void): void {
+    hooks.stir = undefined;
+    queueMicrotask(() => {
+        hooks.stir = () => {
+            hooks.stir = undefined;
+            hasRun = true;
+            told();
+        };
+    });
 }
 
 function age(): void {
@@ -45,6 +76,9 @@ function collect(): void {
     age();
     // Of all, too, once nothing was loaded for a while: whatever lived the last time may have been in use just then.
     const isQuiet = waitMs > WAIT_MS_FIRST;
+    collectedMs = native.monotonicTime();
+    hasRun = false;
+    tellOfNext(() => {});
     native.collect(++collections % COLLECTIONS_A_FULL === 0 || isQuiet);
     waitMs = Math.min(waitMs * 2, WAIT_MS_MAX);
     if (oldHeld > 0) timer = setTimeout(look, waitMs);

@@ -17,6 +17,8 @@ export interface Hooks {
     bind?<F extends (...args: never[]) => unknown>(f: F): F;
     /** Likewise: the cell's loop calls into the runtime, in no context. */
     enter?(): void;
+    /** Set where somebody wants to know that something runs (runtime/collect.ts): a frame, or after a timer. */
+    stir?(): void;
 }
 
 /** The natives; undefined until bindNative. */

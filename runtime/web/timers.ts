@@ -81,6 +81,7 @@ export function onTimer(): void {
     } catch (error) {
         reportException(error);
     }
+    hooks.stir?.();
     arm();
 }
 

@@ -171,6 +171,14 @@ export default cases(
             server.accept();
             return new Response(null, { status: 101, webSocket: client });
         },
+        "/hold": async (request, env) => {
+            kept.held = env.LOADER.load(worker(CHILD));
+            return new Response(await kept.held.getEntrypoint().name());
+        },
+        "/let-go": () => {
+            kept.held = undefined;
+            return new Response("let go");
+        },
         "/dropped": async (request, env) => new Response(await env.LOADER.load(worker(CHILD)).getEntrypoint().name()),
     },
 );

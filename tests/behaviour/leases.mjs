@@ -24,6 +24,18 @@ async function whenQuiet(server) {
     return last;
 }
 
+/** Waits until the server computes nothing: the host worker's cell has practised enough (runtime/practice.ts). */
+async function whenAtRest(server) {
+    let last = "";
+    await until("a server at rest", async () => {
+        const now = server.tree().map(({ pid, userTicks, systemTicks }) => `${pid}: ${userTicks} ${systemTicks}`).join("\n");
+        const isSame = now === last;
+        last = now;
+        await sleep(500);
+        return isSame;
+    }, 20_000);
+}
+
 /** Whether one of the cells that were there before `f` ends, and no other. */
 async function oneEndsAfter(server, f) {
     await whenQuiet(server);
@@ -107,6 +119,18 @@ const cases = {
         await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
         for (let i = 0; i < 100; i++) assert.equal(await ask(server, "/dropped"), "child");
         await until("as few cells as before", () => server.cells().length <= quiet);
+        socket.close();
+    },
+    // Collections that find nothing come ever more seldom; the next would be some six seconds later.
+    "one that is dropped after a while in which nothing ran is found soon": async (server) => {
+        await whenAtRest(server);
+        const socket = new WebSocket(`${server.url.replace("http", "ws")}/socket`);
+        await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+        assert.equal(await ask(server, "/hold"), "child");
+        await sleep(7_000);
+        const before = server.cells();
+        assert.equal(await ask(server, "/let-go"), "let go");
+        await until("its end", () => before.some((pid) => !server.cells().includes(pid)), 4_000);
         socket.close();
     },
 };
