@@ -25,6 +25,9 @@ export interface ChannelHandler {
 
 declare const require: (path: string) => unknown;
 
+/** What a stream fails with that a call gave, when nothing more can come of it; workerd's words. */
+const DISCONNECTED = "ReadableStream received over RPC disconnected prematurely.";
+
 /** Requests and streams of a dynamic worker that may be under way; each may fill a window. */
 const EXCHANGES_MAX = 1024;
 
@@ -33,9 +36,11 @@ export class Channel {
     readonly #handler: ChannelHandler;
     readonly #exchanges = new Map<number, Exchange>();
     #awaited = 0;
-    /** Pushes of this side that are not answered, and what the other side asked that is not. */
+    /** Pushes of this side that are not answered; what the other side asked that is not, to the last byte of a body or stream. */
     unanswered = 0;
     owed = 0;
+    /** Frames that came. */
+    taken = 0;
     #rpc: RpcSession | undefined;
     readonly #isOwner: boolean;
     #nextId: number;
@@ -92,16 +97,21 @@ export class Channel {
         return this.active === 0 && (this.#rpc?.given ?? 0) === 0;
     }
 
-    /** Whether it waits for answers that nothing can bring about: no byte is to come, and nobody may cancel a body here. */
-    get isStuck(): boolean {
-        if (this.owed === 0 || !this.isQuiet) return false;
-        for (const exchange of this.#exchanges.values()) if (!exchange.isOwed) return false;
-        return true;
+    /** Whether the other side waits for what nothing can bring about: no byte is to come, and there is room for those that go out.
+     * For calls among it, or for the rest of bodies and streams alone. */
+    get stuck(): "calls" | "bodies" | undefined {
+        if (this.owed === 0 || !this.isQuiet) return undefined;
+        let bodies = 0;
+        for (const exchange of this.#exchanges.values()) {
+            if (!exchange.isStuck) return undefined;
+            if (!exchange.isUnanswered) bodies++;
+        }
+        return bodies === this.owed ? "bodies" : "calls";
     }
 
     /** Fails what the other side waits for. */
     failOwed(error: Error): void {
-        for (const exchange of [...this.#exchanges.values()]) exchange.reset(error);
+        for (const exchange of [...this.#exchanges.values()]) exchange.reset(exchange.isAnswering ? error : new Error(DISCONNECTED));
         this.#rpc?.failOwed(error);
     }
 
@@ -142,6 +152,7 @@ export class Channel {
     attachStream(stream: StreamEnd, lease: Lease): unknown[] {
         const exchange = this.#begin(this.nextId(), "sends", false);
         if (extend(lease) !== 0) exchange.whenEnded(() => end(lease));
+        if (stream.kind === "readable") this.#owe(exchange);
         stream.attach(exchange);
         return [stream.kind, exchange.id];
     }
@@ -164,8 +175,13 @@ export class Channel {
         const exchange = new Exchange(this, id, role, isAwaited);
         this.#exchanges.set(id, exchange);
         if (isAwaited) this.#awaited++;
-        if (role === "answers") this.owed++;
+        if (role === "answers") this.#owe(exchange);
         return exchange;
+    }
+
+    #owe(exchange: Exchange): void {
+        exchange.owes = true;
+        this.owed++;
     }
 
     /** An exchange has its answer: nobody waits for it any more. Each exchange tells once. */
@@ -180,6 +196,7 @@ export class Channel {
     }
 
     take(frame: F.Frame, granted: number | undefined): void {
+        this.taken++;
         switch (frame.type) {
             case F.FETCH: {
                 this.#checkNew(frame.id);

@@ -180,7 +180,9 @@ export class Exchange {
     #watchers: (() => void)[] | undefined;
     #outgoingSource: ByteSource | undefined;
     /** The other side waits for the head. */
-    #isUnanswered: boolean;
+    isUnanswered: boolean;
+    /** It waits for the last byte of the body, or of a stream that it was given; counted in the channel's `owed`. */
+    owes = false;
     #outgoingDone = false;
     #incomingDone = false;
     #credit = F.WINDOW_BYTES;
@@ -191,7 +193,7 @@ export class Exchange {
         this.id = id;
         this.#role = role;
         this.#isAwaited = isAwaited;
-        this.#isUnanswered = role === "answers";
+        this.isUnanswered = role === "answers";
         if (role === "asks") this.response = Promise.withResolvers();
         if (role === "receives") this.#outgoingDone = true;
         if (role === "sends") {
@@ -215,9 +217,10 @@ export class Exchange {
         return this.#role === "answers";
     }
 
-    /** All of the request has come but its abort, which nobody waits for, and nothing of its answer was sent. */
-    get isOwed(): boolean {
-        return this.#isUnanswered && this.#incomingDone && this.listeners.length === 0;
+    /** All of the request has come but its abort, which nobody waits for; what is to be sent comes from this cell, and has room. */
+    get isStuck(): boolean {
+        const isWaiting = this.isUnanswered || (this.#outgoingSource !== undefined && this.#creditWaiting === undefined);
+        return this.owes && isWaiting && this.#incomingDone && this.listeners.length === 0;
     }
 
     // --- Sending -----------------------------------------------------------------------------------------------------
@@ -226,16 +229,15 @@ export class Exchange {
      * length, where it is known or was promised. */
     send(type: number, head: object, body: OutgoingBody): void {
         if (this.#outgoingDone) return body?.source?.cancel(this.reason);
-        if (this.#isUnanswered) {
-            this.#isUnanswered = false;
-            this.#channel.owed--;
-        }
+        this.isUnanswered = false;
         const buffer = type === F.FETCH && body?.isBuffer ? F.BUFFER : 0;
+        const isWhole = body === undefined || (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES);
+        if (isWhole) this.#pay();
         if (body === undefined) {
             this.#channel.send(type, F.FIN | F.NOBODY, this.id, JSON.stringify(head));
             this.#endOutgoing();
-        } else if (body.bytes !== undefined && body.bytes.length <= F.CHUNK_BYTES) {
-            this.sentBytes = body.bytes.length;
+        } else if (isWhole) {
+            this.sentBytes = body.bytes!.length;
             this.#channel.send(type, F.FIN | buffer, this.id, JSON.stringify(head), body.bytes);
             this.#endOutgoing();
         } else {
@@ -275,6 +277,7 @@ export class Exchange {
                     from = to;
                 }
             }
+            this.#pay();
             this.#channel.send(F.DATA, F.FIN, this.id, "");
             this.#endOutgoing();
         } catch (error) {
@@ -282,9 +285,16 @@ export class Exchange {
         }
     }
 
+    /** The last byte goes out with the next frame: before that, or the cell would look whether it is stuck, which most never do. */
+    #pay(): void {
+        if (this.owes) this.#channel.owed--;
+        this.owes = false;
+    }
+
     #endOutgoing(): void {
         if (this.#outgoingDone) return;
         this.#outgoingDone = true;
+        this.#pay();
         this.#outgoingSource = undefined;
         this.#creditWaiting?.();
         if (this.#role === "answers" && !this.incoming.isTouched && !this.incoming.hasEnded) this.incoming.refuse(new TypeError(ANSWERED));
@@ -401,8 +411,7 @@ export class Exchange {
         if (this.aborted) return;
         this.aborted = true;
         this.reason = error;
-        if (this.#isUnanswered) this.#channel.owed--;
-        this.#isUnanswered = false;
+        this.isUnanswered = false;
         const source = this.#outgoingSource;
         this.response?.reject(error);
         this.response?.promise.catch(() => {});

@@ -28,6 +28,7 @@ import type { ScheduledController } from "./scheduled/main";
 import type { Said, Trace, Tracer } from "./tails/main";
 import { describeThrown, stackOf } from "./thrown";
 import { hooks, native } from "./web/host";
+import { setTimeout } from "./web/timers";
 import type { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
@@ -57,6 +58,8 @@ export class Worker implements ChannelHandler {
     #isClosed = true;
     /** Whether no worker is behind the owner's channel, but clients or a C program. */
     #isOutermost = false;
+    /** How many frames had come when bodies were found to be stuck. */
+    #takenWhenStuck = -1;
     /** What the owner was asked and has not answered. */
     readonly #asked = new Map<number, PromiseWithResolvers<F.Frame>>();
     /** CALLs that are not answered. */
@@ -294,7 +297,13 @@ export class Worker implements ChannelHandler {
         const { channel } = this;
         if (this.#asked.size > 0) return;
         const isStarting = this.#started instanceof Promise;
-        if (isStarting ? !channel.isQuiet : !channel.isStuck) return;
+        const stuck = isStarting ? channel.isQuiet && "calls" : channel.stuck;
+        if (!stuck) return;
+        if (stuck === "bodies" && channel.taken !== this.#takenWhenStuck) {
+            this.#takenWhenStuck = channel.taken;
+            setTimeout(() => {}, BODY_GRACE_MS); // then this is called again
+            return;
+        }
         const error = new Error(isStarting ? UNSETTLED : HUNG);
         if (isStarting) {
             this.#started = Promise.reject(error);
@@ -472,6 +481,8 @@ function narrowedOutbound(way: number, options: unknown): unknown {
 
 /** workerd's words. */
 const UNSETTLED = "Failed to start Worker:\nUncaught Error: Top-level await in module is unsettled.";
+/** A caller that has just got the head of an answer may call the worker again at once, by which more of the body may come. */
+const BODY_GRACE_MS = 100;
 const HUNG =
     "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate " +
     "a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";

@@ -458,6 +458,7 @@ static void look_whether_stuck(struct cell *c) {
     if (n > 0) return;
     c->may_be_stuck = false;
     engine_call(c->engine, ENGINE_ON_STUCK, NULL, 0);
+    if (c->wake_ms >= 0) c->may_be_stuck = true; /* it wants to be asked again then */
     flush_all(c);
 }
 

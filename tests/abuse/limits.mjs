@@ -46,7 +46,7 @@ const calls = {
         exceeds: "wallMs",
     },
     "limits: a body that stalls": {
-        test: { modules: fetches("return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(10)); } }));"), limits: { wallMs: 50 } },
+        test: { modules: fetches("return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(10)); }, pull: () => new Promise((f) => setTimeout(f, 1e6)) }));"), limits: { wallMs: 50 } },
         exceeds: "wallMs",
     },
     "limits: a body that comes in time, and calls after it": {

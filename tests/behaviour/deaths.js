@@ -18,6 +18,7 @@ export default {
         if (pathname === "/take") await request.body.pipeTo(new WritableStream({ write: () => new Promise(() => {}) }));
         return new Response(new ReadableStream({
             start(controller) { controller.enqueue(new Uint8Array(1000)); },
+            pull: () => new Promise((resolve) => setTimeout(resolve, 1e6)),
         }));
     },
     async grow(_) {

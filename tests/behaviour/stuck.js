@@ -14,7 +14,21 @@ const never = new Promise(() => {});
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let calls = 0;
 let wake;
+let kept;
+const bytes = (text) => new TextEncoder().encode(text);
+/** A stream of these parts, one each 30 ms, that never ends. */
+const endless = (...parts) => new ReadableStream({ type: "bytes", async pull(controller) {
+    kept = controller;
+    if (parts.length === 0) await never;
+    await sleep(30);
+    controller.enqueue(bytes(parts.shift()));
+} });
+/** One that has more than a window of bytes, and never ends. */
+const large = () => new ReadableStream({ type: "bytes", start(controller) {
+    for (let i = 0; i < 40; i++) controller.enqueue(new Uint8Array(10_000));
+} });
 class Waker extends RpcTarget { wake(value) { wake(value); } }
+class Feeder extends RpcTarget { feed(text) { kept.enqueue(bytes(text)); kept.close(); } }
 export default class extends WorkerEntrypoint {
     count() { return ++calls; }
     never() { return never; }
@@ -25,6 +39,9 @@ export default class extends WorkerEntrypoint {
     waker() { return new Waker(); }
     waits(f) { return new Promise((resolve) => f((value) => resolve(value))); }
     asks(f) { return f(); }
+    stream() { return endless("some"); }
+    fed() { return { stream: endless("some "), feeder: new Feeder() }; }
+    feed(text) { kept.enqueue(bytes(text)); kept.close(); }
     nap(ms) { return sleep(ms); }
     async drain(stream) { let text = ""; for await (const part of stream) text += new TextDecoder().decode(part); return text; }
     aborted(signal) { return new Promise((resolve) => signal.addEventListener("abort", () => resolve("aborted"))); }
@@ -33,6 +50,16 @@ export default class extends WorkerEntrypoint {
         if (pathname === "/never") await never;
         if (pathname === "/background") { this.ctx.waitUntil(never); await never; }
         if (pathname === "/body") return new Response(await request.text());
+        if (pathname === "/endless") return new Response(endless("some ", "more "));
+        if (pathname === "/large") return new Response(large());
+        if (pathname === "/waiting") return new Response(endless());
+        if (pathname === "/empty") return new Response(new ReadableStream());
+        if (pathname === "/napping") { this.ctx.waitUntil(sleep(150)); return new Response(endless()); }
+        if (pathname === "/echo") { const reader = request.body.getReader(); return new Response(new ReadableStream({ async pull(controller) {
+            const { done, value } = await reader.read();
+            if (done) await never;
+            controller.enqueue(value);
+        } })); }
         if (pathname === "/outside") return fetch("http://outside/");
         if (pathname === "/socket") {
             const [client, server] = Object.values(new WebSocketPair());
@@ -106,6 +133,79 @@ const hung = {
     },
 };
 
+/** All that comes of a stream, and what ends it. */
+async function drained(stream, pauseMs = 0) {
+    const reader = stream.getReader();
+    const parts = [];
+    try {
+        for (let part; !(part = await reader.read()).done; ) {
+            parts.push(part.value);
+            if (pauseMs > 0) await sleep(pauseMs);
+        }
+        return [await new Response(new Blob(parts)).text(), "its end"];
+    } catch (error) {
+        return [await new Response(new Blob(parts)).text(), error.message, error.remote];
+    }
+}
+
+const bodies = {
+    "one that has begun": async ({ env }) => equal(await drained((await load(env).fetch("http://w/endless")).body), ["some more ", HUNG, true]),
+    "one that never begins": async ({ env }) => equal(await drained((await load(env).fetch("http://w/empty")).body), ["", HUNG, true]),
+    "one that is read as a whole": async ({ env }) => {
+        const { remote } = await hangs((await load(env).fetch("http://w/endless")).text());
+        equal(remote, true);
+    },
+    "one that is read late": async ({ env }) => {
+        const { body } = await load(env).fetch("http://w/endless");
+        await sleep(300);
+        equal(await drained(body), ["some more ", HUNG, true]);
+    },
+    "when the body that it reads has ended": async ({ env }) => {
+        const { body } = await load(env).fetch("http://w/echo", { method: "POST", body: slow("two ", "parts") });
+        equal(await drained(body), ["two parts", HUNG, true]);
+    },
+    "when what was left to waitUntil has ended": async ({ env }) => equal(await drained((await load(env).fetch("http://w/napping")).body), ["", HUNG, true]),
+    "a stream that a call gave": async ({ env }) =>
+        equal(await drained(await load(env).stream()), ["some", "ReadableStream received over RPC disconnected prematurely.", undefined]),
+    "a call beside it, too, and the worker is as it was": async ({ env }) => {
+        const child = load(env);
+        await child.count();
+        const { body } = await child.fetch("http://w/endless");
+        await Promise.all([hangs(child.never()), drained(body)]);
+        equal(await child.count(), 2);
+    },
+};
+
+const goingOn = {
+    "one that has no room": async ({ env }) => {
+        const { body } = await load(env).fetch("http://w/large");
+        await sleep(300);
+        const [text, why] = await drained(body, 5);
+        equal([text.length, why], [400_000, HUNG]);
+    },
+    "one that the next call goes on with": async ({ env }) => {
+        const child = load(env);
+        const { body } = await child.fetch("http://w/waiting");
+        const reading = drained(body);
+        await child.feed("woken");
+        equal(await reading, ["woken", "its end"]);
+    },
+    "a stream that the host has the means to go on with": async ({ env }) => {
+        const result = await load(env).fed();
+        const reading = drained(result.stream);
+        await sleep(300);
+        await result.feeder.feed("and more");
+        equal(await reading, ["some and more", "its end"]);
+    },
+    "one whose request's body goes on": async ({ env }) => {
+        const late = new ReadableStream({ type: "bytes", pull: (controller) => sleep(300).then(() => controller.enqueue(new TextEncoder().encode("late"))) });
+        const { body } = await load(env).fetch("http://w/echo", { method: "POST", body: late });
+        const reader = body.getReader();
+        equal(new TextDecoder().decode((await reader.read()).value), "late");
+        await reader.cancel();
+    },
+};
+
 const waiting = {
     "for a callback that the host has": async ({ env }) => {
         let wake;
@@ -172,4 +272,4 @@ const waiting = {
 
 const named = (prefix, table) => Object.fromEntries(Object.entries(table).map(([name, body]) => [`${prefix}: ${name}`, body]));
 
-export default cases({ ...named("hung", hung), ...named("waiting", waiting) });
+export default cases({ ...named("hung", hung), ...named("a body that hangs", bodies), ...named("a body that may go on", goingOn), ...named("waiting", waiting) });
