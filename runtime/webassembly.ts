@@ -3,6 +3,14 @@
 import { native } from "./web/host";
 import { define } from "./web/lazy";
 
+/** Instances that are made in other threads. */
+let pending = 0;
+
+/** Whether something comes that no frame and no timer brings. */
+export function isInstantiating(): boolean {
+    return pending > 0;
+}
+
 const REFUSAL = "Wasm code generation disallowed by embedder";
 
 /** Puts refusing functions in the place of those that compile bytes; modules that were given still instantiate, and
@@ -20,8 +28,15 @@ export function restrictWebAssembly(): void {
     define(WebAssembly, "Module", RefusingModule);
     const instead = {
         compile: (_bytes: unknown) => Promise.reject(refuse("compile")),
-        instantiate: (module: unknown, imports?: object) =>
-            module instanceof Module ? instantiate(module, imports) : Promise.reject(refuse("instantiate")),
+        instantiate: async (module: unknown, imports?: object) => {
+            if (!(module instanceof Module)) throw refuse("instantiate");
+            pending++;
+            try {
+                return await instantiate(module, imports);
+            } finally {
+                pending--;
+            }
+        },
         validate: (bytes: ArrayBuffer | ArrayBufferView) => {
             if (native.threaded()) return validate(bytes);
             throw new CompileError("WebAssembly.validate(): only a worker with a module that names it can validate.");

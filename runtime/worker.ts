@@ -29,6 +29,7 @@ import type { Said, Trace, Tracer } from "./tails/main";
 import { describeThrown, stackOf } from "./thrown";
 import { hooks, native } from "./web/host";
 import { setTimeout } from "./web/timers";
+import { isInstantiating } from "./webassembly";
 import type { Response } from "./web/response";
 
 declare const require: (path: string) => unknown;
@@ -295,7 +296,7 @@ export class Worker implements ChannelHandler {
      * That it may call the worker again is no hope: at Cloudflare that would be another request. */
     stuck(): void {
         const { channel } = this;
-        if (this.#asked.size > 0) return;
+        if (this.#asked.size > 0 || isInstantiating()) return;
         const isStarting = this.#started instanceof Promise;
         const stuck = isStarting ? channel.isQuiet && "calls" : channel.stuck;
         if (!stuck) return;

@@ -423,7 +423,10 @@ static void wait_poll(struct cell *c) {
     clock_catch_up(r == 0 ? timeout : 0);
     if (r == 0 && rests) r = rest(c, fds, COUNT_OF(fds));
     if (r <= 0) return;
-    if (fds[1].revents) engine_pump(c->engine);
+    if (fds[1].revents) {
+        engine_pump(c->engine);
+        c->may_be_stuck = true;
+    }
     if (fds[0].revents & POLLOUT) mark_dirty(c, 0);
     if (fds[0].revents & ~POLLOUT) serve(c, 0);
 }
@@ -450,11 +453,12 @@ static void wait_epoll(struct cell *c) {
    has sent all it had, no timer runs, and its owner has said nothing more. */
 static void look_whether_stuck(struct cell *c) {
     struct channel *owner = &c->channels[0];
-    struct pollfd fd = {.fd = owner->fd, .events = POLLIN};
-    if (c->is_host || c->wake_ms >= 0 || !hears_one(c)) return;
+    /* Its threads compile WebAssembly; whether a call waits for that the runtime knows, and what is done is told there. */
+    struct pollfd fds[2] = {{.fd = owner->fd, .events = POLLIN}, {.fd = engine_pending_fd(c->engine), .events = POLLIN}};
+    if (c->is_host || c->wake_ms >= 0) return;
     if (buf_len(&owner->out) > 0 || buf_len(&owner->in) > 0) return;
     int n;
-    while ((n = poll(&fd, 1, 0)) < 0) {} /* a signal of its budget's */
+    while ((n = poll(fds, fds[1].fd < 0 ? 1 : 2, 0)) < 0) {} /* a signal of its budget's */
     if (n > 0) return;
     c->may_be_stuck = false;
     engine_call(c->engine, ENGINE_ON_STUCK, NULL, 0);

@@ -92,7 +92,33 @@ export class Outside extends WorkerEntrypoint {
     }
 }
 
+/** Its cell may make threads, which compile. */
+const threaded = (env) => {
+    const bytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    const main = `import empty from "empty.wasm";
+const never = new Promise(() => {});
+let calls = 0;
+export default {
+    count(_) { return ++calls; },
+    never(_) { return never; },
+    async instances(n) { for (let i = 0; i < n; i++) await WebAssembly.instantiate(empty); return n; },
+    async afterOne(_) { await WebAssembly.instantiate(empty); await never; },
+    fetch: () => new Response(new ReadableStream({ async start(controller) {
+        await WebAssembly.instantiate(empty);
+        controller.enqueue(new TextEncoder().encode("instantiated"));
+    } })),
+};`;
+    return env.LOADER.load(worker({ "main.js": main, "empty.wasm": { wasm: bytes.buffer } })).getEntrypoint();
+};
+
 const hung = {
+    "in a cell with threads": async ({ env }) => {
+        const child = threaded(env);
+        await hangs(child.never(0));
+        equal([await child.instances(100), await child.count(0)], [100, 1]);
+        await hangs(child.afterOne(0));
+        equal(await drained((await child.fetch("http://w/")).body), ["instantiated", HUNG, true]);
+    },
     "a fetch": async ({ env }) => {
         const { remote } = await hangs(load(env).fetch("http://w/never"));
         equal(remote, true);
