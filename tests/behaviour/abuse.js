@@ -2,7 +2,7 @@
 // costs their owner. tests/rpc has what a cell could say that breaks the protocol.
 
 import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
-import { cases, equal, ok, rejects, sleep, worker } from "./check.js";
+import { cases, equal, ok, rejects, sleep, until, worker } from "./check.js";
 
 const CHILD = `
 import { RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
@@ -338,7 +338,7 @@ const reentrance = {
             }
         }
         equal(await child.disposeAll(new Dying()), "disposed");
-        await sleep(20);
+        await until("the disposer", () => heard);
         equal(await heard, "last call");
     },
     "a failure's handler that calls what has just ended": async ({ env }) => {

@@ -2,7 +2,7 @@
 // given up, or fail. dynamic-workers.md 1.7, rows D1 and D5.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { cases, equal, fail, ok, rejects, sleep, throws, worker } from "./check.js";
+import { cases, equal, ok, rejects, sleep, throws, until, worker } from "./check.js";
 
 /** /STATUS?to=LOCATION redirects; /loop does so for ever. */
 export class Signposts extends WorkerEntrypoint {
@@ -16,7 +16,7 @@ export class Signposts extends WorkerEntrypoint {
 }
 
 const CHILD = `
-const seen = { cancelled: null, aborted: null, pulled: 0, readAll: null };
+const seen = { cancelled: null, asked: null, aborted: null, pulled: 0, readAll: null };
 
 async function digest(stream) {
     let hash = 1, length = 0;
@@ -73,6 +73,7 @@ const routes = {
         }));
     },
     async never(request) {
+        seen.asked = "never";
         await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
         seen.aborted = request.signal.reason?.name ?? "no reason";
         return new Response("too late");
@@ -132,15 +133,6 @@ function source(count, size) {
 
 function post(child, path, body, more) {
     return child.fetch(`http://w/${path}`, { method: "POST", body, duplex: "half", ...more });
-}
-
-async function until(what, probe) {
-    for (let i = 0; i < 500; i++) {
-        const found = await probe();
-        if (found) return found;
-        await sleep(10);
-    }
-    return fail(what, "nothing in 5 s");
 }
 
 const plain = {
@@ -457,15 +449,16 @@ const endings = {
         const child = load(env);
         const controller = new AbortController();
         const call = child.fetch("http://w/never", { signal: controller.signal });
-        await sleep(20);
+        await until("the request", async () => (await child.seen(0)).asked);
         controller.abort();
         await rejects(call, { name: "AbortError" });
         await until("the worker's abort event", async () => (await child.seen(0)).aborted !== null);
     },
     "an abort with a reason": async ({ env }) => {
         const controller = new AbortController();
-        const call = load(env).fetch("http://w/never", { signal: controller.signal });
-        await sleep(20);
+        const child = load(env);
+        const call = child.fetch("http://w/never", { signal: controller.signal });
+        await until("the request", async () => (await child.seen(0)).asked);
         controller.abort(new RangeError("my reason"));
         await rejects(call, { name: "RangeError", message: "my reason" });
     },

@@ -128,6 +128,16 @@ export const START_FAILED = "Failed to start Worker:\n";
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Asks again and again until `probe` gives something; fails when that takes far too long, under whatever load. */
+export async function until(what, probe) {
+    for (let waited = 0; waited < 20_000; waited += 10) {
+        const found = await probe();
+        if (found) return found;
+        await sleep(10);
+    }
+    return fail(what, "nothing in 20 s");
+}
+
 // --- The worker ------------------------------------------------------------------------------------------------------
 
 async function runCase(run, context) {

@@ -2,7 +2,7 @@
 // after the answer, its console, TypeScript. dynamic-workers.md 1.10, 7; error texts of section 2.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { cases, equal, ok, rejects, sleep, worker } from "./check.js";
+import { cases, equal, ok, rejects, sleep, until, worker } from "./check.js";
 
 const FORBIDDEN =
     "This worker is not permitted to access the internet via global functions like fetch(). It must use capabilities " +
@@ -147,7 +147,7 @@ const work = {
             };`;
         const entrypoint = env.LOADER.load(worker(source)).getEntrypoint();
         equal(await (await entrypoint.fetch("http://w/")).text(), "answered");
-        for (let i = 0; i < 200 && (await entrypoint.done(0)) < 2; i++) await sleep(10);
+        await until("both", async () => (await entrypoint.done(0)) >= 2);
         equal(await entrypoint.done(0), 2);
     },
     "waitUntil takes anything, and its failure harms nobody": async ({ env }) => {
@@ -219,7 +219,7 @@ const compatibility = {
     "sendBeacon goes where fetch goes": async ({ env, ctx }) => {
         const lines = "return navigator.sendBeacon('http://beacon.test/path', 'lit')";
         equal(await run(env, lines, { globalOutbound: ctx.exports.Beacons({}) }), true);
-        for (let i = 0; i < 200 && beacons.length < 1; i++) await sleep(10);
+        await until("a beacon", () => beacons.length > 0);
         equal(beacons, [["POST", "http://beacon.test/path", "lit"]]);
     },
     "Node's modules are there since the date": async ({ env }) => {

@@ -2,7 +2,7 @@
 // getters, and who disposes of what. dynamic-workers.md 6.1, rows K1 to K3, K5, K7, C12. Every text is workerd's.
 
 import { RpcStub, RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
-import { cases, equal, ok, rejects, sleep, throws, worker } from "./check.js";
+import { cases, equal, ok, rejects, sleep, throws, until, worker } from "./check.js";
 
 const CHILD = `
 import { RpcStub, RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
@@ -80,8 +80,7 @@ const USED = { name: "Error", message: "RPC stub used after being disposed." };
 
 /** Disposals travel behind the calls that cause them. */
 async function eventually(read, expected) {
-    for (let i = 0; i < 100 && (await read()) !== expected; i++) await sleep(5);
-    equal(await read(), expected);
+    await until(String(expected), async () => (await read()) === expected);
 }
 
 const references = {

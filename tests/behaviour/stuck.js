@@ -234,8 +234,9 @@ const goingOn = {
 
 const waiting = {
     "for a callback that the host has": async ({ env }) => {
-        let wake;
-        const call = load(env).waits((f) => void (wake = f.dup()));
+        const given = Promise.withResolvers();
+        const call = load(env).waits((f) => given.resolve({ wake: f.dup() })); // a stub by itself would be taken for a thenable
+        const { wake } = await given.promise;
         await sleep(100);
         await wake("woken");
         equal(await call, "woken");

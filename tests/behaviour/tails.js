@@ -1,7 +1,7 @@
 // Tails of dynamic workers: what their handlers are told. dynamic-workers.md 1.9, rows G1, G3 to G5.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { cases, equal, ok, rejects, sleep, throws, worker } from "./check.js";
+import { cases, equal, ok, rejects, throws, until, worker } from "./check.js";
 
 /** What each tail was told, by its props. */
 const told = new Map();
@@ -25,8 +25,8 @@ function tailed(ctx, env, source, more) {
     const to = `tail ${++count}`;
     const stub = env.LOADER.load(worker(source, { tails: [ctx.exports.Tail({ props: { to } })], ...more }));
     const events = async (n = 1) => {
-        for (let i = 0; i < 200 && (told.get(to)?.length ?? 0) < n; i++) await sleep(10);
-        return told.get(to) ?? [];
+        await until(`${n} events of ${to}`, () => (told.get(to)?.length ?? 0) >= n);
+        return told.get(to);
     };
     return { stub, events };
 }
@@ -117,7 +117,7 @@ const others = {
         const to = "named";
         const code = () => worker("export default { fetch() { return new Response('x'); } }", { tails: [ctx.exports.Tail({ props: { to } })] });
         await (await env.LOADER.get("tailed", code).getEntrypoint().fetch("http://x/")).text();
-        for (let i = 0; i < 200 && !told.has(to); i++) await sleep(10);
+        await until("its event", () => told.has(to));
         equal(told.get(to)[0].scriptName, "tailed");
     },
     "several tails, of which some fail": async ({ env, ctx }) => {
@@ -127,6 +127,7 @@ const others = {
         const other = env.LOADER.load(worker("export default { fetch() { return new Response('x'); } }", { tails }));
         await (await other.getEntrypoint().fetch("http://x/")).text();
         await (await stub.getEntrypoint().fetch("http://x/")).text();
+        await until("the second one's event", () => told.has("second"));
         equal([(await events()).length, told.get("second").length], [1, 1]);
     },
     "another dynamic worker as a tail": async ({ env, ctx }) => {
@@ -134,7 +135,7 @@ const others = {
         const stub = env.LOADER.load(worker("export default { fetch() { console.log('hi'); return new Response('x'); } }", { tails: [tail] }));
         await (await stub.getEntrypoint().fetch("http://x/")).text();
         let seen = [];
-        for (let i = 0; i < 200 && seen.length === 0; i++) [seen] = [await tail.seen(0), await sleep(10)];
+        await until("an event", async () => (seen = await tail.seen(0)).length > 0);
         equal([seen.length, seen[0].logs[0].message, seen[0].event.response.status], [1, ["hi"], 200]);
     },
     "values that JSON lacks, and too many logs": async ({ env, ctx }) => {
