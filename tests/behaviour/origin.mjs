@@ -108,8 +108,8 @@ const text = async (stream) => {
 const CODINGS = { gzip: zlib.gzipSync, br: zlib.brotliCompressSync, deflate: zlib.deflateSync, rawdeflate: zlib.deflateRawSync,
     ...(zlib.zstdCompressSync ? { zstd: zlib.zstdCompressSync } : {}) };
 
-/** What every server of the tests answers; `hits` gets each request's line. */
-export function originHandler(hits) {
+/** What every server of the tests answers; `hits` gets each request's line, `ends` those that ended otherwise: late, so no request's. */
+function originHandler(hits, ends) {
     const held = [];
     return async (request, response) => {
         const url = new URL(request.url, "http://origin");
@@ -177,7 +177,6 @@ export function originHandler(hits) {
                 if (held.length === Number(query.get("n"))) for (const each of held.splice(0)) each.end("x".repeat(2000));
                 break;
             case "/never":
-                request.on("close", () => hits.push({ url: "/never closed" }));
                 break;
             case "/early":
                 response.end("early");
@@ -223,7 +222,7 @@ function sendInFragments(ws, { size, text, pings }) {
 }
 
 /** Answers upgrades: an echo that also tells what it was asked with, and some answers that are none. */
-function acceptSockets(server, hits) {
+function acceptSockets(server, hits, ends) {
     const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: true, handleProtocols: (protocols) => [...protocols].at(-1) });
     server.on("upgrade", (request, socket, head) => {
         const { pathname, searchParams } = new URL(request.url, "http://origin");
@@ -251,7 +250,7 @@ function acceptSockets(server, hits) {
         if (pathname === "/ws/pieces") return void writeInPieces(request, socket, JSON.parse(searchParams.get("how")));
         sockets.handleUpgrade(request, socket, head, (ws) => {
             ws.on("error", () => {});
-            ws.on("close", (code, reason) => hits.push({ method: "CLOSE", code, reason: String(reason) }));
+            ws.on("close", (code, reason) => ends.push({ url: request.url, code, reason: String(reason) }));
             ws.on("message", (data, isBinary) => {
                 if (String(data) === "bye") ws.close(3001, "as you wish");
                 else if (String(data) === "vanish") ws.send("gone", () => ws.terminate());
@@ -313,8 +312,8 @@ export async function startProxy(credentials) {
 }
 
 export async function startOrigin(certificates) {
-    const hits = [];
-    const handler = originHandler(hits);
+    const hits = [], ends = [];
+    const handler = originHandler(hits, ends);
     const plain = await listening(http.createServer(handler), 0, "127.0.0.1");
     const { port } = plain.address();
     const second = await listening(http.createServer(handler), port, "127.0.0.2");
@@ -324,14 +323,14 @@ export async function startOrigin(certificates) {
     // Echo what they get, and end when their client does.
     const echo = (socket) => socket.on("error", () => {}).pipe(socket);
     const raw = await listening(net.createServer({ allowHalfOpen: true }, echo), 0, "127.0.0.1");
-    for (const server of [plain, secure]) acceptSockets(server, hits);
+    for (const server of [plain, secure]) acceptSockets(server, hits, ends);
     const starts = await listening(net.createServer({ allowHalfOpen: true }, upgradeToTls(options)), 0, "127.0.0.1");
     const rawSecure = await listening(tls.createServer(options, echo), 0, "127.0.0.1");
     const servers = [plain, second, six, secure, raw, rawSecure, starts].filter(Boolean);
     const sessions = new Set();
     secure.on("session", (session) => sessions.add(session));
     return {
-        hits, port, startTlsPort: starts.address().port, tcpPort: raw.address().port, tlsPort: rawSecure.address().port, securePort: secure.address().port, hasSix: six !== undefined,
+        hits, ends, port, startTlsPort: starts.address().port, tcpPort: raw.address().port, tlsPort: rawSecure.address().port, securePort: secure.address().port, hasSix: six !== undefined,
         stop() {
             for (const session of sessions) session.destroy();
             for (const server of servers) {
