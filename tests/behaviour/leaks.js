@@ -186,7 +186,7 @@ export default cases(
         },
         "/say": async (request, env) => {
             await env.LOADER.get("sockets", () => worker(SOCKETS)).getEntrypoint().say("still there");
-            await new Promise((resolve) => setTimeout(resolve, 50));
+            while (heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
             return Response.json(heard);
         },
         "/hang": async (request, env) => {

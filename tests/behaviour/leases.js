@@ -149,10 +149,12 @@ export default cases(
         },
         "/unawaited-result": async () => new Response(await kept.later),
         "/endless": async (request, env) => {
+            kept.begun = (kept.begun ?? 0) + 1;
             const result = await told(() => env.LOADER.load(worker(CHILD)).getEntrypoint().later(2 ** 30));
             kept.endless = `${kept.endless ?? ""}${result}\n`;
             return new Response(result);
         },
+        "/endless-begun": () => new Response(String(kept.begun ?? 0)),
         "/endless-results": () => new Response(kept.endless ?? ""),
         "/asker": (request, env, ctx) => env.LOADER.load(asker(ctx)).getEntrypoint().fetch(request),
         "/asker-leaves": async (request, env, ctx) => {

@@ -11,17 +11,16 @@ const OTHER_REQUEST =
 
 const json = async (server, path) => JSON.parse(await ask(server, path));
 
-/** How many cells there are when that changes no more. */
-async function whenQuiet(server) {
-    let last = -1;
-    await until("as many cells as before", async () => {
-        const now = server.cells().length;
-        const isSame = now === last;
-        last = now;
-        await sleep(100);
-        return isSame;
+/** The host worker's, and those that are idle: in the pool, and granted. */
+const IDLE_CELLS = 1 + 4 + 8;
+
+/** How many cells there are when so many are left of what was loaded without a name, and all are there that are to be idle. */
+async function whenQuiet(server, left = 0) {
+    return until("a quiet server", async () => {
+        const { loaded, named } = (await json(server, "/health")).cells;
+        const cells = server.cells().length;
+        return loaded === named + left && cells === IDLE_CELLS + loaded && cells;
     });
-    return last;
 }
 
 /** Waits until the server computes nothing: the host worker's cell has practised enough (runtime/practice.ts). */
@@ -37,8 +36,8 @@ async function whenAtRest(server) {
 }
 
 /** Whether one of the cells that were there before `f` ends, and no other. */
-async function oneEndsAfter(server, f) {
-    await whenQuiet(server);
+async function oneEndsAfter(server, f, left = 0) {
+    await whenQuiet(server, left);
     const before = server.cells();
     await f();
     const ended = () => before.filter((pid) => !server.cells().includes(pid)).length;
@@ -73,7 +72,11 @@ const cases = {
     },
     "a call that never ends is cut off when nobody waits for it any more": async (server) => {
         const quiet = await whenQuiet(server);
-        await Promise.all([1, 2, 3].map(() => fetch(`${server.url}/endless`, { signal: AbortSignal.timeout(300) }).catch(() => {})));
+        const given = new AbortController();
+        const calls = [1, 2, 3].map(() => fetch(`${server.url}/endless`, { signal: given.signal }).catch(() => {}));
+        await until("the calls", async () => Number(await ask(server, "/endless-begun")) === 3);
+        given.abort();
+        await Promise.all(calls);
         assert.ok(server.cells().length >= quiet);
         const cutOff = async () => (await ask(server, "/endless-results")).split("Error: The destination execution context for this RPC was canceled").length === 4;
         await until("the end of the calls", cutOff, 25_000);
@@ -82,7 +85,7 @@ const cases = {
         assert.equal(await ask(server, "/keeper?call=open"), "child");
         await sleep(100);
         assert.equal(await ask(server, "/keeper?call=run"), "child");
-        await oneEndsAfter(server, async () => assert.equal(await ask(server, "/keeper?call=close"), "closed"));
+        await oneEndsAfter(server, async () => assert.equal(await ask(server, "/keeper?call=close"), "closed"), 1);
     },
     ...Object.fromEntries(["body", "socket", "hanging"].map((what) => [
         `what it asked for and left open does not keep it: ${what}`,
@@ -143,6 +146,6 @@ const replacedCases = {
 };
 
 export const suites = [
-    { name: "leases", target: "leases.js", cases },
-    { name: "leases replaced", target: "leases_replaced.js", cases: replacedCases },
+    { name: "leases", target: "leases.js", options: ["--health", "/health"], cases },
+    { name: "leases replaced", target: "leases_replaced.js", options: ["--health", "/health"], cases: replacedCases },
 ];
