@@ -1,5 +1,6 @@
 // The host worker behind leaks.mjs: loads many workers, good ones and garbage, and keeps none of them.
 
+import { WorkerEntrypoint } from "cloudflare:workers";
 import { cases, equal, ok, worker } from "./check.js";
 
 const GOOD = `export default { fetch() { return new Response("good"); }, run(n) { return n; } };`;
@@ -36,6 +37,14 @@ export default {
     },
 };`;
 const heard = [];
+
+let isSeen = false;
+
+export class Watch extends WorkerEntrypoint {
+    isSeen() {
+        return isSeen;
+    }
+}
 
 /** What each of many calls of one worker is. */
 const calls = {
@@ -217,17 +226,22 @@ export default cases(
                 const body = new Uint8Array(1 << 20);
                 await env.LOADER.load(worker(source)).getEntrypoint().fetch("http://w/", { method: "POST", body });
             }),
-        /** A worker that nobody holds and that weighs something when its background work ends. */
-        "/background": (request, env) => {
+        /** A worker that nobody holds and that weighs something at the end of its background work, until /seen. */
+        "/background": (request, env, ctx) => {
             const source = `
-                const work = async () => {
+                const work = async (env) => {
                     await new Promise((resolve) => setTimeout(resolve, 1000));
                     const ballast = new Uint8Array(96 << 20).fill(1);
-                    await new Promise((resolve) => setTimeout(resolve, 500));
+                    while (!(await env.WATCH.isSeen())) await new Promise((resolve) => setTimeout(resolve, 20));
                     return ballast;
                 };
-                export default { fetch(request, env, ctx) { ctx.waitUntil(work()); return new Response("answered"); } };`;
-            return env.LOADER.load(worker(source)).getEntrypoint().fetch(request);
+                export default { fetch(request, env, ctx) { ctx.waitUntil(work(env)); return new Response("answered"); } };`;
+            isSeen = false;
+            return env.LOADER.load(worker(source, { env: { WATCH: ctx.exports.Watch({}) } })).getEntrypoint().fetch(request);
+        },
+        "/seen": () => {
+            isSeen = true;
+            return new Response("");
         },
     },
 );

@@ -87,7 +87,7 @@ const cases = {
     "background work of a worker that nobody holds": clean(async (server) => {
         const known = server.cellsAbove(96 * MEBIBYTE);
         await ask(server, "/background", once);
-        const seen = server.cellAbove(96 * MEBIBYTE, known);
+        const seen = server.cellAbove(96 * MEBIBYTE, known).then(() => ask(server, "/seen", once));
         await Promise.all([seen, json(server, "/loads?count=140&lanes=4")]); // enough for dropped stubs to be found
     }),
     "10,000 calls of one worker, each by a stub of its own": clean((server) => json(server, "/calls?count=10000")),
