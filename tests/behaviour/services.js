@@ -22,6 +22,8 @@ export default class extends WorkerEntrypoint {
 
 const child = (env, more) => env.LOADER.load(worker(CHILD, { env: { ADMIN: env.ADMIN, BACK: env.BACK, ...more } })).getEntrypoint();
 
+let isUnderWay = false;
+
 export default cases(
     {
         "fetch reaches the other worker's default export": async ({ env }) => {
@@ -120,8 +122,11 @@ export default cases(
         "/hold": async (_, env) => new Response(await env.ADMIN.hold(96 << 20)),
         "/count": async (_, env) => new Response(await env.ADMIN.count()),
         "/die": () => abortIsolate("for the test"),
+        /** The callback of the last of these calls is called: so all three have come there. */
+        "/under-way": () => Response.json(isUnderWay),
         "/never": async (_, env) => {
-            const told = await Promise.allSettled([env.ADMIN.never(), env.BACK.fetch("http://any/never"), env.ADMIN.each([1], () => new Promise(() => {}))]);
+            isUnderWay = false;
+            const told = await Promise.allSettled([env.ADMIN.never(), env.BACK.fetch("http://any/never"), env.ADMIN.each([1], () => ((isUnderWay = true), new Promise(() => {})))]);
             return Response.json(told.map(({ reason }) => reason?.message));
         },
     },

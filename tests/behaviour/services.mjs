@@ -7,16 +7,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ask, BINARY, sleep, startServer, until } from "./server.mjs";
+import { ask, BINARY, startServer, until } from "./server.mjs";
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** The two that services.jsonc binds. */
 export const others = [file("services-back.jsonc"), file("services-third.js")];
 
-/** Where back's cell is. */
+/** Where back's cell is; it may be a new one that is not up yet. */
 async function backPid(server) {
     const known = server.cellsAbove(80 << 20);
-    assert.equal(await ask(server, "/hold"), "held");
+    assert.equal(await until("the service", () => ask(server, "/hold").catch(() => undefined)), "held");
     return server.cellAbove(80 << 20, known);
 }
 
@@ -24,7 +24,8 @@ const endings = {
     "calls under way are told that the service ended": async (server) => {
         const pid = await backPid(server);
         const told = ask(server, "/never");
-        await sleep(200);
+        told.catch(() => {});
+        await until("the calls", async () => (await ask(server, "/under-way")) === "true");
         process.kill(pid, "SIGKILL");
         const text = 'The service "back" ended while the call was under way.';
         assert.deepEqual(JSON.parse(await told), [text, text, text]);
