@@ -18,8 +18,8 @@ import type { Source } from "./code";
 import { native } from "./web/host";
 import { clearTimeout, setTimeout } from "./web/timers";
 
-/** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, more on a busy machine. */
-const DEATH_NOTICE_MS = 500;
+/** How long a lost channel waits for the supervisor to say why; it takes a few milliseconds, much more where the zygote gets no processor. */
+const DEATH_NOTICE_MS = 2000;
 /** How often the supervisor is told that a cell is called, unless another named one was called meanwhile. */
 const TOUCH_MS = 100;
 /** How long work handed to waitUntil keeps a cell that nobody holds; Cloudflare's limit. */

@@ -19,8 +19,8 @@
 
 #define RESPONSE_HEADERS_MAX 256
 
-/* How long a closed channel waits for the zygote to say how the cell ended. */
-#define DEATH_NOTICE_MS 40
+/* How long a closed channel waits for the zygote to say how the cell ended, which may get no processor for a while. */
+#define DEATH_NOTICE_MS 2000
 
 /* A request under way. Its id names the slot and, so that late frames miss, its use of it. */
 struct exchange {

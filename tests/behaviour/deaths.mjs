@@ -39,10 +39,14 @@ async function begin(server, calls, more = "") {
 }
 
 /** Kills the cell that runs these calls, and checks that each is rejected with the reason. */
-async function killDuring(server, calls, signal, reason) {
+async function killDuring(server, calls, signal, reason, isToldLate = false) {
     const { pid, answer } = await begin(server, calls);
     const killedAt = Date.now();
+    const late = isToldLate ? server.zygotes() : [];
+    for (const zygote of late) process.kill(zygote, "SIGSTOP");
     process.kill(pid, signal);
+    if (isToldLate) await sleep(700);
+    for (const zygote of late) process.kill(zygote, "SIGCONT");
     const ends = await answer;
     for (const [i, { how, name, message, at }] of ends.entries()) {
         expect(calls[i], [how, name, message], ["rejected", "Error", `The dynamic worker's cell ${reason}.`]);
@@ -68,6 +72,8 @@ const dynamic = {
         killDuring(server, ["rpc", "fetch", "body", "upload"], "SIGSEGV", "crashed with signal 11 (Segmentation fault)"),
     "SIGABRT rejects every call under way with the reason": (server) =>
         killDuring(server, ["rpc"], "SIGABRT", "crashed with signal 6 (Aborted)"),
+    "a zygote that is late to tell of SIGKILL": (server) =>
+        killDuring(server, ["rpc", "fetch"], "SIGKILL", "was killed with signal 9 (Killed)", true),
     "a worker that spins can be killed too": (server) =>
         killDuring(server, ["spin"], "SIGKILL", "was killed with signal 9 (Killed)"),
     "a stub whose cell died begins anew at its next call": async (server) => {
