@@ -53,8 +53,8 @@ const calls = {
         test: {
             modules: { "main.js": `export default {
                 fetch() { let n = 3; return new Response(new ReadableStream({ pull(c) { n-- > 0 ? c.enqueue(new TextEncoder().encode("x")) : c.close(); } })); },
-                sleep() { return new Promise((r) => setTimeout(r, 350)).then(() => "slept"); } };` },
-            limits: { wallMs: 600 }, then: [{ method: "sleep" }, { method: "sleep" }],
+                sleep() { return new Promise((r) => setTimeout(r, 1200)).then(() => "slept"); } };` },
+            limits: { wallMs: 2000 }, then: [{ method: "sleep" }, { method: "sleep" }],
         },
         check: (outcomes) => equal(outcomes.map(({ value, limit }) => value ?? limit?.name), ["xxx", "slept", "slept"]),
     },
