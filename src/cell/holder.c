@@ -47,10 +47,10 @@ INLINE _Noreturn void leave(const struct plan *plan) {
     for (;;) call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
 }
 
-/* At its birth it gives way each so many areas, pages or ranges of the lesson: half a millisecond's work. */
-#define AREAS_A_TURN  64
-#define PAGES_A_TURN  512
-#define RANGES_A_TURN 128
+/* At its birth it gives way each so many areas, pages or ranges of the lesson: less than a tenth of a millisecond's work. */
+#define AREAS_A_TURN  8
+#define PAGES_A_TURN  64
+#define RANGES_A_TURN 32
 
 /* Whoever has been woken meanwhile is served first: the scheduler would let this go on until its next tick, up to 4 ms. Where others
    compute without end, each time costs a slice of each of theirs, some 3 ms: so not for every trifle. */
