@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Forks that may be under way at once: enough to keep the zygote busy, few enough to leave a core to the workers. */
-#define FORKS_MAX 2
+/* Forks that may be under way at once: enough to keep the zygote, or some holders, busy, few enough to leave a core to the workers. */
+#define FORKS_MAX 4
 
 /* While cells are being taken their users need the processors: the pool then waits for a pause before it forks, longer than
    a load and its answer take, until it has shrunk to this share of its size. A burst of that many loads costs no more
