@@ -333,6 +333,11 @@ static void on_zygote_death(void *context, const struct zygote_death *death) {
 static const struct generations_handler zygote_events = {on_zygote_ready, on_zygote_death, on_zygote_lost,
                                                          on_zygote_failed};
 
+unsigned pool_traits(const struct pool_config *config) {
+    return (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0) |
+           (config->has_no_rewind ? ZYGOTE_FORKING : 0);
+}
+
 int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
              struct pool **ret) {
     struct pool *pool = calloc(1, sizeof *pool);
@@ -344,8 +349,7 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
     struct generations_config zygotes = {
         .cell_path = config->cell_path,
         .has_jail = !config->has_no_jail,
-        .traits = (config->is_jitless ? ZYGOTE_JITLESS : 0) | (config->is_brief ? ZYGOTE_BRIEF : 0) |
-                  (config->has_no_rewind ? ZYGOTE_FORKING : 0),
+        .traits = pool_traits(config),
         .begins_brief = config->begins_brief,
         .forks_max = config->forks_max,
         .age_ms_max = config->age_ms_max,

@@ -46,6 +46,9 @@ struct pool_handler {
     void (*on_stalled)(void *context, const char *reason);
 };
 
+/* What its zygotes are to be like; base/zygote_wire.h. */
+unsigned pool_traits(const struct pool_config *config);
+
 /* Starts the zygote. Returns 0 or a negative errno. */
 int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct pool_handler *handler, void *context,
              struct pool **ret);

@@ -3,7 +3,6 @@
    checked in the rooms below it (channel, host_cell, ingress). */
 #include "host/serve.h"
 #include "base/macros.h"
-#include "base/zygote_wire.h"
 #include "host/config.h"
 #include "host/confinement.h"
 #include "host/health.h"
@@ -539,7 +538,7 @@ static int serve_one(const char *answer, int argc, char **argv) {
     } else {
         s->options.pool.begins_brief = !s->options.pool.is_jitless && launch_ahead_brief(cell_path) == 0;
         cgroups_begin(&s->options.cgroups, &groups);
-        launch_ahead(cell_path, s->options.pool.is_jitless ? ZYGOTE_JITLESS : 0, &groups);
+        launch_ahead(cell_path, pool_traits(&s->options.pool), &groups);
     }
     s->has_group = groups.len > 0;
     bool is_begun = read_configs(s, answer, argc, argv) == 0;

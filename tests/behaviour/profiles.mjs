@@ -128,6 +128,7 @@ async function madeByHolders(expected, options) {
     const server = await startServer("zygotes.js", ["--pool", "2", "--grants", "2", ...options]);
     try {
         for (let n = 0; n < 40; n++) expect("a fresh one", await json(server, "/fresh?n=4"), 8);
+        expect("zygotes for dynamic workers", server.zygotes().length, 1);
         const brief = server.brief();
         await until(`${expected} of four cells made by holders, the others by the zygote`, () => {
             const cells = new Set(server.cells());
