@@ -1,7 +1,7 @@
 // Errors as a model can use them: what went wrong, where, the line itself, and the names that were perhaps meant.
 
 import { adviceOn, escaped } from "./advice";
-import { isMisspelt, nameWords, nearestNames } from "./nearest";
+import { isMisspelt, nameWords, nearestNames, WANTED_CHARACTERS_MAX } from "./nearest";
 import type { Place } from "./edits";
 
 /** What is known of an error; a place only if it is one in the code. */
@@ -67,7 +67,8 @@ export function placeByMessage(message: string, source: string): Place | undefin
 }
 
 /** The error for a method that a namespace does not have; `search` finds methods by the words of a name that is no misspelt one. */
-export function missingMethod(namespace: string, method: string, known: Iterable<string>, search?: (words: string) => string[]): string {
+export function missingMethod(namespace: string, written: string, known: Iterable<string>, search?: (words: string) => string[]): string {
+    const method = written.slice(0, WANTED_CHARACTERS_MAX);
     let near = nearestNames(method, known);
     if (search && !(near[0] !== undefined && isMisspelt(method, near[0]))) near = [...new Set([...search(nameWords(method).join(" ")).slice(0, NEAR_MAX), ...near])].slice(0, NEAR_MAX);
     const hint = near.length > 0 ? `Did you mean ${near.join(", ")}?` : "Use search to find what there is.";

@@ -170,6 +170,7 @@ const MARKS = /^\s*(?:<\|\w+\|>\s*)+|(?:\s*<\|\w+\|>)+\s*$/g;
 /** A text without what is no part of it to whoever wrote it. */
 export function cleaned(written: string): string {
     const text = written.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replaceAll("\u200b", "").replace(/^#!.*/, "");
+    if (!text.includes("<|")) return text; // long white space takes its time
     return text.replace(MARKS, (marks) => marks.replace(/\S/g, " "));
 }
 

@@ -1,6 +1,8 @@
 // The names that somebody may have meant who wrote another one.
 
 const COMPARED_MAX = 5000;
+/** Of the name that somebody wrote, who may be a sandbox and have all the time of whoever compares. */
+export const WANTED_CHARACTERS_MAX = 200;
 
 /** Edits between two words, a swap of neighbours counting as one; stops at `limit`. */
 function distance(a: string, b: string, limit: number): number {
@@ -44,6 +46,7 @@ export const isMisspelt = (wanted: string, name: string): boolean => distance(wa
 
 /** The `count` nearest of the known names to `wanted`, best first; none that is merely another name. */
 export function nearestNames(wanted: string, known: Iterable<string>, count = 3): string[] {
+    if (wanted.length > WANTED_CHARACTERS_MAX) return [];
     const lower = wanted.toLowerCase();
     const words = nameWords(wanted);
     const limit = editsMax(wanted);

@@ -67,9 +67,12 @@ const stemsOf = (text: string): string[] => nameWords(text).map(stem);
 const wordsOf = (text: string): Set<string> => new Set(stemsOf(text));
 
 const COMPOUND_PART_MIN = 3;
+/** A longer one is no two words, and servers of others may have any. */
+const COMPOUND_MAX = 40;
 
 /** Two words that are written as one, `listremotes`, if both are known alone. */
 function partsOf(word: string, isKnown: (part: string) => boolean): string[] {
+    if (word.length > COMPOUND_MAX) return [];
     for (let at = COMPOUND_PART_MIN; at <= word.length - COMPOUND_PART_MIN; at++) {
         const parts = [word.slice(0, at), word.slice(at)].map(stem);
         if (parts.every(isKnown)) return parts;

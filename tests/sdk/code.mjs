@@ -6,11 +6,12 @@ import { Script } from "node:vm";
 import { cases } from "./code-cases.mjs";
 import { equal, importSdk, notOk, ok } from "./bundle.mjs";
 
-const { normalizeCode, explainFailure, missingMethod, placeByMessage, nearestNames, CodeError, shapeOf } = await importSdk("code", {
+const { normalizeCode, explainFailure, missingMethod, placeByMessage, nearestNames, CodeError, shapeOf, Catalog } = await importSdk("code", {
     "code/normalize": ["normalizeCode"],
     "code/errors": ["explainFailure", "missingMethod", "placeByMessage"],
     "code/nearest": ["nearestNames"],
     "code/parse": ["CodeError"],
+    "mcp/catalog": ["Catalog"],
     "mcp/shape": ["shapeOf"],
 });
 
@@ -174,6 +175,16 @@ for (const [name, written, advice] of [
     }
 }
 equal("code: a method that is missing is searched by its words", missingMethod("github", "fetchEveryRepo", known, (words) => [`found by ${words}`]), "github.fetchEveryRepo is not a function. Did you mean found by fetch every repo?");
+// Names are a sandbox's, or a server's: however long they are, whoever looks at them has other work.
+{
+    let most = 0;
+    const said = missingMethod("github", "a b ".repeat(1 << 18), known, (words) => ((most = words.length), []));
+    equal("code: a method's name that is long is cut", [most < 1000, said.length < 1000].join(), "true,true");
+    const entry = (name) => ({ name, summary: "", words: "" });
+    const catalog = new Catalog([{ namespace: "shop", title: "", entries: [entry("x".repeat(1 << 20)), entry("listremotes"), entry("list"), entry("remotes")] }]);
+    equal("code: names of two words in one are found, and long ones take no time", catalog.search("remote").map(({ entry: { name } }) => name).join(), "remotes,listremotes");
+    equal("code: white space takes no time", normalizeCode(`const a = 1;${" ".repeat(1 << 20)}a`, []).code.length > 1 << 20, true);
+}
 equal("code: one that is misspelt is not", missingMethod("github", "reposgte", known, () => ["other"]), "github.reposgte is not a function. Did you mean reposGet?");
 
 const shapes = [
