@@ -90,6 +90,7 @@ class Life {
 
     async exchange(message: Json, timeoutMs: number, signal?: AbortSignal): Promise<Json | undefined> {
         if (this.ended) throw this.ended;
+        signal?.throwIfAborted(); // while the server started
         const { id } = message;
         if (id === undefined) {
             await this.#post(message);
@@ -108,13 +109,14 @@ class Life {
             this.#waiting.delete(id);
             reject(error);
         };
-        signal?.addEventListener("abort", () => giveUp(new Error("nobody waits for it any more")));
+        const abort = (): void => giveUp(new Error("nobody waits for it any more"));
+        signal?.addEventListener("abort", abort);
         try {
             await Promise.race([this.#post(message), promise]);
         } catch (error) {
             giveUp(error as Error);
         }
-        return promise;
+        return promise.finally(() => signal?.removeEventListener("abort", abort));
     }
 
     // --- What it says ------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ const LISTENING_MS_MIN = 1000;
 
 /** Questions of a server's that are answered, from one message to it to the next. */
 const QUESTIONS_MAX = 1000;
+/** Answers that may be on their way: a server need not take any. */
+const ANSWERS_MAX = 100;
 
 /** Sends a message; resolves with the answer if the message is a request. `signal` ends the waiting for it. */
 export type Exchange = (message: Json, signal?: AbortSignal) => Promise<Json | undefined>;
@@ -318,6 +320,7 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
     let renewals = 0;
     let listening: AbortController | undefined;
     let questions = 0;
+    let answers = 0;
 
     const headersFor = (more: Record<string, string>): Headers => {
         const headers = new Headers({ "mcp-protocol-version": PROTOCOL_VERSION, ...more });
@@ -326,8 +329,11 @@ export function httpExchange(url: string, send: (request: Request) => Promise<Re
     };
     /** What a server says unasked is told, and what it asks is answered: it would wait otherwise, and who called it with it. */
     const heard = (message: Json): void => {
-        if (!isQuestion(message)) notified(text(message.method));
-        else if (++questions <= QUESTIONS_MAX) post(answerToQuestion(message)).then(({ response }) => response.body?.cancel(), () => {});
+        if (!isQuestion(message)) return notified(text(message.method));
+        if (++questions > QUESTIONS_MAX || answers === ANSWERS_MAX) return;
+        answers++;
+        const isOver = (): void => void answers--;
+        post(answerToQuestion(message)).then(({ response }) => response.body?.cancel()).then(isOver, isOver);
     };
     const listenTo = async (signal: AbortSignal): Promise<void> => {
         const response = await send(new Request(url, { headers: headersFor({ accept: "text/event-stream" }), signal }));
