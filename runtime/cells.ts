@@ -178,7 +178,7 @@ export class Cell {
     #take(frame: F.Frame): void {
         if (frame.type === F.BUSY) this.#setBackground(frame.flags !== 0);
         else if (frame.type === F.EXCEEDED) this.#exceeded(frame.tail);
-        else if (frame.type === F.RESTED) this.#restedUs = Math.floor(Number(frame.head)) || 0;
+        else if (frame.type === F.RESTED) this.#rested(Number(frame.head));
         else if (frame.type === F.ABORTED) this.exceeded(abortError(frame.head));
         else this.#owner?.take(frame);
     }
@@ -194,6 +194,11 @@ export class Cell {
     exceeded(error: Error): void {
         this.#owner?.lost();
         this.abandon(error);
+    }
+
+    /** What JSON has no words for, as Infinity, would cost the supervisor the number of calls as well. */
+    #rested(us: number): void {
+        this.#restedUs = Number.isSafeInteger(us) && us > 0 ? us : 0;
     }
 
     #setBackground(isBusy: boolean): void {

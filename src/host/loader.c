@@ -189,7 +189,7 @@ static void take_use(struct held_cell *cell, const char *head, size_t head_len) 
     json_t *told = json_loadb(head, head_len, 0, NULL);
     if (told) {
         cell->calls = (uint32_t)json_integer_value(json_object_get(told, "calls"));
-        cell->rested_us = (uint64_t)json_integer_value(json_object_get(told, "restedUs"));
+        if (cell->rests) cell->rested_us = (uint64_t)json_integer_value(json_object_get(told, "restedUs"));
     }
     json_decref(told);
 }

@@ -15,6 +15,14 @@ export default cases(
             const end = (error) => ({ message: error.message, limit: error.limit });
             return Response.json(await stub.getEntrypoint().count(0).then((value) => ({ value }), end));
         },
+        /** Calls a worker three times that tells this of its rests. */
+        "/rested": async (request, env) => {
+            const { told, name } = await request.json();
+            const code = worker(CHILD, { env: { PROBE: `rested ${told}` } });
+            const stub = name === undefined ? env.LOADER.load(code) : env.LOADER.get(name, () => code);
+            for (let n = 0; n < 2; n++) await stub.getEntrypoint().count(0);
+            return Response.json(await stub.getEntrypoint().count(0));
+        },
         "/neighbour": async (request, env) => Response.json(await env.LOADER.get("neighbour", () => worker(CHILD)).getEntrypoint().count(0)),
     },
 );

@@ -54,6 +54,15 @@ const cases = {
         await beyond(server, MEMORY, [{ ...grow, name: "grows" }]);
         expect("its count", await json(server, "/beyond", { name: "grows" }), { value: 1 });
     },
+    "what a cell tells of its rests costs nobody its calls, nor the CPU time of one that has no name and never rests": async (server) => {
+        for (const told of ["1e400", "-1", "x", "20000"]) {
+            const known = usage().length;
+            expect("its count", await json(server, "/rested", { told }), 3);
+            await until("its line", () => usage().length > known);
+            const [{ calls, cpuUs, end }] = usage().slice(known);
+            expect(`what was used of one that tells ${told}`, [calls, cpuUs > 0, end], [3, true, "exited with status 0"]);
+        }
+    },
     "several at once": (server) => beyond(server, CPU, [spin, spin, spin]),
 };
 

@@ -74,6 +74,10 @@ int __wrap_engine_call(struct engine *engine, enum engine_handler handler, const
     int poison = 0;
     if (strcmp(name, "spin") == 0) escape_spin();
     if (strcmp(name, "grow") == 0) escape_grow();
+    if (strncmp(name, "rested ", 7) == 0) { /* tells that of its rests, and goes on as the worker that it is */
+        cell_send(&the_cell, 0, &(struct frame){.type = FRAME_RESTED}, name + 7, strlen(name + 7));
+        return __real_engine_call(engine, handler, args, n);
+    }
     if (sscanf(name, "rewind_poison %d", &poison) == 1) escape_poison((enum poison)poison); /* tells that itself, and ends */
     const char *gained = sscanf(name, "rewind_inspect %d", &poison) == 1 ? escape_inspect((enum poison)poison) : try_act(name);
     int len = snprintf(head, sizeof head, "{\"error\":{\"name\":\"Error\",\"message\":\"%s%s\"}}",
