@@ -291,9 +291,13 @@ export function takeCell(hasJit: boolean, isThreaded: boolean): Cell | Promise<C
 /** A cell for the first that waits, or for whoever comes next. One that died on its way here is nobody's: another is granted
  * in its place. */
 export function offerCell(cell: Cell): void {
-    const next = native.isAlive(cell.channel.number) ? cell.kind.waiting.shift() : undefined;
-    if (next) next.resolve(cell);
-    else cell.kind.idle.push(cell);
+    const { flags, idle, waiting } = cell.kind;
+    const isAlive = native.isAlive(cell.channel.number);
+    const next = isAlive ? waiting.shift() : undefined;
+    if (next) return next.resolve(cell);
+    idle.push(cell);
+    // Those with threads are granted to who asks alone.
+    if (!isAlive && waiting.length > 0 && (flags & F.THREADS) !== 0) supervisor.send(F.WANT, flags, 0, "");
 }
 
 function kindOf(flags: number): Kind {
