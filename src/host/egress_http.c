@@ -78,6 +78,9 @@ int http_start(const char *ca_file) {
 void http_take_authorities(void) {
     BIO *bytes = BIO_new_mem_buf(buf_bytes(&authorities), (int)buf_len(&authorities));
     STACK_OF(X509_INFO) *all = bytes ? PEM_X509_INFO_read_bio(bytes, NULL, NULL, NULL) : NULL;
+    /* One that is damaged takes all with it, and each request over TLS would fail for a reason that nobody is told. */
+    if (buf_len(&authorities) > 0 && sk_X509_INFO_num(all) <= 0)
+        fprintf(stderr, "mayfly: egress: the system's certificate authorities cannot be read: https reaches nobody but by --ca-file\n");
     for (int i = 0; i < sk_X509_INFO_num(all); i++) {
         const X509_INFO *one = sk_X509_INFO_value(all, i);
         if (one->x509) X509_STORE_add_cert(trusted, one->x509);
