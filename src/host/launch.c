@@ -418,6 +418,11 @@ int launch_begin(const struct launch_config *config) {
 
 void launch_end(void) {
     if (spawner_fd < 0) return;
+    for (size_t i = 0; i < COUNT_OF(ahead); i++) { /* whose end the spawner would wait for */
+        int control = ahead[i].control;
+        ahead[i].control = -1;
+        if (control >= 0) launch_end_zygote(ahead[i].pid, control);
+    }
     close(spawner_fd);
     spawner_fd = -1;
     while (waitpid(spawner_pid, NULL, 0) < 0 && errno == EINTR) {

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ask, BINARY, Server, startServer, until } from "./server.mjs";
 
@@ -111,6 +112,20 @@ async function endsWithout() {
     rmSync(dir, { recursive: true });
 }
 
+async function isInterrupted() {
+    const { dir, script } = cellAfter(":");
+    // The brief one is late, after which the other is asked for.
+    writeFileSync(script, readFileSync(script, "utf8").replace("then :;", "then :; else sleep 1;"), { mode: 0o755 });
+    const target = fileURLToPath(new URL("zygotes.js", import.meta.url));
+    const server = new Server([target, "--listen", "127.0.0.1:0"], { MAYFLY_CELL: script });
+    await sleep(500);
+    const begun = Date.now();
+    const { code, left } = await server.stop();
+    expect("end", [code, left], [0, 0]);
+    if (Date.now() - begun > 2500) throw new Error(`it took ${Date.now() - begun} ms`);
+    rmSync(dir, { recursive: true });
+}
+
 const options = ["--health", "/health"];
 
 export const suites = [
@@ -131,6 +146,7 @@ export const suites = [
         cases: {
             "clients are heard before there is one for dynamic workers, whose loads wait": isHeardBefore,
             "a server whose dynamic workers can have none ends, and says so": endsWithout,
+            "a server that is interrupted before anybody asked for the one that was started ahead ends it": isInterrupted,
         },
     },
     { name: "zygotes by library", cases: { "zygotes move on to an engine that was updated": engineIsUpdated } },
