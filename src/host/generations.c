@@ -133,8 +133,7 @@ static void on_ready(void *context, uint32_t confinement) {
     find_library(all);
     if (before) stop_if_drained(before);
     all->handler->on_ready(all->context, confinement);
-    /* It may be gone by now: whoever heard that may have ended all, with `current`. */
-    if (g == all->current && g->is_brief && (r = start(all, false)) < 0) all->handler->on_failed(all->context, strerror(-r));
+    if (g->is_brief && g == all->current && (r = start(all, false)) < 0) all->handler->on_failed(all->context, strerror(-r));
 }
 
 /* What a cell dies of that was taken over, or that somebody tries to. */
