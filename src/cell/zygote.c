@@ -282,8 +282,7 @@ static void take_message(struct zygote *z) {
     struct zygote_msg msg;
     int fd;
     ssize_t n = descriptors_recv(CONTROL_FD, &msg, sizeof msg, 0, &fd);
-    /* ECONNRESET: the other end was closed with a HELLO unread. It comes once, before what was sent from there; NEXT may be among that. */
-    if (n < 0 && (errno == EINTR || errno == ECONNRESET)) return;
+    if (n < 0 && errno == EINTR) return;
     if (n != sizeof msg) {
         serve_next(z);
         return;
