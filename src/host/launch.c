@@ -360,31 +360,28 @@ int launch_ahead_brief(const char *cell_path) {
     return pid < 0 ? (int)pid : lend(a);
 }
 
+void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups) {
+    if (ahead[0].control >= 0) cgroups_move(groups, ahead[0].pid);
+    if (cgroups_enter(groups) == 0) (void)start_ahead(&ahead[1], cell_path, traits);
+    cgroups_leave(groups);
+}
+
 static void end_loan(struct ahead *a) {
     if (a->lent >= 0) close(a->lent);
     a->lent = -1;
 }
 
-static void cancel(struct ahead *a) {
-    if (a->control < 0) return;
-    end_loan(a);
-    close(a->control);
-    close(a->pidfd);
-    a->control = -1;
-    while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR) {
-    }
-}
-
-int launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups) {
-    int r = ahead[0].control >= 0 ? cgroups_move(groups, ahead[0].pid) : 0;
-    if (r < 0) cancel(&ahead[0]); /* its cells would be bounded by nothing */
-    if (cgroups_enter(groups) == 0) (void)start_ahead(&ahead[1], cell_path, traits);
-    cgroups_leave(groups);
-    return r;
-}
-
 void launch_cancel(void) {
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) cancel(&ahead[i]);
+    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
+        struct ahead *a = &ahead[i];
+        if (a->control < 0) continue;
+        end_loan(a);
+        close(a->control);
+        close(a->pidfd);
+        a->control = -1;
+        while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
 }
 
 int launch_begin(const struct launch_config *config) {

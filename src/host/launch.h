@@ -19,9 +19,8 @@ struct launch_config {
 };
 
 /* Starts a zygote for the launch_zygote with the same traits that comes first after launch_begin: it takes a while, and there is
-   other work meanwhile. Before launch_begin, once; if it fails, that call will tell. Returns 0, or a negative errno when a brief one
-   could not be moved into the groups: there is none then. */
-int launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups);
+   other work meanwhile. Before launch_begin, once; if it fails, that call will tell. */
+void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups);
 
 /* Likewise a brief one, before the groups are made, which launch_ahead moves it into. The launch_zygote for a brief one that comes
    first before launch_begin has it as well: it is lent, and its cells end with the loan. Returns 0 or a negative errno. */

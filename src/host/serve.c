@@ -538,7 +538,7 @@ static int serve_one(const char *answer, int argc, char **argv) {
     } else {
         s->options.pool.begins_brief = !s->options.pool.is_jitless && launch_ahead_brief(cell_path) == 0;
         cgroups_begin(&s->options.cgroups, &groups);
-        if (launch_ahead(cell_path, pool_traits(&s->options.pool), &groups) < 0) s->options.pool.begins_brief = false;
+        launch_ahead(cell_path, pool_traits(&s->options.pool), &groups);
     }
     s->has_group = groups.len > 0;
     bool is_begun = read_configs(s, answer, argc, argv) == 0;
