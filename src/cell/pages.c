@@ -77,7 +77,7 @@ static void walk_memory(const struct walk *walk) {
 
 /* --- In the zygote ------------------------------------------------------------------------------------------------ */
 
-void pages_find_arenas(void) {
+static void find_arenas(void) {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
     struct page_range at = {0};
@@ -106,6 +106,7 @@ static void note_page(void *context, uintptr_t page, uint64_t entry) {
 int pages_learn(void (*work)(void *context), void *context) {
     struct lesson *lesson = mmap(NULL, sizeof *lesson, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (lesson == MAP_FAILED) return -errno;
+    find_arenas();
     pid_t pid = fork();
     if (pid < 0) return -errno;
     if (pid == 0) {

@@ -24,8 +24,5 @@ void pages_lesson(const struct page_range **ret, int *ret_len);
 /* In a cell: makes the learned pages present, as copies of the cell's own. */
 void pages_take(void);
 
-/* In the zygote, before the jail hides /proc: looks where the engine finds new memory. */
-void pages_find_arenas(void);
-
-/* In a cell that lives long and may be large: whatever else it takes there comes as huge pages. */
+/* In a cell that lives long and may be large: whatever else it takes comes as huge pages. */
 void pages_grow_large(void);

@@ -394,7 +394,6 @@ int main(int argc, char **argv) {
 
     budget_prepare();
     patience_measure();
-    pages_find_arenas();
     if (!is_brief && pages_learn(train, &z) < 0) fprintf(stderr, "mayfly-cell: no pages were learned; cells start slower\n");
 
     CHECK(procfs_anonymous_bytes(0, &z.anonymous_bytes) == 0);
