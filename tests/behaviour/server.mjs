@@ -163,13 +163,6 @@ export class Server {
             .map(({ pid }) => pid);
     }
 
-    /** The brief zygote, and its cell: the host worker's, until that is started again. */
-    brief() {
-        const tree = processTree(this.pid);
-        const zygote = tree.find(({ name }) => name === "mayfly-brief").pid;
-        return { zygote, cell: tree.find(({ parent }) => parent === zygote).pid };
-    }
-
     /** The cells that hold so much memory: how a test knows whom it looks at. */
     cellsAbove(bytes) {
         return this.cells().filter((pid) => residentBytes(pid) > bytes);
