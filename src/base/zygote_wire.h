@@ -1,15 +1,13 @@
 /* What a supervisor and its zygote say to each other: fixed messages over a SOCK_SEQPACKET pair. Neither end is
-   hostile: a zygote runs no worker's code. A FORK message carries one descriptor, the cell's end of its channel, and NEXT
-   one, the end of another such pair. */
+   hostile: a zygote runs no worker's code. A FORK message carries one descriptor, the cell's end of its channel. */
 #pragma once
 #include <stdint.h>
 
 enum zygote_op {
-    ZYGOTE_HELLO = 1, /* zygote -> supervisor, once to each: `confinement`; or text says why it cannot start */
+    ZYGOTE_HELLO = 1, /* zygote -> supervisor, once: `confinement`; or text says why it cannot start */
     ZYGOTE_FORK,      /* supervisor -> zygote: make the cell `cell`, for `role` */
     ZYGOTE_KILL,      /* supervisor -> zygote: SIGKILL it, if it is still there */
     ZYGOTE_KEEP,      /* supervisor -> zygote: it will live long, so whatever would make another after it may go */
-    ZYGOTE_NEXT,      /* supervisor -> brief zygote: whom to serve when this one is gone, by the socket that comes along */
     ZYGOTE_DIED,      /* zygote -> supervisor: it ended; `status` as of wait(2), and what it used */
 };
 
@@ -38,6 +36,7 @@ struct zygote_msg {
     uint32_t role; /* enum cell_role */
     int32_t status;
     uint32_t confinement; /* enum confinement, confinement.h */
+    uint32_t threads;
     uint32_t rewinds; /* HELLO: whether cells follow each other in address spaces (cell/rewind.h) */
     uint64_t cpu_us;
     uint64_t peak_bytes; /* DIED: memory beyond what the zygote has; HELLO: that of the zygote, which no file backs */

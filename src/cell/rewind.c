@@ -441,6 +441,7 @@ int rewind_point(int *ret_owner_fd) {
     int r = holder_point();
     if (r <= 0) return r;
     *ret_owner_fd = r - 1;
+    prctl(PR_SET_NAME, "mayfly-cell");
     CHECK(sigprocmask(SIG_SETMASK, &signals_blocked, NULL) == 0);
     struct holder_msg *msg = (struct holder_msg *)(the_plan->scratch_top - SCRATCH_BYTES);
     msg->pid = getpid();

@@ -70,7 +70,6 @@ struct end {
 struct zygote {
     struct engine *engine;
     bool adopts; /* its children's children become its own when those end */
-    int next_fd; /* whom it serves when its supervisor is gone; -1: nobody */
     int signal_fd, oom_fd; /* oom_fd: this process's /proc/self/oom_score_adj, or -1 */
     char oom_score[12], oom_score_of_cells[12];
     struct child *children;
@@ -82,9 +81,8 @@ struct zygote {
     bool is_busy; /* a job came just now: what can wait does */
 };
 
-/* That nobody hears it shows when messages are taken. */
 static void send_msg(const struct zygote_msg *msg) {
-    if (send(CONTROL_FD, msg, sizeof *msg, MSG_NOSIGNAL) < 0) return;
+    if (send(CONTROL_FD, msg, sizeof *msg, MSG_NOSIGNAL) < 0) _exit(1);
 }
 
 static void send_reports(struct zygote *z) {
@@ -92,8 +90,7 @@ static void send_reports(struct zygote *z) {
         ssize_t n = send(CONTROL_FD, buf_bytes(&z->reports), sizeof(struct zygote_msg), MSG_NOSIGNAL | MSG_DONTWAIT);
         z->is_full = n < 0 && (errno == EAGAIN || errno == EINTR);
         if (z->is_full) return;
-        if (n < 0 && z->next_fd < 0) _exit(1);
-        if (n < 0) return; /* nobody reads them any more, see serve_next */
+        if (n < 0) _exit(1);
         buf_consume(&z->reports, sizeof(struct zygote_msg));
     }
 }
@@ -118,7 +115,6 @@ static void rehearse(struct zygote *z, bool is_zygote) {
 
 static _Noreturn void cell_main(struct zygote *z, int owner_fd, enum cell_role role) {
     bool is_host = role == CELL_HOST;
-    prctl(PR_SET_NAME, "mayfly-cell");
     uint32_t layers = htole32(jail_cell(owner_fd, is_host));
     engine_forked(z->engine);
     CHECK(cell_open(&the_cell, owner_fd, role) == 0);
@@ -258,41 +254,17 @@ static void keep_cell(struct zygote *z, uint32_t cell) {
 
 /* --- Control ---------------------------------------------------------------------------------------------------- */
 
-static void say_hello(const struct zygote *z) {
-    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
-                                  .confinement = jail_layers(),
-                                  .rewinds = holders_are_there(),
-                                  .peak_bytes = z->anonymous_bytes});
-}
-
-/* The supervisor is gone, and with the zygote all cells go; or, for the next one, they go before it hears of them. */
-static void serve_next(struct zygote *z) {
-    if (z->next_fd < 0 || dup3(z->next_fd, CONTROL_FD, O_CLOEXEC) < 0) _exit(0);
-    close(z->next_fd);
-    z->next_fd = -1;
-    for (int i = 0; i < z->children_len; i++) kill(z->children[i].pid, SIGKILL);
-    while (wait(NULL) > 0) {
-    }
-    z->children_len = 0;
-    buf_consume(&z->reports, buf_len(&z->reports));
-    say_hello(z);
-}
-
 static void take_message(struct zygote *z) {
     struct zygote_msg msg;
     int fd;
     ssize_t n = descriptors_recv(CONTROL_FD, &msg, sizeof msg, 0, &fd);
     if (n < 0 && errno == EINTR) return;
-    if (n != sizeof msg) {
-        serve_next(z);
-        return;
-    }
+    if (n != sizeof msg) _exit(0); /* the supervisor is gone, and with the zygote all cells go */
     z->is_busy = msg.op == ZYGOTE_FORK;
     if (msg.op == ZYGOTE_FORK && fd >= 0) make_cell(z, &msg, fd);
     if (msg.op == ZYGOTE_FORK && fd < 0) { /* there was no number left for it */
         report(z, &(struct zygote_msg){.op = ZYGOTE_DIED, .cell = msg.cell, .status = -EMFILE});
     }
-    if (msg.op == ZYGOTE_NEXT && z->next_fd < 0) z->next_fd = fd;
     if (msg.op == ZYGOTE_KILL) kill_cell(z, msg.cell);
     if (msg.op == ZYGOTE_KEEP) keep_cell(z, msg.cell);
 }
@@ -380,8 +352,7 @@ int main(int argc, char **argv) {
     bool is_jitless = traits & ZYGOTE_JITLESS, is_brief = traits & ZYGOTE_BRIEF;
     close_range(CONTROL_FD + 1, ~0u, 0);
 
-    if (is_brief) prctl(PR_SET_NAME, "mayfly-brief");
-    struct zygote z = {.next_fd = -1, .refused = ECONNRESET};
+    struct zygote z = {.refused = ECONNRESET};
     clearenv();
     setenv("TZ", "UTC", 1);
     if (!is_brief) hugepages_move_library("libjavascriptcoregtk");
@@ -418,6 +389,10 @@ int main(int argc, char **argv) {
         cell_main(&z, owner_fd, CELL_PLAIN);
     }
     holders_start(at == 0);
-    say_hello(&z);
+    send_msg(&(struct zygote_msg){.op = ZYGOTE_HELLO,
+                                  .confinement = jail_layers(),
+                                  .threads = (uint32_t)threads,
+                                  .rewinds = at == 0,
+                                  .peak_bytes = z.anonymous_bytes});
     serve(&z);
 }

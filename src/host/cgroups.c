@@ -203,14 +203,6 @@ int cgroups_enter(const struct cgroups *groups) {
     return r;
 }
 
-int cgroups_move(const struct cgroups *groups, pid_t pid) {
-    char text[16];
-    int r = 0;
-    snprintf(text, sizeof text, "%d", (int)pid);
-    for (unsigned i = 0; i < groups->len && r == 0; i++) r = put(groups->of[i].path, "cgroup.procs", text);
-    return r;
-}
-
 int cgroups_leave(const struct cgroups *groups) {
     int r = 0;
     for (unsigned i = 0; i < groups->len; i++) {

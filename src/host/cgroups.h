@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* A group in one hierarchy, and where this process was. */
 struct cgroup {
@@ -37,6 +36,3 @@ void cgroups_end(struct cgroups *groups, unsigned ms);
 /* Moves this process in, and back. What it forks in between stays in. Returns 0 or a negative errno. */
 int cgroups_enter(const struct cgroups *groups);
 int cgroups_leave(const struct cgroups *groups);
-
-/* Moves another process in, which has made none yet. Returns 0 or a negative errno. */
-int cgroups_move(const struct cgroups *groups, pid_t pid);

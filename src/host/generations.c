@@ -29,7 +29,7 @@ struct generation {
     unsigned forks;
     uint32_t *cells; /* that live */
     unsigned cells_len, cells_capacity;
-    bool is_up, is_brief;
+    bool is_up;
 };
 
 /* Invariants: `list` has all generations, the newest first; `current` is the newest one that is up, or NULL after that one
@@ -40,7 +40,7 @@ struct generations {
     const struct generations_handler *handler;
     void *context;
     struct generation *list, *current;
-    unsigned ups; /* zygotes that came up, but for a brief one */
+    unsigned ups; /* zygotes that came up */
     uv_timer_t watch, restart;
     unsigned restart_ms;
     int timers; /* of the two, not yet closed */
@@ -105,13 +105,13 @@ static bool has_library_changed(const struct generations *all) {
 
 /* --- Succession ------------------------------------------------------------------------------------------------- */
 
-static int start(struct generations *all, bool is_brief);
+static int start(struct generations *all);
 
 static void replace_current(struct generations *all) {
     all->is_due = true;
     bool is_starting = all->list && !all->list->is_up;
     if (is_starting || !all->current || uv_now(all->loop) - all->current->started_ms < WATCH_MS) return;
-    if (start(all, false) == 0) all->is_due = false;
+    if (start(all) == 0) all->is_due = false;
 }
 
 static void on_watch(uv_timer_t *timer) {
@@ -125,15 +125,13 @@ static void on_ready(void *context, uint32_t confinement) {
     struct generation *g = context;
     struct generations *all = g->all;
     struct generation *before = all->current;
-    int r;
     g->is_up = true;
-    all->ups += !g->is_brief;
+    all->ups++;
     all->restart_ms = RESTART_MS_FIRST;
     all->current = g;
     find_library(all);
     if (before) stop_if_drained(before);
     all->handler->on_ready(all->context, confinement);
-    if (g->is_brief && g == all->current && (r = start(all, false)) < 0) all->handler->on_failed(all->context, strerror(-r));
 }
 
 /* What a cell dies of that was taken over, or that somebody tries to. */
@@ -161,7 +159,7 @@ static void start_again(struct generations *all) {
 
 static void on_restart(uv_timer_t *timer) {
     struct generations *all = timer->data;
-    int r = start(all, false);
+    int r = start(all);
     /* With its spawner gone the supervisor will never be able to. */
     if (r == -EPIPE || r == -ECONNRESET) all->handler->on_failed(all->context, strerror(-r));
     else if (r < 0) start_again(all);
@@ -177,7 +175,7 @@ static void report_all_dead(struct generations *all, const uint32_t *cells, unsi
 static void on_lost(void *context, const char *reason) {
     struct generation *g = context;
     struct generations *all = g->all;
-    if (all->ups == 0 || (g != all->current && generations_are_brief(all))) {
+    if (all->ups == 0) {
         all->handler->on_failed(all->context, reason);
         return;
     }
@@ -198,12 +196,11 @@ static void on_lost(void *context, const char *reason) {
 
 static const struct zygote_handler events = {on_ready, on_death, on_lost};
 
-static int start(struct generations *all, bool is_brief) {
+static int start(struct generations *all) {
     struct generation *g = calloc(1, sizeof *g);
     if (!g) return -ENOMEM;
-    *g = (struct generation){.all = all, .next = all->list, .started_ms = uv_now(all->loop), .is_brief = is_brief};
-    const unsigned traits = is_brief ? ZYGOTE_BRIEF : all->config.traits;
-    const struct zygote_config config = {all->config.cell_path, all->config.has_jail, traits};
+    *g = (struct generation){.all = all, .next = all->list, .started_ms = uv_now(all->loop)};
+    const struct zygote_config config = {all->config.cell_path, all->config.has_jail, all->config.traits};
     int r = zygote_start(all->loop, &config, &events, g, &g->zygote);
     if (r < 0) {
         free(g);
@@ -222,7 +219,7 @@ int generations_new(uv_loop_t *loop, const struct generations_config *config, co
     *all = (struct generations){.loop = loop, .config = *config, .handler = handler, .context = context};
     if (!all->config.forks_max) all->config.forks_max = FORKS_MAX_DEFAULT;
     if (!all->config.age_ms_max) all->config.age_ms_max = AGE_MS_MAX_DEFAULT;
-    int r = start(all, config->begins_brief);
+    int r = start(all);
     if (r < 0) {
         free(all);
         return r;
@@ -284,17 +281,13 @@ void generations_keep(struct generations *all, uint32_t cell) {
 
 void generations_stats(const struct generations *all, struct zygote_stats *ret) {
     struct zygote_stats stats = {.number = all->ups};
-    for (struct generation *g = all->list; g; g = g->next) stats.alive += !g->is_brief;
+    for (struct generation *g = all->list; g; g = g->next) stats.alive++;
     if (all->current) {
         stats.forks = all->current->forks;
         stats.age_ms = uv_now(all->loop) - all->current->started_ms;
         stats.rewinds = zygote_rewinds(all->current->zygote);
     }
     *ret = stats;
-}
-
-bool generations_are_brief(const struct generations *all) {
-    return all->current && all->current->is_brief;
 }
 
 uint64_t generations_cell_bytes(const struct generations *all) {

@@ -17,7 +17,6 @@ struct generations_config {
     const char *cell_path;
     bool has_jail;
     unsigned traits;    /* of its zygotes, base/zygote_wire.h */
-    bool begins_brief;  /* the first one is brief, and only there for host workers' cells until the next one is up */
     unsigned forks_max; /* of one zygote; 0 is the default */
     uint64_t age_ms_max;
 };
@@ -47,9 +46,6 @@ void generations_kill(struct generations *all, uint32_t cell);
 void generations_keep(struct generations *all, uint32_t cell);
 
 void generations_stats(const struct generations *all, struct zygote_stats *ret);
-
-/* Whether the current zygote is the brief one. */
-bool generations_are_brief(const struct generations *all);
 
 /* Memory that each cell has from the start, in bytes. */
 uint64_t generations_cell_bytes(const struct generations *all);

@@ -29,7 +29,7 @@ static json_t *confinement(uint32_t layers, uint32_t all) {
 }
 
 static json_t *zygotes(const struct zygote_stats *stats) {
-    if (!stats) return NULL;
+    if (stats->number == 0) return NULL;
     return json_pack("{s:i, s:i, s:i, s:I, s:b}", "generation", stats->number, "alive", stats->alive, "forks", stats->forks,
                      "ageMs", (json_int_t)stats->age_ms, "rewinds", stats->rewinds);
 }
@@ -41,8 +41,8 @@ static json_t *pack(const struct health *h) {
                                confinement(h->supervisor, supervisor_layers));
     return json_pack("{s:s, s:s*, s:s, s:o, s:o*, s:o*, s:I, s:I, s:o}", "status",
                      !h->is_serving ? "restarting" : h->stalled ? "stalled" : "ok", "reason", h->stalled, "worker",
-                     h->worker, "cells", cells, "zygotes", zygotes(h->zygotes[PROFILE_JIT]), "zygotesWithoutJit",
-                     zygotes(h->zygotes[PROFILE_NO_JIT]), "loads", (json_int_t)h->loader.loads, "evictions",
+                     h->worker, "cells", cells, "zygotes", zygotes(&h->zygotes[PROFILE_JIT]), "zygotesWithoutJit",
+                     zygotes(&h->zygotes[PROFILE_NO_JIT]), "loads", (json_int_t)h->loader.loads, "evictions",
                      (json_int_t)h->loader.evictions, "confinement", layers);
 }
 

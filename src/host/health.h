@@ -14,7 +14,7 @@ struct health {
     bool has_group;                /* a control group bounds all cells together */
     unsigned idle;                 /* cells in the pool */
     struct loader_stats loader;    /* cells that the host worker holds */
-    const struct zygote_stats *zygotes[PROFILES]; /* NULL: there is no such pool */
+    struct zygote_stats zygotes[PROFILES]; /* number 0: there is none of this profile */
 };
 
 /* Appends it as JSON. Returns 0 or -ENOMEM. */

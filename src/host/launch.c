@@ -1,6 +1,5 @@
 #include "host/launch.h"
 #include "base/affinity.h"
-#include "base/descriptors.h"
 #include "base/egress_wire.h"
 #include "base/macros.h"
 #include "base/procfs.h"
@@ -51,15 +50,12 @@ struct answer {
 static int spawner_fd = -1;
 static pid_t spawner_pid;
 
-/* A zygote that was started ahead, until it is asked for; control -1 is none. Its pidfd is the spawner's to keep. */
-struct ahead {
+/* The zygote that was started ahead, until it is asked for; control -1 is none. Its pidfd is the spawner's to keep. */
+static struct {
     pid_t pid;
     int pidfd, control;
-    int lent; /* the socket of whoever has it before, -1 for nobody */
     unsigned traits;
-};
-
-static struct ahead ahead[] = {{.control = -1, .lent = -1}, {.control = -1, .lent = -1}};
+} ahead = {.control = -1};
 
 /* --- The children ----------------------------------------------------------------------------------------------- */
 
@@ -329,58 +325,20 @@ static pid_t make_connected(const char *path, bool has_jail, unsigned traits, in
     return pid;
 }
 
-static struct ahead *find_ahead(unsigned traits) {
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
-        if (ahead[i].control >= 0 && ahead[i].traits == traits) return &ahead[i];
-    }
-    return NULL;
-}
-
-/* Opens the way for whoever has it first. */
-static int lend(struct ahead *a) {
-    const struct zygote_msg next = {.op = ZYGOTE_NEXT};
-    int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) return -errno;
-    int r = descriptors_send(a->control, &next, sizeof next, sockets[1], MSG_NOSIGNAL) < 0 ? -errno : 0;
-    close(sockets[1]);
-    a->lent = a->control;
-    a->control = sockets[0];
-    return r;
-}
-
-static pid_t start_ahead(struct ahead *a, const char *cell_path, unsigned traits) {
-    a->traits = traits;
-    a->pid = make_connected(cell_path, true, traits, &a->control, &a->pidfd);
-    return a->pid;
-}
-
-int launch_ahead_brief(const char *cell_path) {
-    struct ahead *a = &ahead[0];
-    pid_t pid = start_ahead(a, cell_path, ZYGOTE_BRIEF);
-    return pid < 0 ? (int)pid : lend(a);
-}
-
 void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups) {
-    if (ahead[0].control >= 0) cgroups_move(groups, ahead[0].pid);
-    if (cgroups_enter(groups) == 0) (void)start_ahead(&ahead[1], cell_path, traits);
+    if (cgroups_enter(groups) == 0) {
+        ahead.pid = make_connected(cell_path, true, traits, &ahead.control, &ahead.pidfd);
+        ahead.traits = traits;
+    }
     cgroups_leave(groups);
 }
 
-static void end_loan(struct ahead *a) {
-    if (a->lent >= 0) close(a->lent);
-    a->lent = -1;
-}
-
 void launch_cancel(void) {
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
-        struct ahead *a = &ahead[i];
-        if (a->control < 0) continue;
-        end_loan(a);
-        close(a->control);
-        close(a->pidfd);
-        a->control = -1;
-        while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR) {
-        }
+    if (ahead.control < 0) return;
+    close(ahead.control);
+    close(ahead.pidfd);
+    ahead.control = -1;
+    while (waitpid(ahead.pid, NULL, 0) < 0 && errno == EINTR) {
     }
 }
 
@@ -394,18 +352,13 @@ int launch_begin(const struct launch_config *config) {
         prctl(PR_SET_DUMPABLE, 0);
         setpgid(0, 0);
         close(sockets[0]);
-        for (size_t i = 0; i < COUNT_OF(ahead); i++) {
-            if (ahead[i].control < 0) continue;
-            end_loan(&ahead[i]);
-            close(ahead[i].control);
-            s.children[i] = (struct child){ahead[i].pid, ahead[i].pidfd};
+        if (ahead.control >= 0) {
+            close(ahead.control);
+            s.children[0] = (struct child){ahead.pid, ahead.pidfd};
         }
         spawn_for(&s);
     }
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
-        end_loan(&ahead[i]);
-        if (ahead[i].control >= 0) close(ahead[i].pidfd);
-    }
+    if (ahead.control >= 0) close(ahead.pidfd);
     int r = spawner_pid < 0 ? -errno : 0;
     close(sockets[1]);
     if (r < 0) close(sockets[0]);
@@ -415,11 +368,6 @@ int launch_begin(const struct launch_config *config) {
 
 void launch_end(void) {
     if (spawner_fd < 0) return;
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) { /* whose end the spawner would wait for */
-        int control = ahead[i].control;
-        ahead[i].control = -1;
-        if (control >= 0) launch_end_zygote(ahead[i].pid, control);
-    }
     close(spawner_fd);
     spawner_fd = -1;
     while (waitpid(spawner_pid, NULL, 0) < 0 && errno == EINTR) {
@@ -457,22 +405,16 @@ static void ask(const struct request *request, const int *fds, size_t fds_len, s
 /* --- For the supervisor ----------------------------------------------------------------------------------------- */
 
 pid_t launch_zygote(const char *cell_path, bool has_jail, unsigned traits, int *ret_control) {
-    struct ahead *started = has_jail ? find_ahead(traits) : NULL;
-    if (started && spawner_fd >= 0) {
-        *ret_control = started->control;
-        started->control = -1;
-        return started->pid;
-    }
-    if (started && started->lent >= 0) {
-        *ret_control = started->lent;
-        started->lent = -1;
-        return started->pid;
-    }
     if (spawner_fd < 0) {
         int pidfd = -1;
         pid_t pid = make_connected(cell_path, has_jail, traits, ret_control, &pidfd);
         if (pid >= 0) close(pidfd);
         return pid;
+    }
+    if (ahead.control >= 0 && ahead.traits == traits) {
+        *ret_control = ahead.control;
+        ahead.control = -1;
+        return ahead.pid;
     }
     int sockets[2];
     struct answer answer;
@@ -496,26 +438,10 @@ pid_t launch_egress(const char *egress_path, unsigned number, const char *start,
     return (pid_t)answer.result;
 }
 
-/* Whether another will have this zygote. */
-static bool is_awaited(pid_t pid) {
-    for (size_t i = 0; i < COUNT_OF(ahead); i++) {
-        if (ahead[i].control >= 0 && ahead[i].pid == pid) return true;
-    }
-    return false;
-}
-
 void launch_kill(pid_t pid) {
     struct answer answer;
     if (spawner_fd < 0) kill(pid, SIGKILL);
     else ask(&(struct request){.op = OP_KILL, .value = pid}, NULL, 0, &answer);
-}
-
-void launch_end_zygote(pid_t pid, int control) {
-    close(control);
-    if (is_awaited(pid)) return;
-    launch_kill(pid);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-    }
 }
 
 void launch_forget(const char *variable) {

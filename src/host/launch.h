@@ -22,11 +22,7 @@ struct launch_config {
    other work meanwhile. Before launch_begin, once; if it fails, that call will tell. */
 void launch_ahead(const char *cell_path, unsigned traits, const struct cgroups *groups);
 
-/* Likewise a brief one, before the groups are made, which launch_ahead moves it into. The launch_zygote for a brief one that comes
-   first before launch_begin has it as well: it is lent, and its cells end with the loan. Returns 0 or a negative errno. */
-int launch_ahead_brief(const char *cell_path);
-
-/* Nobody will ask for them: ends them. In place of launch_begin. */
+/* Nobody will ask for it: ends it. In place of launch_begin. */
 void launch_cancel(void);
 
 /* Forks the spawner of this process. Call it before there are threads, and before descriptors are opened that no other
@@ -51,9 +47,6 @@ void launch_kill(pid_t pid);
 
 /* Wipes a variable of the environment in this process, and so for all that is started from now on. */
 void launch_forget(const char *variable);
-
-/* Closes a zygote's socket; ends it, and waits for that, unless it was lent. */
-void launch_end_zygote(pid_t pid, int control);
 
 /* What only this process has of memory (procfs.h). Returns 0 or a negative errno. */
 int launch_private_bytes(int pid, uint64_t *ret_bytes);

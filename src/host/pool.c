@@ -197,7 +197,7 @@ static unsigned forking(const struct pool *pool) {
 
 static void refill_shelf(struct pool *pool, enum cell_role role) {
     const struct shelf *shelf = &pool->shelves[role];
-    while (pool->is_up && !generations_are_brief(pool->zygotes) && !pool->is_stalled && forking(pool) < FORKS_MAX &&
+    while (pool->is_up && !pool->is_stalled && forking(pool) < FORKS_MAX &&
            shelf->ready_len + shelf->forking_len < shelf->target) {
         if (waits_for_pause(pool, shelf)) return;
         int r = add_cell(pool, role);
@@ -350,7 +350,6 @@ int pool_new(uv_loop_t *loop, const struct pool_config *config, const struct poo
         .cell_path = config->cell_path,
         .has_jail = !config->has_no_jail,
         .traits = pool_traits(config),
-        .begins_brief = config->begins_brief,
         .forks_max = config->forks_max,
         .age_ms_max = config->age_ms_max,
     };

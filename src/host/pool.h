@@ -20,7 +20,6 @@ struct pool_config {
     bool is_jitless;       /* cells interpret, and have no memory that can be both written and run */
     bool has_no_rewind;    /* each cell is forked anew; see SECURITY.md */
     bool is_brief;         /* few cells will be taken: it is up sooner, and each takes longer */
-    bool begins_brief;     /* on_ready comes early, for host workers, as of a brief one, and the pool fills later; `is_brief` is not set */
     unsigned numbers_from; /* cells of one host have numbers of their own: of two pools one begins at 0, one at 1 */
 };
 

@@ -196,10 +196,13 @@ static void prepare_workers(struct server *s) {
 
 /* --- The pool --------------------------------------------------------------------------------------------------- */
 
-/* Host workers start when they can, and get cells of each profile to load workers into when there are some. */
+/* Host workers start when there are cells of every profile. */
 static void start_workers(struct server *s) {
     struct pool *pools[PROFILES];
-    for (enum profile i = 0; i < PROFILES; i++) pools[i] = s->profiles[i].pool;
+    for (enum profile i = 0; i < PROFILES; i++) {
+        if (s->profiles[i].pool && !s->profiles[i].is_up) return;
+        pools[i] = s->profiles[i].pool;
+    }
     for (unsigned i = 0; i < s->workers_len; i++) host_worker_start(s->workers[i].worker, pools);
 }
 
@@ -215,7 +218,7 @@ static void on_pool_ready(void *context, uint32_t confinement) {
         fprintf(stderr, "mayfly: confinement lacks here: %s (see mayfly doctor)\n",
                 confinement_names(missing, names, sizeof names));
     }
-    if (p->profile == PROFILE_JIT) start_workers(s); /* of which all host workers are */
+    start_workers(s);
 }
 
 static void on_pool_idle(void *context) {
@@ -256,7 +259,7 @@ static void start_pool(struct server *s, enum profile profile, bool is_loaded) {
     struct pool_config config = s->options.pool;
     *p = (struct profiled){.server = s, .profile = profile};
     config.numbers_from = profile;
-    if (profile == PROFILE_NO_JIT) config.is_jitless = true, config.begins_brief = false;
+    if (profile == PROFILE_NO_JIT) config.is_jitless = true;
     if (!is_loaded) config.idle_target = 0;
     int r = pool_new(&s->loop, &config, &pool_handler, p, &p->pool);
     if (r < 0) fail(s, s->options.pool.cell_path, strerror(-r));
@@ -320,13 +323,11 @@ static void tell_health(struct server *s, struct ingress_req *req) {
                             .cells = s->cell_layers,
                             .supervisor = s->own_layers,
                             .has_group = s->has_group};
-    struct zygote_stats zygotes[PROFILES];
     struct buf text = {0};
     for (enum profile i = 0; i < PROFILES; i++) {
         if (!s->profiles[i].pool) continue;
         health.idle += pool_idle(s->profiles[i].pool);
-        pool_zygotes(s->profiles[i].pool, &zygotes[i]);
-        health.zygotes[i] = &zygotes[i];
+        pool_zygotes(s->profiles[i].pool, &health.zygotes[i]);
     }
     if (host) loader_stats(host_cell_loader(host), &health.loader);
     int status = host && !s->is_stalled ? 200 : 503;
@@ -536,7 +537,6 @@ static int serve_one(const char *answer, int argc, char **argv) {
         fprintf(stderr,
                 "mayfly: WARNING: --no-jail: workers can do all that you can; never serve strangers' code so\n");
     } else {
-        s->options.pool.begins_brief = !s->options.pool.is_jitless && launch_ahead_brief(cell_path) == 0;
         cgroups_begin(&s->options.cgroups, &groups);
         launch_ahead(cell_path, pool_traits(&s->options.pool), &groups);
     }

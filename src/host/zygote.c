@@ -98,8 +98,11 @@ static void on_poll_closed(uv_handle_t *handle) {
 void zygote_stop(struct zygote *z) {
     if (!z) return;
     z->lost = true;
+    launch_kill(z->pid);
+    while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
     uv_close((uv_handle_t *)&z->poll, on_poll_closed);
-    launch_end_zygote(z->pid, z->fd);
+    close(z->fd);
 }
 
 bool zygote_rewinds(const struct zygote *z) {

@@ -132,10 +132,10 @@ export class Server {
         return this.#child.exitCode !== null || this.#child.signalCode !== null;
     }
 
-    /** Zygotes and cells: [supervisor, ...zygotes, ...cells]. The spawner, which starts zygotes, the brief zygote, of which host
-     * workers' cells are, and holders, which keep memory for cells, are in the way of counting. */
+    /** Zygote and cells: [supervisor, zygote, ...cells]. The spawner, which starts zygotes, and holders, which keep memory
+     * for cells, are in the way of counting. */
     tree() {
-        return processTree(this.pid).filter(({ name }) => !/^mayfly-(?:spawner|brief|holder)$/.test(name));
+        return processTree(this.pid).filter(({ name }) => name !== "mayfly-spawner" && name !== "mayfly-holder");
     }
 
     /** Those that make cells: one for each cell without a name, and some that wait. */
@@ -144,19 +144,18 @@ export class Server {
     }
 
     get zygote() {
-        return this.zygotes()[0];
+        return this.tree().find(({ parent }) => parent === this.pid)?.pid;
     }
 
-    /** All zygotes for dynamic workers: a replaced one stays as long as it has cells. */
+    /** All zygotes: a replaced one stays as long as it has cells. */
     zygotes() {
         return this.tree().filter(({ parent }) => parent === this.pid).map(({ pid }) => pid);
     }
 
     /** A zygote's cells, or all: its children, or those of its holders. */
     cells(zygote) {
+        const zygotes = zygote === undefined ? this.zygotes() : [zygote];
         const tree = processTree(this.pid);
-        const isAsked = ({ pid, parent }) => (zygote === undefined ? parent === this.pid : pid === zygote);
-        const zygotes = tree.filter(isAsked).map(({ pid }) => pid);
         const makers = [...zygotes, ...tree.filter(({ name, parent }) => name === "mayfly-holder" && zygotes.includes(parent)).map(({ pid }) => pid)];
         return tree
             .filter(({ name, parent, state }) => name !== "mayfly-holder" && makers.includes(parent) && state !== "Z")
