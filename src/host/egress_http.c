@@ -1,10 +1,8 @@
 #include "host/egress_http.h"
-#include "base/buf.h"
 #include "base/macros.h"
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <strings.h>
@@ -40,28 +38,7 @@ struct transfer {
     char error[CURL_ERROR_SIZE];
 };
 
-/* --- Who is trusted --------------------------------------------------------------------------------------------- */
-
-#define CA_BYTES_MAX (16 << 20)
-
 static X509_STORE *trusted;
-
-/* The system's authorities as the file has them. To take in some 140 certificates takes 10 ms. */
-static struct buf authorities;
-
-static int read_authorities(const char *path) {
-    FILE *file = fopen(path, "re");
-    if (!file) return -errno;
-    int r = 0;
-    for (size_t n = 1; n > 0 && r == 0;) {
-        uint8_t *room = buf_room(&authorities, 65536);
-        n = room ? fread(room, 1, 65536, file) : 0;
-        buf_add(&authorities, n);
-        if (!room || ferror(file) || buf_len(&authorities) > CA_BYTES_MAX) r = -EIO;
-    }
-    fclose(file);
-    return r;
-}
 
 int http_start(const char *ca_file) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return -ENOMEM;
@@ -69,26 +46,8 @@ int http_start(const char *ca_file) {
     if (!trusted) return -ENOMEM;
     const char *system_file = getenv("SSL_CERT_FILE");
     if (!system_file) system_file = "/etc/ssl/certs/ca-certificates.crt";
-    static const char begin[] = "-----BEGIN";
-    bool is_read = read_authorities(system_file) == 0 && memmem(buf_bytes(&authorities), buf_len(&authorities), begin, sizeof begin - 1);
-    if (!is_read && X509_STORE_set_default_paths(trusted) != 1) return -ENOENT;
+    if (X509_STORE_load_file(trusted, system_file) != 1 && X509_STORE_set_default_paths(trusted) != 1) return -ENOENT;
     return !ca_file || X509_STORE_load_file(trusted, ca_file) == 1 ? 0 : -ENOENT;
-}
-
-void http_take_authorities(void) {
-    BIO *bytes = BIO_new_mem_buf(buf_bytes(&authorities), (int)buf_len(&authorities));
-    STACK_OF(X509_INFO) *all = bytes ? PEM_X509_INFO_read_bio(bytes, NULL, NULL, NULL) : NULL;
-    /* One that is damaged takes all with it, and each request over TLS would fail for a reason that nobody is told. */
-    if (buf_len(&authorities) > 0 && sk_X509_INFO_num(all) <= 0)
-        fprintf(stderr, "mayfly: egress: the system's certificate authorities cannot be read: https reaches nobody but by --ca-file\n");
-    for (int i = 0; i < sk_X509_INFO_num(all); i++) {
-        const X509_INFO *one = sk_X509_INFO_value(all, i);
-        if (one->x509) X509_STORE_add_cert(trusted, one->x509);
-        if (one->crl) X509_STORE_add_crl(trusted, one->crl);
-    }
-    sk_X509_INFO_pop_free(all, X509_INFO_free);
-    BIO_free(bytes);
-    buf_done(&authorities);
 }
 
 /* --- The operator's proxy --------------------------------------------------------------------------------------- */

@@ -15,10 +15,6 @@ struct transfer;
    the process closes itself in. Returns 0 or a negative errno. */
 int http_start(const char *ca_file);
 
-/* Takes in what http_start read of the system's, in the process that works: before its first connection, and after whoever waits for the
-   start has been told. */
-void http_take_authorities(void);
-
 /* Has all connections made through an HTTP proxy, by CONNECT to the address that was judged. `url` is as in struct
    outbound_config. Resolves its host, so before the process closes itself in. Returns 0 or a negative errno with a text. */
 int http_use_proxy(const char *url, char *ret_why, size_t why_len);

@@ -138,7 +138,6 @@ static _Noreturn void work(struct egress_jail *jail, const char *servers) {
         _exit(DONE);
     }
     say_hello("");
-    http_take_authorities();
     loop_run(&loop);
     _exit(DONE);
 }
