@@ -29,7 +29,7 @@ void launch_cancel(void);
    process should have. Returns 0 or a negative errno. */
 int launch_begin(const struct launch_config *config);
 
-/* The spawner ends, and what was started ahead that nobody has asked for. Without one nothing happens. */
+/* The spawner ends. Without one nothing happens. */
 void launch_end(void);
 
 /* Starts a zygote, in namespaces of its own where there can be any; a spawner starts none without a jail. `traits` are
