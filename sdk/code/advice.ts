@@ -71,15 +71,15 @@ function usedIn(message: string): string | undefined {
 
 /** What the code says a pattern or a name is: the function whose call, not awaited, stands behind it. */
 function callBehind(used: string, source: string): string | undefined {
-    const name = /^[{[]/.test(used) ? escaped(used) : /^[A-Za-z_$][\w$]*/.exec(used)?.[0].replaceAll("$", "\\$");
+    const name = /^[{[]/.test(used) ? used : /^[A-Za-z_$][\w$]*/.exec(used)?.[0];
     if (name === undefined) return undefined;
-    return new RegExp(`(?<![\\w$.])${name}\\s*(?::[^=\\n]+)?=\\s*(?!await\\b)([A-Za-z_$][\\w$.]*)\\(`).exec(source)?.[1];
+    return new RegExp(`(?<![\\w$.])${escaped(name)}\\s*(?::[^=\\n]+)?=\\s*(?!await\\b)([A-Za-z_$][\\w$.]*)\\(`).exec(source)?.[1];
 }
 
 function isPromising(called: string, source: string, namespaces: readonly string[]): boolean {
     const [first, second, ...more] = called.split(".");
     if (second !== undefined) return more.length === 0 && (namespaces.includes(first!) || /^Promise\.(?:all|allSettled|any|race)$/.test(called));
-    const name = called.replaceAll("$", "\\$");
+    const name = escaped(called);
     return new RegExp(`\\basync\\s+function\\s+${name}(?![\\w$])|(?<![\\w$.])${name}\\s*=\\s*async\\b`).test(source);
 }
 

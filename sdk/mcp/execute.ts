@@ -1,7 +1,7 @@
 // Runs what a model wrote in a fresh sandbox, against a catalog, and says what came of it in words for the model.
 
 import { isExpression } from "mayfly:execution";
-import { isAboutValue, missingName } from "../code/advice";
+import { escaped, isAboutValue, missingName } from "../code/advice";
 import { explainFailure, placeByMessage, type Failure } from "../code/errors";
 import { normalizeCode, type Normalized } from "../code/normalize";
 import { CodeError } from "../code/parse";
@@ -135,7 +135,7 @@ function atMissing(failure: Failure, source: string): Failure {
     if (name === undefined || failure.place === undefined) return failure;
     const { line, column } = failure.place;
     const text = source.split("\n")[line - 1] ?? "";
-    const at = text.startsWith(name, column - 1) ? -1 : text.slice(0, column - 1).search(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}\\s*[-+*/%&|^?]*=?$`));
+    const at = text.startsWith(name, column - 1) ? -1 : text.slice(0, column - 1).search(new RegExp(`(?<![\\w$])${escaped(name)}\\s*[-+*/%&|^?]*=?$`));
     return at < 0 ? failure : { ...failure, place: { line, column: at + 1 } };
 }
 
