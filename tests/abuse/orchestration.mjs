@@ -210,7 +210,7 @@ export function orchestrationCases(host) {
             await until("workers that spin", () => server.tree().length >= before + 4);
             const tree = server.tree();
             process.kill(server.pid, "SIGKILL");
-            await until("the end of all", () => stillThere(tree).length === 0);
+            await until("the end of all", () => stillThere(tree).length === 0, 5_000);
             await server.stop();
         },
         "orchestration: out of descriptors: loads fail with the reason, and work again": () => exhausted(host, DESCRIPTORS),

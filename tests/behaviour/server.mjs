@@ -186,7 +186,7 @@ export class Server {
         this.#child.kill(signal);
         const tooLate = sleepFor(STOP_TIMEOUT_MS, { code: null, signal: "none in time" }, { ref: false });
         const end = await Promise.race([this.#exit, tooLate]);
-        await until("the cells to end", () => stillThere(tree).length === 0, STOP_TIMEOUT_MS).catch(() => {});
+        await until("the cells to end", () => stillThere(tree).length === 0, 2_000).catch(() => {});
         const left = stillThere(tree).length;
         this.killAll();
         running.delete(this);
